@@ -1,0 +1,5 @@
+"""``python -m asyncify``."""
+
+from asyncify.cli import main
+
+main()

@@ -1,0 +1,164 @@
+"""The face of the index: what the rest of asyncify may ask about a project.
+
+Everything is by value; spans are those of :mod:`asyncify.model`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from asyncify.index.values import Value
+from asyncify.model import Span
+
+
+class Kind(StrEnum):
+    """What sort of code object a :class:`FunctionInfo` is."""
+
+    FUNCTION = "function"
+    LAMBDA = "lambda"
+    MODULE = "module"  # the module's body, run at import; name = module name
+    CLASS_BODY = "class"  # a class body; name = class name + ".<body>"
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionInfo:
+    """One function, lambda, module body or class body of the project."""
+
+    name: str  # dotted, see asyncify.index.values
+    kind: Kind
+    span: Span  # the def statement (without decorators), lambda, or whole module
+    module: str
+    path: str
+    cls: str | None  # the class whose body defines it
+    parent: str | None  # the enclosing function, for nested ones
+    is_async: bool
+    is_generator: bool  # contains yield
+    decorators: tuple[Span, ...]  # the decorator expressions
+    parameters: tuple[str, ...]
+    in_test: bool  # in a test file (test_*.py, *_test.py, conftest.py, below a tests folder)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassInfo:
+    """One class of the project."""
+
+    name: str
+    span: Span
+    path: str
+    bases: tuple[Value, ...]  # Class, External or Unknown
+    mro: tuple[str, ...]  # project classes, self first, as far as known
+    external_bases: frozenset[str]  # of the whole hierarchy ("builtins.object" left out); "?" if one is unknown
+    methods: Mapping[str, str]  # name -> function name, own ones only
+
+
+class Sink(StrEnum):
+    """Where a function went that is used as a value instead of being called."""
+
+    ARGUMENT = "argument"  # given to a call: see FunctionUse.call and .argument
+    STORED = "stored"  # assigned to an attribute, a container, a module global, a default
+    RETURNED = "returned"
+    DECORATED = "decorated"  # replaced by what an external decorator returns (see .external)
+    COMPARED = "compared"  # identity, equality, truth: harmless
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionUse:
+    """A place where a project function (or bound method) is a value that leaves what the index follows."""
+
+    function: str
+    span: Span  # the expression
+    within: str  # enclosing function
+    sink: Sink
+    call: Span | None = None  # the call it is an argument of
+    argument: str | None = None  # "0", "1", … or the keyword
+    external: str | None = None  # canonical name of the external callee or decorator, if resolved
+
+
+@dataclass(frozen=True, slots=True)
+class CallSite:
+    """One call expression. (Decorator applications, property reads, `with`, `for` are in :class:`ImplicitCall`.)"""
+
+    span: Span
+    func: Span  # the callee expression
+    within: str  # enclosing function's name
+    args: tuple[Span, ...]  # positional, in order; a starred one has the span of the Starred node
+    keywords: tuple[tuple[str | None, Span], ...]  # (None, span) for **kw
+    targets: frozenset[str]  # project functions that may run (constructors: __init__), also through partials
+    externals: frozenset[str]  # canonical names of external callees ("requests.get", "requests.Session.get")
+    unresolved: str | None  # why (some of) the targets are unknown, else None
+    has_star: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ImplicitCall:
+    """Syntax or external code that runs project functions: a property read, `with`, `for`, an operator, a callback."""
+
+    span: Span  # of the expression or statement
+    within: str
+    target: str
+    kind: str  # "property", "enter", "exit", "iter", "next", "operator", "getattr", "decorator", "callback", "len", "str" …
+    external: str | None = None  # for "callback": who calls it ("concurrent.futures.ThreadPoolExecutor.submit")
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """A file that was left out, and why (one clear message)."""
+
+    path: str
+    line: int | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file as read."""
+
+    path: str
+    data: bytes
+    text: str
+    encoding: str
+    module: str
+
+
+@dataclass(slots=True)
+class FileTree:
+    """An indexed file: its source and its syntax tree."""
+
+    source: SourceFile
+    tree: ast.Module
+    _lines: list[bytes] = field(default_factory=list)
+
+
+class Project(Protocol):
+    """A linked project. `values` and friends answer by exact span of an expression node."""
+
+    files: Mapping[str, FileTree]  # indexed files by path
+    diagnostics: Sequence[Diagnostic]
+    functions: Mapping[str, FunctionInfo]
+    classes: Mapping[str, ClassInfo]
+    calls: Sequence[CallSite]
+    implicit_calls: Sequence[ImplicitCall]
+    uses: Sequence[FunctionUse]
+
+    def span(self, path: str, node: ast.AST) -> Span:
+        """The span of a node of that file (columns in code points)."""
+
+    def values(self, span: Span) -> frozenset[Value]:
+        """What the expression with exactly this span can be; empty where the index never looked."""
+
+    def slot(self, value: Value, index: int) -> frozenset[Value]:
+        """What a container holds (list element: 0; dict key: 0, value: 1) or a generic's type argument."""
+
+    def call_at(self, span: Span) -> CallSite | None:
+        """The call with exactly this span."""
+
+    def callers(self, function: str) -> Sequence[CallSite]:
+        """Call sites that may run the function."""
+
+    def overrides(self, function: str) -> frozenset[str]:
+        """All methods of the project in the same override family (same name, related classes), without itself."""

@@ -1,0 +1,257 @@
+"""The words of asyncify as data: places, verdicts, colours, reasons, refusals, edits and groups.
+
+Everything here is immutable and knows nothing of parsing, files or terminals. Positions are those of the
+:mod:`ast` module, but with columns counted in code points instead of UTF-8 bytes, so that the index (``ast``) and
+the rewriter (LibCST) mean the same place by the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A piece of source text.
+
+    ``path`` is relative to the root of the scanned tree, with ``/``. Lines count from 1, columns from 0 in code
+    points; the end is exclusive.
+    """
+
+    path: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
+    def contains(self, other: Span) -> bool:
+        """Whether `other` lies within this span (both in the same file)."""
+        return (
+            self.path == other.path
+            and (self.line, self.column) <= (other.line, other.column)
+            and (other.end_line, other.end_column) <= (self.end_line, self.end_column)
+        )
+
+
+class Verdict(StrEnum):
+    """What becomes of a site."""
+
+    EXACT = "exact"  # same behaviour, provable from the code
+    REVIEW = "review"  # differs under a stated condition
+    BRIDGE = "bridge"  # kept synchronous, moved off the event loop
+    KEEP = "keep"  # not I/O, or not ours
+    REFUSE = "refuse"
+
+
+class Colour(StrEnum):
+    """The four-point lattice of function colours: ``FREE`` below both, ``CONFLICT`` above both."""
+
+    FREE = "free"
+    MUST_ASYNC = "async"
+    MUST_SYNC = "sync"
+    CONFLICT = "conflict"
+
+    def join(self, other: Colour) -> Colour:
+        """The least colour above both."""
+        if self is other or other is Colour.FREE:
+            return self
+        return other if self is Colour.FREE else Colour.CONFLICT
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What, where, and the reason it follows from: a linked witness, newest first."""
+
+    text: str
+    span: Span | None = None
+    because: Reason | None = None
+
+    def chain(self) -> Iterator[Reason]:
+        """This reason and all that it follows from, in that order."""
+        reason: Reason | None = self
+        while reason is not None:
+            yield reason
+            reason = reason.because
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Something asyncify leaves alone, with a stable `code`, a witness and what the user can do about it."""
+
+    code: str
+    span: Span
+    message: str
+    remedy: str
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place that must change, and what becomes of it.
+
+    ``function`` is the qualified name of the enclosing function or module. ``condition`` says in one sentence
+    when the behaviour differs (verdict ``review`` only).
+    """
+
+    rule: str
+    span: Span
+    function: str
+    verdict: Verdict
+    reason: Reason
+    group: str | None = None
+    condition: str | None = None
+
+
+# --- Edits -----------------------------------------------------------------------------------------------------
+# A closed union. Every edit names the exact node it changes by its span and says why. The rewriter finds the node
+# of that kind with exactly that span, or fails loudly; it never takes "the nearest".
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """Put ``await`` before the call (or comprehension-free expression) at `span`, with parentheses where needed."""
+
+    span: Span
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class MakeAsync:
+    """Turn the statement at `span` into its asynchronous form.
+
+    A ``def``, a ``with``, a ``for``, or one ``for`` clause of a comprehension (span of the clause as
+    :class:`ast.comprehension` has none: from the target's start to the end of its last condition, or of the
+    iterable where it has no condition).
+    """
+
+    span: Span
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceExpr:
+    """Replace the expression at `span` by `template`.
+
+    ``{name}`` in the template stands for the (itself edited) expression at ``holes[name]``, a span inside `span`.
+    Braces that are meant literally are doubled.
+    """
+
+    span: Span
+    template: str
+    reason: Reason
+    holes: Mapping[str, Span] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceStatement:
+    """Replace the statement at `span` by the statements of `template` (same holes as :class:`ReplaceExpr`).
+
+    An empty template removes the statement (``pass`` is left where a block would become empty). Comments above
+    and behind the statement survive.
+    """
+
+    span: Span
+    template: str
+    reason: Reason
+    holes: Mapping[str, Span] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SetArguments:
+    """Change the arguments of the call at `span`: keywords removed, replaced or added.
+
+    ``keywords`` maps a keyword to its new value (template over ``holes``), or to ``None`` to remove it. ``drop``
+    lists positions of positional arguments to remove. Untouched arguments keep their layout and comments.
+    """
+
+    span: Span
+    reason: Reason
+    keywords: Mapping[str, str | None] = field(default_factory=dict)
+    drop: tuple[int, ...] = ()
+    holes: Mapping[str, Span] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AddImport:
+    """Import `module` (or `name` from it, perhaps under another name) in the file of `span`.
+
+    The import is placed among the file's imports, never twice; ``span`` is the first place that needs it.
+    """
+
+    span: Span
+    reason: Reason
+    module: str
+    name: str | None = None
+    alias: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DropImport:
+    """Remove `local_name` from the file's imports if nothing in the edited file uses that name any more."""
+
+    span: Span
+    reason: Reason
+    local_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddFile:
+    """Add a file (the support module, say). ``span.path`` is its path; the other numbers are zero."""
+
+    span: Span
+    reason: Reason
+    text: str
+
+
+Edit = Await | MakeAsync | ReplaceExpr | ReplaceStatement | SetArguments | AddImport | DropImport | AddFile
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Edits that must all happen or none: the unit of review, writing, undo and verification.
+
+    ``id`` is short and stable under unrelated changes to the tree. ``reason`` is the chain that made it.
+    """
+
+    id: str
+    title: str
+    reason: Reason
+    edits: tuple[Edit, ...]
+    sites: tuple[Site, ...]
+    refusals: tuple[Refusal, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files the group changes or adds, sorted."""
+        return tuple(sorted({edit.span.path for edit in self.edits}))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that one run would do and would not do, for one tree."""
+
+    groups: tuple[Group, ...]
+    sites: tuple[Site, ...]  # all of them, those outside every group too
+    refusals: tuple[Refusal, ...]  # all of them, those of groups too
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One file before and after, as bytes. ``before`` is None for a new file, ``after`` for a removed one."""
+
+    path: str
+    before: bytes | None
+    after: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChange:
+    """What writing one group does to the tree: changes of whole files, applied together or not at all."""
+
+    group: str
+    changes: tuple[FileChange, ...]
