@@ -56,8 +56,8 @@ class Colour(StrEnum):
     MUST_SYNC = "sync"
     CONFLICT = "conflict"
 
-    def join(self, other: Colour) -> Colour:
-        """The least colour above both."""
+    def least_above(self, other: Colour) -> Colour:
+        """The least colour above this one and `other` (the lattice's join)."""
         if self is other or other is Colour.FREE:
             return self
         return other if self is Colour.FREE else Colour.CONFLICT
@@ -177,6 +177,35 @@ class SetArguments:
 
 
 @dataclass(frozen=True, slots=True)
+class WrapStatements:
+    """Move the statements of one block that `span` covers (first to last) into ``async def name()``, and run it.
+
+    ``global_names`` are declared global in the function, so that what the statements bind stays where it was. `call` is
+    the statement that runs the function; it follows the function in the same block.
+    """
+
+    span: Span
+    reason: Reason
+    name: str
+    call: str
+    global_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facade:
+    """Rename the function at `span` to `async_name` and keep its old name as a synchronous function that runs it.
+
+    ``runner`` is the callee that runs a coroutine (``asyncio.run``). The facade has the same parameters, defaults and
+    annotations. Decorators stay on the facade.
+    """
+
+    span: Span
+    reason: Reason
+    async_name: str
+    runner: str = "asyncio.run"
+
+
+@dataclass(frozen=True, slots=True)
 class AddImport:
     """Import `module` (or `name` from it, perhaps under another name) in the file of `span`.
 
@@ -208,7 +237,18 @@ class AddFile:
     text: str
 
 
-Edit = Await | MakeAsync | ReplaceExpr | ReplaceStatement | SetArguments | AddImport | DropImport | AddFile
+Edit = (
+    Await
+    | MakeAsync
+    | ReplaceExpr
+    | ReplaceStatement
+    | SetArguments
+    | WrapStatements
+    | Facade
+    | AddImport
+    | DropImport
+    | AddFile
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,10 +35,14 @@ class Invoke:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One external callable. ``returns`` None means: nothing known."""
+    """One external callable. ``returns`` None means: nothing known.
+
+    ``stores`` says what a method puts into its receiver: ``("slot0", "arg0")`` for ``queue.Queue.put``.
+    """
 
     returns: str | None = None
     invokes: tuple[Invoke, ...] = ()
+    stores: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

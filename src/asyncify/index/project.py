@@ -50,7 +50,7 @@ class ClassInfo:
     span: Span
     path: str
     bases: tuple[Value, ...]  # Class, External or Unknown
-    mro: tuple[str, ...]  # project classes, self first, as far as known
+    mro: tuple[str, ...] = field()  # (`field()`: type.mro would pass for a default) project classes, self first, as far as known
     external_bases: frozenset[str]  # of the whole hierarchy ("builtins.object" left out); "?" if one is unknown
     methods: Mapping[str, str]  # name -> function name, own ones only
 
@@ -123,6 +123,8 @@ class SourceFile:
     text: str
     encoding: str
     module: str
+    package: str = ""  # the topmost regular package that holds the file, dotted; "" for a script or top-level module
+    home: str = ""  # that package's folder, or the script's own folder, relative to the root: new modules go there
 
 
 @dataclass(slots=True)

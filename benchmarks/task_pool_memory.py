@@ -1,0 +1,97 @@
+"""Peak memory and CPU of many jobs on few workers: threads, one task per job, and `TaskPool`.
+
+    python benchmarks/task_pool_memory.py [JOBS [WORKERS]]
+
+Each form runs in a process of its own, so that the peaks do not mix. A job waits once and returns a number; every
+result is kept until the end, as `submit` callers do. ``base`` is the interpreter with the same imports and no jobs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import resource
+import subprocess
+import sys
+import time
+
+from asyncify.support.aio_support import TaskPool
+
+
+async def job(number: int) -> int:
+    await asyncio.sleep(0)
+    return number
+
+
+def thread_job(number: int) -> int:
+    time.sleep(0)
+    return number
+
+
+def base(jobs: int, workers: int) -> int:
+    return sum(range(jobs))
+
+
+def threads_submit(jobs: int, workers: int) -> int:
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(thread_job, number) for number in range(jobs)]
+    return sum(future.result() for future in futures)
+
+
+def threads_map(jobs: int, workers: int) -> int:
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        return sum(pool.map(thread_job, range(jobs)))
+
+
+def tasks_gather(jobs: int, workers: int) -> int:
+    async def main() -> int:
+        limit = asyncio.Semaphore(workers)
+
+        async def limited(number: int) -> int:
+            async with limit:
+                return await job(number)
+
+        return sum(await asyncio.gather(*(limited(number) for number in range(jobs))))
+
+    return asyncio.run(main())
+
+
+def pool_submit(jobs: int, workers: int) -> int:
+    async def main() -> int:
+        async with TaskPool(workers) as pool:
+            futures = [pool.submit(job, number) for number in range(jobs)]
+        return sum([await future.result() for future in futures])
+
+    return asyncio.run(main())
+
+
+def pool_map(jobs: int, workers: int) -> int:
+    async def main() -> int:
+        async with TaskPool(workers) as pool:
+            return sum([number async for number in pool.map(job, range(jobs))])
+
+    return asyncio.run(main())
+
+
+FORMS = {
+    form.__name__: form for form in (base, threads_submit, threads_map, tasks_gather, pool_submit, pool_map)
+}
+
+
+def main() -> None:
+    if len(sys.argv) == 4:
+        name, jobs, workers = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+        start = time.perf_counter()
+        assert FORMS[name](jobs, workers) == sum(range(jobs))
+        wall = time.perf_counter() - start
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        print(f"{name:<16}{usage.ru_maxrss / 1024:>10.1f}{usage.ru_utime + usage.ru_stime:>10.2f}{wall:>10.2f}")
+        return
+    jobs, workers = [*sys.argv[1:], "100000", "50"][:2] if len(sys.argv) < 3 else sys.argv[1:3]
+    print(f"{jobs} jobs on {workers} workers\n{'form':<16}{'peak MiB':>10}{'CPU s':>10}{'wall s':>10}")
+    for name in FORMS:
+        subprocess.run([sys.executable, __file__, name, jobs, workers], check=True)
+
+
+if __name__ == "__main__":
+    main()

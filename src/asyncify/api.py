@@ -1,0 +1,270 @@
+"""The pipeline: discover → index → match → colour → plan → rewrite → check → write.
+
+:func:`scan` is the first half and never writes; :func:`preview` adds the text of the changes and the check's opinion;
+:func:`apply` writes what the preview holds.
+"""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from asyncify.check import Problem, check
+from asyncify.colour import colour
+from asyncify.colour.solve import Colouring
+from asyncify.config import Config
+from asyncify.discover import Tree, candidates, discover, kept_lines
+from asyncify.entry_points import entry_points
+from asyncify.errors import CheckError
+from asyncify.index import build as build_index
+from asyncify.index.project import Diagnostic
+from asyncify.model import Colour, Edit, FileChange, Group, GroupChange, MakeAsync, Plan, Reason, Verdict
+from asyncify.plan.build import build as build_plan
+from asyncify.plan.support_files import support_files
+from asyncify.rewrite import apply_edits
+from asyncify.rules.base import function_node
+from asyncify.rules.facts import Facts
+from asyncify.rules.registry import catalogue, rules
+from asyncify.write import UndoResult, WriteResult, apply_changes
+from asyncify.write import undo as undo_write
+
+
+class Progress(Protocol):
+    """Told what is being done; shown only on a terminal."""
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        """A new stage begins, with `total` steps if known."""
+
+    def advance(self, steps: int = 1) -> None:
+        """So many steps of the stage are done."""
+
+
+class Silent:
+    """Progress that nobody watches."""
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        """Nothing."""
+
+    def advance(self, steps: int = 1) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """What a scan found. ``seconds`` is wall time; ``files`` and ``lines`` count what was read."""
+
+    root: Path
+    plan: Plan
+    files: int
+    lines: int
+    seconds: float
+    diagnostics: Sequence[Diagnostic]
+    functions_changed: int
+    tree: Tree
+    config: Config
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A scan, the changes it would write, and what the check says of each group's."""
+
+    scan: ScanResult
+    changes: tuple[GroupChange, ...]
+    problems: Mapping[str, Sequence[Problem]]
+
+
+@dataclass(frozen=True, slots=True)
+class WhyResult:
+    """Why functions have their colour: name, colour, chain down to the I/O or the pin, chain up to the entry point."""
+
+    matches: Sequence[tuple[str, Colour, Reason | None, Reason | None]]
+    suggestions: Sequence[str]
+
+
+def scan(paths: Sequence[Path], config: Config, progress: Progress | None = None) -> ScanResult:
+    """Find out what is in the tree, what can move, and what cannot. Reads only; executes nothing of it.
+
+    Raises UsageError where a path does not exist.
+    """
+    progress = progress or Silent()
+    start = time.perf_counter()
+    progress.stage("Reading files")
+    tree = discover(paths, config)
+    plan, _, skipped = _analyse(tree, config, progress)
+    changed = sum(isinstance(edit, MakeAsync) for group in plan.groups for edit in group.edits)
+    lines = sum(source.data.count(b"\n") for source in tree.sources)
+    seconds = time.perf_counter() - start
+    diagnostics = (*tree.diagnostics, *skipped)
+    return ScanResult(tree.root, plan, len(tree.sources), lines, seconds, diagnostics, changed, tree, config)
+
+
+def _analyse(tree: Tree, config: Config, progress: Progress) -> tuple[Plan, Colouring, Sequence[Diagnostic]]:
+    """From sources to a plan."""
+    known = catalogue()
+    progress.stage("Indexing")
+    wanted = _relevant(tree, known.modules)
+    project = build_index(wanted, known)
+    facts = Facts(project)
+    progress.stage("Matching rules", len(rules()))
+    findings = []
+    for rule in rules().values():
+        findings += list(rule.match(facts))
+        progress.advance()
+    progress.stage("Colouring")
+    kept = {source.path: kept_lines(source.text) for source in wanted}
+    facades = entry_points(tree.root, project, config)
+    colouring = colour(facts, findings, kept, facades)
+    progress.stage("Planning")
+    plan = build_plan(facts, colouring, facades, "compat" if config.http != "native" else "native")
+    return plan, colouring, project.diagnostics
+
+
+def _relevant(tree: Tree, modules: frozenset[str]) -> list:
+    """The files worth indexing: all of them where any mentions a library that waits."""
+    if not any(True for _ in candidates(tree.sources, modules)):
+        return []
+    return list(tree.sources)
+
+
+def preview(paths: Sequence[Path], config: Config, progress: Progress | None = None) -> Preview:
+    """A scan, the rewritten files of every group, and the check of them. Writes nothing."""
+    progress = progress or Silent()
+    result = scan(paths, config, progress)
+    progress.stage("Rewriting", len(result.plan.groups))
+    changes = rewrite(result, [group.id for group in result.plan.groups])
+    progress.stage("Checking")
+    return Preview(result, changes, _problems(result, changes))
+
+
+def rewrite(result: ScanResult, chosen: Collection[str]) -> tuple[GroupChange, ...]:
+    """The changes of the chosen groups, each on top of those before it."""
+    sources = {source.path: source for source in result.tree.sources}
+    data = {path: source.data for path, source in sources.items()}
+    groups = [group for group in result.plan.groups if group.id in chosen]
+    state: dict[str, bytes | None] = {}
+    edits: list[Edit] = []
+    out = []
+    for group in groups:
+        edits += group.edits
+        touched = {edit.span.path for edit in group.edits}
+        wanted = [edit for edit in edits if edit.span.path in touched]
+        files = support_files(edits, sources)
+        changes = []
+        for change in apply_edits({p: data[p] for p in touched if p in data}, [*_unique_across(wanted), *files]):
+            before = state.get(change.path, data.get(change.path))
+            if before != change.after:
+                changes.append(FileChange(change.path, before, change.after))
+                state[change.path] = change.after
+        out.append(GroupChange(group.id, tuple(changes)))
+    return tuple(out)
+
+
+def _unique_across(edits: Sequence[Edit]) -> list[Edit]:
+    """Edits of several groups of one file, where two groups may both want one thing."""
+    seen: dict[tuple[object, ...], Edit] = {}
+    for edit in edits:
+        key: tuple[object, ...] = tuple(
+            repr(getattr(edit, name)) for name in edit.__dataclass_fields__ if name != "reason"
+        )
+        seen.setdefault((type(edit), *key), edit)
+    return list(seen.values())
+
+
+def _problems(result: ScanResult, changes: Sequence[GroupChange]) -> dict[str, Sequence[Problem]]:
+    """What the check says of each group, in the tree as all groups together leave it."""
+    before = {source.path: source.data for source in result.tree.sources}
+    after = dict(before)
+    owner: dict[str, str] = {}
+    for change in changes:
+        for file in change.changes:
+            owner[file.path] = change.group
+            if file.after is None:
+                after.pop(file.path, None)
+            else:
+                after[file.path] = file.after
+    out: dict[str, list[Problem]] = {change.group: [] for change in changes}
+    if not out:
+        return {}
+    for problem in check(before, after):
+        out[owner.get(problem.span.path, next(iter(out)))].append(problem)
+    return dict(out)
+
+
+def apply(preview: Preview, groups: Collection[str] | None = None) -> WriteResult:
+    """Write the chosen groups (all of them if None).
+
+    Raises CheckError, and writes nothing, where the check objects to the result; ChangedError where a file is not what
+    was read; WriteError where writing failed and everything was put back.
+    """
+    result = preview.scan
+    chosen = [group.id for group in result.plan.groups] if groups is None else list(groups)
+    changes = preview.changes
+    problems = preview.problems
+    if set(chosen) != {change.group for change in changes}:
+        changes = rewrite(result, chosen)
+        problems = _problems(result, changes)
+    for found in problems.values():
+        for problem in found:
+            if problem.fatal:
+                raise CheckError(f"the check objects to the result ({problem.code}): {problem.message}", problem.span)
+    return apply_changes(result.root, changes)
+
+
+def why(paths: Sequence[Path], config: Config, function: str) -> WhyResult:
+    """The chain of calls that makes (or keeps) a function asynchronous or synchronous.
+
+    ``function`` is a dotted name or the end of one.
+    """
+    tree = discover(paths, config)
+    _, colouring, _ = _analyse(tree, config, Silent())
+    names = sorted(name for name in colouring.facts.project.functions)
+    found = [name for name in names if name == function or name.endswith("." + function)]
+    matches = []
+    for name in found:
+        node = function_node(name)
+        pin = colouring.pins.get(node)
+        down = colouring.holds.get(node) or (pin.reason if pin is not None else None)
+        callers = [s for s in colouring.graph.of(node) if s.conclusion in colouring.holds and node in colouring.holds]
+        up = _upwards(colouring, node) if callers else None
+        matches.append((name, colouring.colour(name), down, up))
+    short = [name.rpartition(".")[2] for name in names]
+    return WhyResult(matches, difflib.get_close_matches(function.rpartition(".")[2], short, 3) if not found else ())
+
+
+def _upwards(colouring: Colouring, node: str) -> Reason | None:
+    """The chain from a function to the entry point above it: what follows from it, the nearest first."""
+    steps = []
+    seen = {node}
+    while True:
+        step = next((s for s in colouring.graph.of(node) if s.conclusion not in seen and s.conclusion in colouring.holds), None)
+        if step is None:
+            break
+        seen.add(step.conclusion)
+        steps.append(step)
+        node = step.conclusion
+    reason: Reason | None = None
+    for step in reversed(steps):
+        reason = Reason(step.text, step.span, reason)
+    return reason
+
+
+def undo(root: Path, force: bool = False) -> UndoResult:
+    """Put back what the last apply changed below `root`, byte for byte.
+
+    Raises ChangedError where a file was edited since, unless `force`.
+    """
+    return undo_write(root, force=force)
+
+
+def refused(plan: Plan) -> int:
+    """How many sites of the plan are refused."""
+    return sum(site.verdict is Verdict.REFUSE for site in plan.sites)
+
+
+def groups_by_id(plan: Plan) -> dict[str, Group]:
+    """The plan's groups by id."""
+    return {group.id: group for group in plan.groups}

@@ -1,0 +1,111 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import click
+
+from asyncify.cli.console import Output
+from asyncify.config import Boundary, Config, Http, load
+from asyncify.errors import UsageError
+from asyncify.model import Group, Plan
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+paths_argument = click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(exists=True, path_type=Path))
+
+
+def output_options(command: F) -> F:
+    """``--color`` and ``--debug``, accepted before and behind the command's name."""
+
+    def remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+        if value is not None:
+            setattr(context.ensure_object(Output), parameter.name, value)
+
+    for option in (
+        click.option(
+            "--debug",
+            is_flag=True,
+            default=None,
+            expose_value=False,
+            callback=remember,
+            help="Show the traceback of an error.",
+        ),
+        click.option(
+            "--color",
+            type=click.Choice(["auto", "always", "never"]),
+            expose_value=False,
+            callback=remember,
+            help="Colours: on a terminal (auto, the default; NO_COLOR turns them off), always, or never.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def plan_options(command: F) -> F:
+    """What shapes a plan; each overrides ``[tool.asyncify]``."""
+    for option in (
+        click.option(
+            "--exclude",
+            multiple=True,
+            metavar="PATTERN",
+            help="Leave out files that match, as in a .gitignore. Repeatable.",
+        ),
+        click.option(
+            "--boundary",
+            type=click.Choice(["entry-point", "fan-out"]),
+            help="How far up functions become async: to the entry points, or to the function that fans out.",
+        ),
+        click.option(
+            "--stop-at",
+            multiple=True,
+            metavar="FUNCTION",
+            help="Keep this function synchronous and bridge there. Repeatable.",
+        ),
+        click.option(
+            "--http",
+            type=click.Choice(["auto", "native", "compat"]),
+            help="Plain aiohttp, or requests' own responses carried by aiohttp (auto: native where exact).",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def configuration(
+    paths: tuple[Path, ...],
+    http: str | None = None,
+    stop_at: tuple[str, ...] = (),
+    boundary: str | None = None,
+    exclude: tuple[str, ...] = (),
+) -> tuple[tuple[Path, ...], Config]:
+    """The paths to read (the current folder by default) and what holds for them.
+
+    The command line overrides ``[tool.asyncify]``; lists add to it. Raises :class:`UsageError`.
+    """
+    paths = paths or (Path(),)
+    config = load(paths[0])
+    for path in paths[1:]:
+        if (other := load(path)).root != config.root:
+            raise UsageError(f"{paths[0]} and {path} belong to different projects ({config.root}, {other.root})")
+    return paths, replace(
+        config,
+        http=cast(Http, http) if http else config.http,
+        boundary=cast(Boundary, boundary) if boundary else config.boundary,
+        stop_at=(*config.stop_at, *stop_at),
+        extend_exclude=(*config.extend_exclude, *exclude),
+    )
+
+
+def chosen_groups(plan: Plan, wanted: tuple[str, ...]) -> tuple[Group, ...]:
+    """The groups with the ids that the user wants, all of them by default. Raises :class:`UsageError`."""
+    known = {group.id: group for group in plan.groups}
+    for group_id in wanted:
+        if group_id not in known:
+            raise UsageError(f"no group {group_id!r} (there are: {', '.join(known) or 'none'})")
+    return tuple(group for group in plan.groups if not wanted or group.id in wanted)

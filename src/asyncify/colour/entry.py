@@ -1,0 +1,42 @@
+"""Modules whose own code may await: programs, if an event loop can be started around that code."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from asyncify.colour.pins import IMPORT_TIME, refusal
+from asyncify.colour.structure import in_main_guard, is_main_guard
+from asyncify.index.project import Kind
+from asyncify.model import Refusal
+from asyncify.rules.base import function_node
+from asyncify.rules.facts import Facts
+
+
+def module_pins(facts: Facts, programs: frozenset[str]) -> Iterator[tuple[str, Refusal]]:
+    """Module bodies that must stay as they are: imported ones, and those that cannot become a function's body."""
+    for info in facts.project.functions.values():
+        if info.kind is Kind.MODULE and info.path in facts.project.files:
+            if info.path not in programs and not _has_guard(facts, info.path):
+                yield function_node(info.name), refusal(IMPORT_TIME, info.span)
+            elif not can_wrap(facts, info.path):
+                text = "An annotated name at module level keeps this code out of a function."
+                yield function_node(info.name), refusal(IMPORT_TIME, info.span, text)
+
+
+def _has_guard(facts: Facts, path: str) -> bool:
+    return any(isinstance(s, ast.If) and is_main_guard(s) for s in facts.file(path).tree.body)
+
+
+def can_wrap(facts: Facts, path: str) -> bool:
+    """Whether top-level statements of the file could become the body of a function without a change of meaning."""
+    todo: list[ast.AST] = list(facts.file(path).tree.body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            return False
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*" and in_main_guard(facts, path, node):
+            return False
+        if isinstance(node, ast.stmt) and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            todo += [child for child in ast.iter_child_nodes(node) if isinstance(child, (ast.stmt, ast.ExceptHandler))]
+    return True

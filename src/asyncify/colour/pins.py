@@ -1,0 +1,209 @@
+"""What forces a function to stay synchronous, whatever it calls."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import sys
+from collections.abc import Iterator
+from functools import cache
+
+from asyncify.index.project import FunctionInfo, FunctionUse, ImplicitCall, Kind, Sink
+from asyncify.index.values import External, Value
+from asyncify.model import Reason, Refusal, Span
+from asyncify.rules.base import RefusalCode, function_node
+from asyncify.rules.facts import Facts
+
+SPECIAL_METHOD = RefusalCode(
+    "special-method",
+    "Python calls this method itself, without await.",
+    "Move the I/O into a method with an ordinary name and call that.",
+)
+PROPERTY = RefusalCode(
+    "property",
+    "Reading an attribute cannot be awaited by its readers.",
+    "Turn the property into a method.",
+)
+DECORATED = RefusalCode(
+    "foreign-decorator",
+    "A decorator from outside the project receives this function.",
+    "Remove the decorator, or apply it to a synchronous function of its own.",
+)
+CALLBACK = RefusalCode(
+    "callback",
+    "The function is handed to code that calls it without await.",
+    "Give that code a synchronous function of its own.",
+)
+FOREIGN_OVERRIDE = RefusalCode(
+    "foreign-override",
+    "The method overrides one of a class outside the project, whose code calls it without await.",
+    "Move the I/O out of the overriding method.",
+)
+IMPORT_TIME = RefusalCode(
+    "import-time",
+    "The code runs when the module is imported.",
+    "Move it into a function that is called from an entry point.",
+)
+LAMBDA = RefusalCode(
+    "lambda",
+    "A lambda cannot contain await.",
+    "Make it a function with a name.",
+)
+KEPT = RefusalCode(
+    "kept",
+    "A comment `# asyncify: keep` covers it.",
+    "Remove the comment.",
+)
+MAYBE_CALLED = RefusalCode(
+    "maybe-called",
+    "A call that asyncify cannot resolve may be a call of this method.",
+    "Annotate the receiver of that call.",
+)
+GENERATOR = RefusalCode(
+    "generator",
+    "The generator is used in a way that has no asynchronous form yet.",
+    "Loop over the generator where it is called, or collect its items in a list.",
+)
+PIN_CODES = (
+    SPECIAL_METHOD, PROPERTY, DECORATED, CALLBACK, FOREIGN_OVERRIDE, IMPORT_TIME, LAMBDA, KEPT, MAYBE_CALLED, GENERATOR
+)  # fmt: skip
+
+# Special methods that may be coroutine functions, because they are called explicitly.
+_ASYNC_SPECIAL = frozenset({"__call__", "__aenter__", "__aexit__", "__anext__"})
+# Decorators from outside that leave the function what it is.
+_TRANSPARENT = frozenset(
+    "builtins.staticmethod builtins.classmethod abc.abstractmethod typing.overload typing.final typing.override "
+    "typing_extensions.override typing_extensions.final functools.wraps typing.no_type_check".split()
+)
+_TRANSPARENT_PREFIXES = ("pytest.mark.", "unittest.skip", "unittest.mock.patch", "mock.patch")
+_PROPERTIES = frozenset({"builtins.property", "functools.cached_property", "builtins.property.setter"})
+# Bases that never call a method they do not define under its name.
+_INERT_BASES = frozenset(
+    "builtins.object abc.ABC typing.Protocol typing.Generic typing.NamedTuple requests.Session typing.TypedDict "
+    "typing_extensions.Protocol typing_extensions.TypedDict".split()
+)
+
+
+def refusal(code: RefusalCode, span: Span, message: str = "", because: Reason | None = None) -> Refusal:
+    """A refusal of that code, with its witness."""
+    text = message or code.title
+    return Refusal(code.code, span, text, code.remedy, Reason(text, span, because))
+
+
+def pins(facts: Facts, handled: frozenset[Span], kept: dict[str, frozenset[int]]) -> Iterator[tuple[str, Refusal]]:
+    """Nodes of functions that must stay synchronous, with the refusal to give if one would have to change."""
+    project = facts.project
+    for info in project.functions.values():
+        if info.is_async:
+            continue
+        reason = _own_pin(facts, info, kept)
+        if reason is not None:
+            yield function_node(info.name), reason
+    for implicit in project.implicit_calls:
+        if implicit.span not in handled and implicit.target in project.functions:
+            found = _implicit_pin(implicit)
+            if found is not None:
+                yield function_node(implicit.target), found
+    for use in project.uses:
+        if use.span not in handled:
+            found = _use_pin(use)
+            if found is not None:
+                yield function_node(use.function), found
+
+
+def _own_pin(facts: Facts, info: FunctionInfo, kept: dict[str, frozenset[int]]) -> Refusal | None:
+    last = info.name.rpartition(".")[2]
+    if info.span.line in kept.get(info.path, ()) and info.kind is not Kind.MODULE:
+        return refusal(KEPT, info.span)
+    if info.kind is Kind.CLASS_BODY:
+        return refusal(IMPORT_TIME, info.span, "The body of a class runs when the module is imported.")
+    if info.kind is not Kind.FUNCTION:
+        return None
+    if info.cls and last.startswith("__") and last.endswith("__") and last not in _ASYNC_SPECIAL:
+        return refusal(SPECIAL_METHOD, info.span, f"Python calls {last} itself, without await.")
+    for span in info.decorators:
+        found = _decorator_pin(facts, info, span)
+        if found is not None:
+            return found
+    if info.cls and info.cls in facts.project.classes:
+        return _base_pin(facts, info, last)
+    return None
+
+
+def _decorator_pin(facts: Facts, info: FunctionInfo, span: Span) -> Refusal | None:
+    node = facts.node(span, ast.expr)
+    target = node.func if isinstance(node, ast.Call) else node
+    if target is None:
+        return None
+    text = facts.text(info.path, target)
+    values: frozenset[Value] = facts.values(info.path, target)
+    names = {value.name for value in values if isinstance(value, External)}
+    if names & _PROPERTIES or text.endswith((".setter", ".getter", ".deleter")):
+        return refusal(PROPERTY, info.span)
+    for name in names:
+        if name not in _TRANSPARENT and not name.startswith(_TRANSPARENT_PREFIXES):
+            return refusal(DECORATED, span, f"The decorator {text} comes from outside the project.")
+    if not values:
+        return refusal(DECORATED, span, f"asyncify does not know the decorator {text}.")
+    return None
+
+
+@cache
+def _defines(base: str, method: str) -> bool | None:
+    """Whether a class of the standard library defines the method; None for classes from elsewhere."""
+    module, _, name = base.rpartition(".")
+    top = module.partition(".")[0]
+    if top not in sys.stdlib_module_names or top in {"antigravity", "this", "idlelib", "turtledemo"}:
+        return None
+    while module:
+        try:
+            return hasattr(getattr(importlib.import_module(module), name, None), method)
+        except ImportError:
+            module, _, outer = module.rpartition(".")
+            name = outer
+    return None
+
+
+def _base_pin(facts: Facts, info: FunctionInfo, method: str) -> Refusal | None:
+    assert info.cls is not None
+    for base in sorted(facts.project.classes[info.cls].external_bases - _INERT_BASES):
+        defines = _defines(base, method)
+        if base == "unittest.TestCase" or base.endswith(".TestCase"):
+            if not method.startswith("test"):
+                defined = _defines("unittest.TestCase", method)
+                if defined:
+                    return refusal(FOREIGN_OVERRIDE, info.span, f"unittest calls {method}() without await.")
+            continue
+        if defines or (defines is None and not facts.project.callers(info.name)):
+            what = f"{base}.{method}" if defines else f"a method of {base}" if base != "?" else "a method of its base"
+            return refusal(FOREIGN_OVERRIDE, info.span, f"{method}() may override {what}, which is called without await.")
+    return None
+
+
+def _implicit_pin(implicit: ImplicitCall) -> Refusal | None:
+    match implicit.kind:
+        case "property":
+            return refusal(PROPERTY, implicit.span)
+        case "callback":
+            who = implicit.external or "code outside the project"
+            return refusal(CALLBACK, implicit.span, f"The function is handed to {who}, which calls it without await.")
+        case "decorator":
+            return refusal(IMPORT_TIME, implicit.span, "It runs as a decorator, when the module is imported.")
+        case kind:
+            return refusal(SPECIAL_METHOD, implicit.span, f"It is called by the language here ({kind}), without await.")
+
+
+def _use_pin(use: FunctionUse) -> Refusal | None:
+    match use.sink:
+        case Sink.COMPARED:
+            return None
+        case Sink.DECORATED:
+            name = use.external or ""
+            if name in _TRANSPARENT or name.startswith(_TRANSPARENT_PREFIXES) or name in _PROPERTIES:
+                return None
+            return refusal(DECORATED, use.span, f"The decorator {name or 'here'} comes from outside the project.")
+        case Sink.ARGUMENT:
+            who = use.external or "code that asyncify does not resolve"
+            return refusal(CALLBACK, use.span, f"The function is handed to {who}, which calls it without await.")
+        case _:
+            return refusal(CALLBACK, use.span, f"The function is {use.sink} as a value here; who calls it is not known.")

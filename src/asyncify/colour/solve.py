@@ -1,0 +1,271 @@
+"""The fixpoint: from the sites that should move, all that must become asynchronous; conflicts settled by refusals.
+
+Monotone and therefore finite: every round either ends, or disables a site, adds a pin, adds an implication or adds a
+bridge, none of which is ever taken back.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from asyncify.colour.pins import KEPT, refusal
+from asyncify.colour.structure import (
+    NO_AWAIT_HERE,
+    CallPlan,
+    await_place,
+    call_implications,
+    call_node,
+    family_implications,
+)
+from asyncify.graph import Implication, Implications
+from asyncify.index.project import CallSite
+from asyncify.model import Colour, Reason, Refusal, Span
+from asyncify.rules.base import Block, Claim, Handles, Jobs, RefusalCode, Role, function_node
+from asyncify.rules.facts import Facts
+
+STAYS_SYNC = RefusalCode(
+    "stays-sync",
+    "Something else in the same function must stay synchronous.",
+    "See the reason; once that is gone, this moves too.",
+)
+
+
+@dataclass(slots=True)
+class Colouring:
+    """The result: what holds and why, what does not and why, and where the colours meet."""
+
+    facts: Facts
+    claims: list[Claim]
+    blocks: list[Block]
+    plans: dict[str, CallPlan]  # by call node
+    graph: Implications
+    holds: dict[str, Reason]
+    pins: dict[str, Refusal]
+    disabled: dict[str, Refusal]  # site nodes of claims that would move but for the refusal
+    bridges: dict[Span, CallSite] = field(default_factory=dict)
+
+    def colour(self, function: str) -> Colour:
+        """The colour of a project function."""
+        node = function_node(function)
+        out = Colour.MUST_ASYNC if node in self.holds else Colour.FREE
+        return out.least_above(Colour.MUST_SYNC) if node in self.pins else out
+
+
+class Solver:
+    """One run of the fixpoint."""
+
+    def __init__(
+        self,
+        facts: Facts,
+        findings: list[object],
+        plans: list[CallPlan],
+        pins: list[tuple[str, Refusal]],
+        facades: frozenset[str],
+        kept: Mapping[str, frozenset[int]],
+    ) -> None:
+        self.facts = facts
+        self.claims = [f for f in findings if isinstance(f, Claim)]
+        self.blocks = [f for f in findings if isinstance(f, Block)]
+        self.jobs = [f for f in findings if isinstance(f, Jobs)]
+        self.handled = frozenset(f.span for f in findings if isinstance(f, Handles))
+        self.plans = {call_node(plan.call.span): plan for plan in plans}
+        self.facades = facades
+        self.pins: dict[str, Refusal] = {}
+        self.disabled: dict[str, Refusal] = {}
+        self.bridges: dict[Span, CallSite] = {}
+        self.implications: list[Implication] = [f for f in findings if isinstance(f, Implication)]
+        self.implications += call_implications(plans, facts, facades)
+        self.implications += family_implications(facts)
+        self._claims_by_function: dict[str, list[Claim]] = defaultdict(list)
+        for node, found in pins:
+            self.pins.setdefault(node, found)
+        for claim in self.claims:
+            if kept.get(claim.span.path, frozenset()) & set(range(claim.span.line, claim.span.end_line + 1)):
+                self.pins[claim.node] = refusal(KEPT, claim.span)
+        self._add_claims()
+        self._add_blocks()
+        for node, plan in self.plans.items():
+            if plan.refusal is not None:
+                self.pins.setdefault(node, plan.refusal)
+
+    def _add_claims(self) -> None:
+        for claim in self.claims:
+            self._claims_by_function[claim.within].append(claim)
+            add = self.implications.append
+            for node in claim.follows:
+                add(Implication(node, claim.node, claim.text, claim.span))
+            for node in claim.leads:
+                add(Implication(claim.node, node, claim.text, claim.span))
+            if claim.needs_async:
+                short = claim.within.rpartition(".")[2]
+                add(Implication(claim.node, function_node(claim.within), f"{short}() must await it", claim.span))
+                self._place(claim)
+            if claim.role is Role.FOLLOWER:
+                short = claim.within.rpartition(".")[2]
+                add(Implication(function_node(claim.within), claim.node, f"{short}() would block", claim.span))
+
+    def _place(self, claim: Claim) -> None:
+        node = self.facts.node(claim.span, ast.AST)
+        if node is None:
+            self.pins.setdefault(claim.node, refusal(NO_AWAIT_HERE, claim.span))
+            return
+        place = await_place(self.facts, claim.span.path, node)
+        if place.refusal is not None:
+            self.pins.setdefault(claim.node, place.refusal)
+
+    def _add_blocks(self) -> None:
+        for block in self.blocks:
+            self.pins.setdefault(block.node, block.refusal)
+            if block.blocks_loop and block.within is not None:
+                reason = Reason("it stays here and would block the event loop", block.refusal.span, block.refusal.reason)
+                found = Refusal(block.refusal.code, block.refusal.span, block.refusal.message, block.refusal.remedy, reason)
+                self.pins.setdefault(function_node(block.within), found)
+
+    # --- the fixpoint ------------------------------------------------------------------------------------------
+
+    def solve(self) -> Colouring:
+        """Run to the end."""
+        while True:
+            graph = Implications(self.implications)
+            roots = self._roots(graph)
+            holds = graph.closure(roots)
+            if not (self._conflicts(graph, holds, roots) or self._mixed_jobs(holds) or self._blocking(graph, holds)):
+                break
+        return Colouring(
+            self.facts, self.claims, self.blocks, self.plans, graph, holds, self.pins, self.disabled, self.bridges
+        )
+
+    def _roots(self, graph: Implications) -> dict[str, Reason]:
+        concurrent = {node for claim in self.claims if claim.concurrent for node in claim.follows}
+        roots: dict[str, Reason] = {}
+        for claim in self.claims:
+            if claim.node in self.disabled or claim.node in self.pins:
+                continue
+            if claim.role is Role.ROOT:
+                roots[claim.node] = Reason(claim.text, claim.span)
+            elif claim.role is Role.FOLLOWER and concurrent:
+                reached = graph.closure({claim.node: Reason("")})
+                if concurrent & reached.keys() and not (reached.keys() & self.pins.keys()):
+                    roots[claim.node] = Reason(f"{claim.text}, and it waits in a job of a pool", claim.span)
+        return roots
+
+    def _disable(self, node: str, found: Refusal) -> bool:
+        """Refuse a site that would move; its function then blocks, and so stays synchronous."""
+        if node in self.disabled:
+            return False
+        self.disabled[node] = found
+        for claim in self.claims:
+            if claim.node == node and claim.needs_async:
+                text = f"{claim.text}, and cannot move"
+                reason = Reason(text, claim.span, found.reason)
+                pin = Refusal(STAYS_SYNC.code, claim.span, text, found.remedy, reason)
+                self.pins.setdefault(function_node(claim.within), pin)
+        return True
+
+    def _conflicts(self, graph: Implications, holds: dict[str, Reason], roots: dict[str, Reason]) -> bool:
+        """Disable every root from which a pinned node follows."""
+        changed = False
+        for node in [n for n in holds if n in self.pins]:
+            pin = self.pins[node]
+            causes = graph.causes(node, pin.reason or Reason(pin.message, pin.span))
+            for name in causes:
+                span = roots[name].span if name in roots else None
+                if span is not None:
+                    found = Refusal(pin.code, span, pin.message, pin.remedy, causes[name])
+                    changed |= self._disable(name, found)
+        return changed
+
+    def _mixed_jobs(self, holds: dict[str, Reason]) -> bool:
+        changed = False
+        jobs: dict[str, set[str]] = defaultdict(set)
+        for item in self.jobs:
+            jobs[item.node] |= set(item.jobs)
+        for item in self.jobs:
+            if item.node in holds and item.node not in self.pins:
+                missing = sorted(j for j in jobs[item.node] if j not in holds and not self._already_async(j))
+                if missing:
+                    self.pins[item.node] = item.refusal
+                    changed = True
+        return changed
+
+    def _already_async(self, node: str) -> bool:
+        info = self.facts.project.functions.get(node.removeprefix("function:"))
+        return info is not None and info.is_async
+
+    # --- blocking that would land on the loop --------------------------------------------------------------------
+
+    def _runs_on_loop(self, function: str, holds: dict[str, Reason]) -> bool:
+        info = self.facts.project.functions.get(function)
+        return function_node(function) in holds or (info is not None and info.is_async)
+
+    def _blocking_functions(self, holds: dict[str, Reason]) -> dict[str, Span]:
+        """Synchronous functions that wait, themselves or through others, with one place where."""
+        waiting: dict[str, Span] = {}
+        for block in self.blocks:
+            if block.blocks_loop and block.within is not None:
+                waiting.setdefault(block.within, block.refusal.span)
+        for claim in self.claims:
+            if claim.role is not Role.PART and claim.node not in holds:
+                waiting.setdefault(claim.within, claim.span)
+        callers: dict[str, list[CallSite]] = defaultdict(list)
+        for call in self.facts.project.calls:
+            for target in call.targets:
+                callers[target].append(call)
+        todo = list(waiting)
+        while todo:
+            function = todo.pop()
+            for call in callers[function]:
+                if call.within not in waiting and not self._runs_on_loop(call.within, holds):
+                    waiting[call.within] = call.span
+                    todo.append(call.within)
+        return {name: span for name, span in waiting.items() if not self._runs_on_loop(name, holds)}
+
+    def _blocking(self, graph: Implications, holds: dict[str, Reason]) -> bool:
+        """No synchronous function that waits is called on the loop: it moves too, is bridged, or its caller stays."""
+        waiting = self._blocking_functions(holds)
+        changed = False
+        for call in self.facts.project.calls:
+            if function_node(call.within) not in holds:
+                continue
+            for target in sorted(call.targets & waiting.keys()):
+                node = function_node(target)
+                last = target.rpartition(".")[2]
+                closure = graph.closure({node: Reason("")})
+                if not closure.keys() & self.pins.keys():
+                    step = Implication(function_node(call.within), node, f"{last}() would block the event loop", call.span)
+                    self.implications.append(step)
+                    changed = True
+                elif call.span not in self.bridges:
+                    changed = True
+                    self._bridge(call, last, waiting[target])
+        for implicit in self.facts.project.implicit_calls:
+            caller = function_node(implicit.within)
+            if implicit.kind != "callback" and caller in holds and implicit.target in waiting and caller not in self.pins:
+                text = f"{implicit.target.rpartition('.')[2]} waits and is called here by the language ({implicit.kind})"
+                self.pins[caller] = refusal(NO_AWAIT_HERE, implicit.span, text)
+                changed = True
+        return changed
+
+    def _bridge(self, call: CallSite, name: str, waits: Span) -> None:
+        node = self.facts.node(call.span, ast.Call)
+        place = await_place(self.facts, call.span.path, node) if node is not None else None
+        constructor = any(t.endswith(".__init__") for t in call.targets)
+        generator = any(self.facts.project.functions[t].is_generator for t in call.targets)
+        caller = self.facts.project.functions[call.within]
+        if (
+            place is None
+            or place.refusal is not None
+            or place.edits
+            or generator
+            or caller.kind.value != "function"
+            or call.externals
+            or (len(call.targets) > 1 and not constructor)
+        ):
+            text = f"{name}() waits (at {waits}) and cannot be awaited or moved to a thread here"
+            self.pins.setdefault(function_node(call.within), refusal(NO_AWAIT_HERE, call.span, text))
+            self.bridges.pop(call.span, None)
+            return
+        self.bridges[call.span] = call

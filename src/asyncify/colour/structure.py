@@ -1,0 +1,239 @@
+"""The constraints that calls put on colours: who must be asynchronous if whom, and where no ``await`` may stand."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from asyncify.colour.pins import GENERATOR, IMPORT_TIME, LAMBDA, refusal
+from asyncify.graph import Implication
+from asyncify.index.project import CallSite, Kind
+from asyncify.model import Edit, MakeAsync, Reason, Refusal, Span
+from asyncify.rules.base import RefusalCode, function_node
+from asyncify.rules.facts import Facts
+from asyncify.rules.iteration import EAGER, consumption, eager_list
+
+MIXED_CALL = RefusalCode(
+    "mixed-call",
+    "The call may run a function of this project or something from outside.",
+    "Give the two cases two call sites.",
+)
+NO_AWAIT_HERE = RefusalCode(
+    "no-await-here",
+    "No await may stand in this place.",
+    "Compute the value in a statement of its own, before.",
+)
+LOCKED = RefusalCode(
+    "locked",
+    "A lock of threads is held here; holding it across an await would stop the event loop.",
+    "Release the lock before the call, or move to asyncio.Lock by hand.",
+)
+STRUCTURE_CODES = (MIXED_CALL, NO_AWAIT_HERE, LOCKED)
+
+_LOCKS = frozenset(f"threading.{name}" for name in ("Lock", "RLock", "Condition", "Semaphore", "BoundedSemaphore"))
+
+
+def call_node(span: Span) -> str:
+    """The node of a call of a project function that becomes asynchronous."""
+    return f"call:{span.path}:{span.line}:{span.column}:{span.end_line}:{span.end_column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an ``await`` would stand: allowed as it is, allowed with these edits, or not."""
+
+    edits: tuple[Edit, ...] = ()
+    refusal: Refusal | None = None
+
+
+def await_place(facts: Facts, path: str, node: ast.AST) -> Place:
+    """Whether ``await`` may stand at `node`, given that its function is asynchronous."""
+    edits: list[Edit] = []
+    child: ast.AST = node
+    for parent in facts.parents(path, node):
+        match parent:
+            case ast.GeneratorExp() if child is not parent.generators[0]:
+                found = _generator_place(facts, path, parent)
+                if found.refusal is not None:
+                    return found
+                edits += found.edits
+            case ast.comprehension():
+                generator = facts.parent(path, parent)
+                first = isinstance(generator, ast.GeneratorExp) and generator.generators[0] is parent
+                if isinstance(generator, ast.GeneratorExp) and not (first and child is parent.iter):
+                    found = _generator_place(facts, path, generator)
+                    if found.refusal is not None:
+                        return found
+                    edits += found.edits
+                if isinstance(generator, ast.GeneratorExp):
+                    child = generator.generators[0] if first else parent
+                    continue
+            case ast.With() | ast.AsyncWith() if child in parent.body and _holds_lock(facts, path, parent):
+                return Place(refusal=refusal(LOCKED, facts.span(path, parent)))
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                break
+            case ast.Lambda() | ast.ClassDef() | ast.Module():
+                break
+        child = parent
+    return Place(tuple(dict.fromkeys(edits)))
+
+
+def _generator_place(facts: Facts, path: str, generator: ast.GeneratorExp) -> Place:
+    around = facts.parent(path, generator)
+    call = facts.project.call_at(facts.span(path, around)) if isinstance(around, ast.Call) else None
+    span = facts.span(path, generator)
+    if call is None or not call.externals or not call.externals <= EAGER or call.targets:
+        return Place(refusal=refusal(NO_AWAIT_HERE, span, "A generator expression with await is an asynchronous one."))
+    return Place((eager_list(facts, path, generator, Reason("it is read to its end here", span)),))
+
+
+def _holds_lock(facts: Facts, path: str, statement: ast.With | ast.AsyncWith) -> bool:
+    for item in statement.items:
+        for value in facts.values(path, item.context_expr):
+            if getattr(value, "type", None) in _LOCKS:
+                return True
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class CallPlan:
+    """How a call of a project function changes when that function becomes asynchronous."""
+
+    call: CallSite
+    awaited: bool  # an await goes before it (not for generators, nor for a lambda that only hands the result on)
+    edits: tuple[Edit, ...] = ()
+    entry: bool = False  # at module level, where an event loop is started
+    refusal: Refusal | None = None
+
+
+def plan_call(facts: Facts, call: CallSite, scripts: frozenset[str]) -> CallPlan:
+    """What becomes of this call, all its targets being asynchronous."""
+    path = call.span.path
+    project = facts.project
+    node = facts.node(call.span, ast.Call)
+    caller = project.functions.get(call.within)
+    if node is None or caller is None:
+        return CallPlan(call, True, refusal=refusal(NO_AWAIT_HERE, call.span))
+    if call.externals:
+        return CallPlan(call, True, refusal=refusal(MIXED_CALL, call.span))
+    targets = [project.functions[name] for name in call.targets if name in project.functions]
+    generators = [target.is_generator for target in targets]
+    if any(generators):
+        return _generator_call(facts, call, node, all(generators), caller.kind is Kind.MODULE)
+    if caller.kind is Kind.LAMBDA:
+        body = facts.parent(path, node)
+        if isinstance(body, ast.Lambda) and body.body is node:
+            return CallPlan(call, False)
+        return CallPlan(call, True, refusal=refusal(LAMBDA, call.span))
+    if caller.kind is Kind.CLASS_BODY:
+        return CallPlan(call, True, refusal=refusal(IMPORT_TIME, call.span))
+    place = await_place(facts, path, node)
+    if caller.kind is Kind.MODULE:
+        if place.edits or (path not in scripts and not in_main_guard(facts, path, node)):
+            return CallPlan(call, True, refusal=refusal(IMPORT_TIME, call.span))
+        return CallPlan(call, True, entry=True, refusal=place.refusal)
+    return CallPlan(call, True, place.edits, refusal=place.refusal)
+
+
+def _generator_call(facts: Facts, call: CallSite, node: ast.Call, pure: bool, at_module: bool) -> CallPlan:
+    path = call.span.path
+    if not pure:
+        return CallPlan(call, False, refusal=refusal(MIXED_CALL, call.span))
+    if at_module:
+        return CallPlan(call, False, refusal=refusal(IMPORT_TIME, call.span))
+    reason = Reason("the generator becomes asynchronous", call.span)
+    use = consumption(facts, path, node, reason)
+    if use.impossible is not None or use.moves_on:
+        return CallPlan(call, False, refusal=refusal(GENERATOR, call.span))
+    statement = facts.parent(path, node)
+    if isinstance(statement, ast.For) and _leaves_early(statement):
+        text = "The loop may end before the generator does."
+        return CallPlan(call, False, refusal=refusal(GENERATOR, call.span, text))
+    place = await_place(facts, path, node)
+    edits: tuple[Edit, ...] = (*use.edits, *(e for e in place.edits if e not in use.edits))
+    if not any(isinstance(edit, MakeAsync) for edit in edits) and not edits:
+        return CallPlan(call, False, refusal=refusal(GENERATOR, call.span))
+    return CallPlan(call, False, edits, refusal=place.refusal)
+
+
+def _leaves_early(loop: ast.For) -> bool:
+    """Whether the loop may be left by break or return while its generator is suspended."""
+    todo: list[ast.AST] = list(loop.body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, (ast.Break, ast.Return)):
+            return True
+        if isinstance(node, (ast.For, ast.While, ast.AsyncFor)):
+            todo += [n for n in ast.walk(node) if isinstance(n, ast.Return)]
+        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+            todo += ast.iter_child_nodes(node)
+    return False
+
+
+def in_main_guard(facts: Facts, path: str, node: ast.AST) -> bool:
+    """Whether the node runs only below ``if __name__ == "__main__":``."""
+    child = node
+    for parent in facts.parents(path, node):
+        if isinstance(parent, ast.If) and child in parent.body and is_main_guard(parent):
+            return True
+        child = parent
+    return False
+
+
+def is_main_guard(statement: ast.If) -> bool:
+    """Whether the statement is ``if __name__ == "__main__":`` (either way round)."""
+    match statement.test:
+        case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
+            sides = (left, right)
+            names = any(isinstance(side, ast.Name) and side.id == "__name__" for side in sides)
+            return names and any(isinstance(side, ast.Constant) and side.value == "__main__" for side in sides)
+    return False
+
+
+def scripts(facts: Facts) -> frozenset[str]:
+    """Files that no other file of the project imports, by the last part of their name: they only run as programs."""
+    imported: set[str] = set()
+    for file in facts.project.files.values():
+        for node in ast.walk(file.tree):
+            if isinstance(node, ast.Import):
+                imported |= {part for alias in node.names for part in alias.name.split(".")}
+            elif isinstance(node, ast.ImportFrom):
+                imported |= {alias.name for alias in node.names} | set((node.module or "").split("."))
+    out = set()
+    for path, file in facts.project.files.items():
+        last = file.source.module.rpartition(".")[2]
+        info = facts.project.functions.get(file.source.module)
+        if last not in imported and not path.endswith("__init__.py") and not (info is not None and info.in_test):
+            out.add(path)
+    return frozenset(out)
+
+
+def call_implications(plans: list[CallPlan], facts: Facts, facades: frozenset[str]) -> Iterator[Implication]:
+    """Callee → call → caller, and targets of one call with each other."""
+    project = facts.project
+    for plan in plans:
+        call = plan.call
+        node = call_node(call.span)
+        names = sorted(call.targets)
+        for name in names:
+            if name in facades or (name in project.functions and project.functions[name].is_async):
+                continue
+            last = name.rpartition(".")[2]
+            yield Implication(function_node(name), node, f"it calls {last}()", call.span)
+            if len(names) > 1:
+                yield Implication(node, function_node(name), f"the same call may run {last}()", call.span)
+        if not plan.entry:
+            short = call.within.rpartition(".")[2]
+            yield Implication(node, function_node(call.within), f"{short}() must await it", call.span)
+
+
+def family_implications(facts: Facts) -> Iterator[Implication]:
+    """Methods that override each other have one colour."""
+    for name, info in facts.project.functions.items():
+        if info.cls is None or info.name.rpartition(".")[2] == "__init__":
+            continue
+        for other in sorted(facts.project.overrides(name)):
+            where = facts.project.functions[other].span
+            text = f"{other.rpartition('.')[2]}() of a related class has the same colour"
+            yield Implication(function_node(name), function_node(other), text, where)

@@ -1,0 +1,65 @@
+"""Documentation pages generated from the rules and codes: ``python -m asyncify.docs [--check] FOLDER``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from asyncify.colour.pins import PIN_CODES
+from asyncify.colour.solve import STAYS_SYNC
+from asyncify.colour.structure import STRUCTURE_CODES
+from asyncify.rules.base import RefusalCode, Rule
+from asyncify.rules.registry import refusal_codes, rules
+
+_NOTE = "<!-- Generated from the sources by `python -m asyncify.docs docs`; do not edit. -->\n\n"
+
+
+def all_codes() -> dict[str, RefusalCode]:
+    """Every refusal code, those of the rules and those of the colouring."""
+    general = {code.code: code for code in (*PIN_CODES, *STRUCTURE_CODES, STAYS_SYNC)}
+    return dict(sorted((general | dict(refusal_codes())).items()))
+
+
+def rule_page(rule: Rule) -> str:
+    """The page of one rule."""
+    codes = "".join(f"- [`{code.code}`](../refusals.md#{code.code}): {code.title}\n" for code in rule.refusals)
+    tail = f"\n## Refusal codes\n\n{codes}" if codes else ""
+    return f"{_NOTE}# {rule.title}\n\nRule `{rule.id}`. {rule.doc.strip()}\n{tail}"
+
+
+def refusals_page() -> str:
+    """The page of all refusal codes."""
+    parts = [f"{_NOTE}# Refusals\n\nWhat asyncify leaves alone, why, and what you can do about it.\n"]
+    parts += [f"\n## {code.code}\n\n{code.title}\n\nRemedy: {code.remedy}\n" for code in all_codes().values()]
+    return "".join(parts)
+
+
+def pages() -> dict[str, str]:
+    """All generated pages by their path below the docs folder."""
+    out = {f"rules/{rule.id}.md": rule_page(rule) for rule in rules().values()}
+    out["refusals.md"] = refusals_page()
+    return out
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or with ``--check`` compare them with what is there."""
+    check = "--check" in arguments
+    folder = Path(next(a for a in arguments if not a.startswith("-")))
+    stale = []
+    expected = pages()
+    for name, text in expected.items():
+        path = folder / name
+        if check:
+            if not path.is_file() or path.read_text(encoding="utf-8") != text:
+                stale.append(str(path))
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    stale += [str(p) for p in (folder / "rules").glob("*.md") if f"rules/{p.name}" not in expected]
+    for path_text in stale:
+        print(f"{path_text} is not what the sources say: run python -m asyncify.docs {folder}")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

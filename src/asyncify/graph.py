@@ -1,0 +1,84 @@
+"""Reachability with witnesses in a graph of implications. Knows nothing of Python.
+
+A node is any string. An implication ``a -> b`` says: if `a` holds, `b` must hold. From enabled roots the closure
+is computed; every node that holds remembers the implication that made it hold first, so that a chain of reasons can
+be told. Implications have one premise each, so which roots are to blame for a node is plain backward reachability.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from asyncify.model import Reason, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Implication:
+    """If `premise` holds, `conclusion` must; `text` at `span` says why."""
+
+    premise: str
+    conclusion: str
+    text: str
+    span: Span
+
+
+class Implications:
+    """A set of implications, indexed both ways."""
+
+    def __init__(self, implications: Iterable[Implication]) -> None:
+        self._from: dict[str, list[Implication]] = defaultdict(list)
+        self._to: dict[str, list[Implication]] = defaultdict(list)
+        for implication in dict.fromkeys(implications):
+            self._from[implication.premise].append(implication)
+            self._to[implication.conclusion].append(implication)
+
+    def closure(self, roots: Mapping[str, Reason]) -> dict[str, Reason]:
+        """All nodes that hold when the roots do, each with the chain of reasons back to its root."""
+        holds = dict(roots)
+        queue = deque(roots)
+        while queue:
+            node = queue.popleft()
+            for step in self._from.get(node, ()):
+                if step.conclusion not in holds:
+                    holds[step.conclusion] = Reason(step.text, step.span, holds[node])
+                    queue.append(step.conclusion)
+        return holds
+
+    def causes(self, node: str, why: Reason) -> dict[str, Reason]:
+        """All nodes from which `node` follows, each with the chain of reasons that leads to `why`."""
+        found = {node: why}
+        queue = deque([node])
+        while queue:
+            current = queue.popleft()
+            for step in self._to.get(current, ()):
+                if step.premise not in found:
+                    found[step.premise] = Reason(step.text, step.span, found[current])
+                    queue.append(step.premise)
+        return found
+
+    def of(self, node: str) -> Iterator[Implication]:
+        """The implications whose premise is `node`."""
+        yield from self._from.get(node, ())
+
+    def components(self, nodes: Iterable[str]) -> list[set[str]]:
+        """The weakly connected components of the graph restricted to `nodes`, in order of first member."""
+        left = dict.fromkeys(nodes)
+        out: list[set[str]] = []
+        while left:
+            first = next(iter(left))
+            del left[first]
+            component = {first}
+            queue = deque([first])
+            while queue:
+                current = queue.popleft()
+                near = [s.conclusion for s in self._from.get(current, ())]
+                near += [s.premise for s in self._to.get(current, ())]
+                for node in near:
+                    if node in left:
+                        del left[node]
+                        component.add(node)
+                        queue.append(node)
+            out.append(component)
+        return out

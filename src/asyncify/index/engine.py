@@ -1,0 +1,127 @@
+"""Difference propagation: variables, edges between them, operations that wait for values. Knows no Python."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from asyncify.index.abstract import AConstant, AUnknown, AValue
+
+Handler = Callable[..., None]
+
+_MANY = 40
+"""From this many values on, a variable takes no further constants: they are data, not dispatch."""
+
+
+class Engine:
+    """Values flow along edges until nothing new arrives anywhere."""
+
+    def __init__(self) -> None:
+        self.held: list[set[AValue] | None] = [None]
+        self.successors: list[list[int] | None] = [None]
+        self.watchers: list[list[tuple[Handler, Any, Any]] | None] = [None]
+        self._pending: dict[int, set[AValue]] = {}
+        self._queue: deque[int] = deque()
+
+    def grow(self, count: int) -> int:
+        """Make `count` variables; the first one's number."""
+        start = len(self.held)
+        empty: list[None] = [None] * count
+        self.held.extend(empty)
+        self.successors.extend(empty)
+        self.watchers.extend(empty)
+        return start
+
+    def new(self) -> int:
+        """A fresh variable."""
+        self.held.append(None)
+        self.successors.append(None)
+        self.watchers.append(None)
+        return len(self.held) - 1
+
+    def add(self, variable: int, value: AValue) -> None:
+        """The variable can be this value."""
+        if not variable:
+            return
+        held = self.held[variable]
+        if held is None:
+            self.held[variable] = {value}
+        elif value in held:
+            return
+        elif len(held) > _MANY and isinstance(value, (AConstant, AUnknown)):
+            return
+        else:
+            held.add(value)
+        pending = self._pending.get(variable)
+        if pending is None:
+            self._pending[variable] = {value}
+            self._queue.append(variable)
+        else:
+            pending.add(value)
+
+    def _add_all(self, variable: int, values: set[AValue]) -> None:
+        held = self.held[variable]
+        if held is None:
+            self.held[variable] = set(values)
+            new = values
+        else:
+            new = values - held
+            if len(held) > _MANY:
+                new = {value for value in new if not isinstance(value, (AConstant, AUnknown))}
+            if not new:
+                return
+            held |= new
+        pending = self._pending.get(variable)
+        if pending is None:
+            self._pending[variable] = set(new)
+            self._queue.append(variable)
+        else:
+            pending |= new
+
+    def edge(self, source: int, target: int) -> None:
+        """Whatever `source` can be, `target` can be."""
+        if not source or not target or source == target:
+            return
+        successors = self.successors[source]
+        if successors is None:
+            self.successors[source] = [target]
+        elif target in successors if len(successors) < 16 else False:
+            return
+        else:
+            successors.append(target)
+        held = self.held[source]
+        if held:
+            self._add_all(target, held)
+
+    def on(self, variable: int, handler: Handler, context: Any, details: Any) -> None:
+        """Run ``handler(value, context, details)`` for every value the variable has or gets."""
+        if not variable:
+            return
+        watchers = self.watchers[variable]
+        if watchers is None:
+            self.watchers[variable] = [(handler, context, details)]
+        else:
+            watchers.append((handler, context, details))
+        held = self.held[variable]
+        if held:
+            pending = self._pending.get(variable, ())
+            for value in tuple(held):
+                if value not in pending:
+                    handler(value, context, details)
+
+    def run(self) -> None:
+        """Propagate until nothing is left to do."""
+        queue, pending, successors, watchers = self._queue, self._pending, self.successors, self.watchers
+        while queue:
+            variable = queue.popleft()
+            delta = pending.pop(variable)
+            targets = successors[variable]
+            if targets:
+                for target in targets:
+                    self._add_all(target, delta)
+            waiting = watchers[variable]
+            if waiting:
+                for handler, context, details in tuple(waiting):
+                    for value in delta:
+                        handler(value, context, details)

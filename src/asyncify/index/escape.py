@@ -1,0 +1,189 @@
+"""Functions used as values where the index cannot follow them any further."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+
+from asyncify.index.abstract import (
+    ABound,
+    AClass,
+    AFunction,
+    AInstance,
+    AModule,
+    AObject,
+    APartial,
+    AValue,
+    Caller,
+    Unit,
+)
+from asyncify.index.link import Linker
+from asyncify.index.project import FunctionUse, Sink
+from asyncify.model import Span
+
+_TRANSPARENT = frozenset(
+    """builtins.property builtins.staticmethod builtins.classmethod functools.wraps functools._Decorator.__call__
+    contextlib.contextmanager contextlib.asynccontextmanager abc.abstractmethod typing.overload typing.final
+    typing.override dataclasses.dataclass typing.runtime_checkable typing.no_type_check
+    builtins.property.setter builtins.property.deleter""".split()
+)
+_FAR = 4000
+
+
+def function_uses(linker: Linker, span: Callable[[str, ast.AST], Span]) -> list[FunctionUse]:
+    """All places where a function is given away, stored or returned to where no known call takes it up."""
+    return list(dict.fromkeys(_Escape(linker, span).run()))
+
+
+class _Escape:
+    def __init__(self, linker: Linker, span: Callable[[str, ast.AST], Span]) -> None:
+        self.linker = linker
+        self.span = span
+        self._called: dict[int, bool] = {}
+
+    def run(self) -> Iterator[FunctionUse]:
+        for caller in self.linker.callers:
+            if caller.decorates is not None:
+                yield from self._decorated(caller)
+            elif caller.externals or caller.unknown or not caller.known:
+                yield from self._arguments(caller)
+        for unit in self.linker.units:
+            yield from self._stored(unit)
+            yield from self._contained(unit)
+            yield from self._returned(unit)
+
+    def functions(self, variable: int, deep: bool = False) -> set[str]:
+        """Names of the functions that a variable holds; with `deep`, also inside containers it holds."""
+        found: set[str] = set()
+        stack: list[tuple[AValue, int]] = [(value, 0) for value in self.linker.held[variable] or ()]
+        while stack:
+            value, depth = stack.pop()
+            if isinstance(value, AFunction):
+                found.add(value.facts.name)
+            elif isinstance(value, ABound):
+                found.add(value.function.facts.name)
+            elif isinstance(value, APartial) and depth < 3:
+                stack += [(inner, depth + 1) for inner in self.linker.held[value.func] or ()]
+            elif deep and isinstance(value, AInstance) and depth < 2 and self.linker.is_container(value):
+                for held in {value.loose, value.every, value.keys, *value.keyed.values()}:
+                    stack += [(inner, depth + 1) for inner in self.linker.held[held] or ()]
+        return found
+
+    def _decorated(self, caller: Caller) -> Iterator[FunctionUse]:
+        externals = caller.externals - _TRANSPARENT
+        if not externals and not caller.unknown:
+            return
+        where = self.span(caller.unit.facts.path, caller.node)
+        for function in sorted(self.functions(caller.args.positional[0])):
+            for external in sorted(externals) or [None]:
+                yield FunctionUse(function, where, caller.within.name, Sink.DECORATED, None, None, external)
+
+    def _arguments(self, caller: Caller) -> Iterator[FunctionUse]:
+        node, path = caller.node, caller.unit.facts.path
+        assert isinstance(node, ast.Call)
+        named = [(str(position), argument) for position, argument in enumerate(node.args)]
+        named += [(keyword.arg or "**", keyword.value) for keyword in node.keywords]
+        external = sorted(caller.externals)[0] if caller.externals else None
+        for name, argument in named:
+            local = caller.unit.facts.expressions.get(argument, 0)
+            if not local or caller.unit.offset + local in caller.covered:
+                continue
+            for function in sorted(self.functions(caller.unit.offset + local, deep=True)):
+                yield FunctionUse(
+                    function,
+                    self.span(path, argument),
+                    caller.within.name,
+                    Sink.ARGUMENT,
+                    self.span(path, node),
+                    name,
+                    external,
+                )
+
+    def _stored(self, unit: Unit) -> Iterator[FunctionUse]:
+        for operand, operation, details in unit.facts.operations:
+            if operation not in ("store", "store_subscript"):
+                continue
+            source, node, within = details[-3:]
+            assert isinstance(source, int) and isinstance(node, ast.expr)
+            functions = self.functions(unit.offset + source) if source else set()
+            if not functions:
+                continue
+            name = str(details[0]) if operation == "store" else "[]"
+            taken, external = self._taken(unit.offset + operand, name)
+            if not taken:
+                where = self.span(unit.facts.path, node)
+                for function in sorted(functions):
+                    yield FunctionUse(function, where, within.name, Sink.STORED, None, None, external)  # type: ignore[attr-defined]
+
+    def _taken(self, receiver: int, name: str) -> tuple[bool, str | None]:
+        """Whether what is stored in an attribute (or container) is called somewhere; else the external owner."""
+        held = self.linker.held[receiver] or set()
+        known = False
+        for value in held:
+            if isinstance(value, (AObject, AClass)):
+                owner = value.cls if isinstance(value, AObject) else value
+                known = known or self.called(self.linker.own_field(owner, name))
+            elif isinstance(value, AModule):
+                known = True
+            elif isinstance(value, AInstance) and self.linker.is_container(value):
+                known = known or self._container_called(value)
+            elif isinstance(value, AInstance):
+                return False, value.type
+        return known, None
+
+    def _container_called(self, value: AInstance) -> bool:
+        return any(self.called(held) for held in {value.loose, value.every, value.keys, *value.keyed.values()} if held)
+
+    def _contained(self, unit: Unit) -> Iterator[FunctionUse]:
+        for _, type_name, node, items in unit.facts.containers:
+            functions: set[str] = set()
+            for _, _, variable in items:
+                functions |= self.functions(unit.offset + variable) if variable else set()
+            if not functions or not isinstance(node, ast.expr):
+                continue
+            if not self._container_called(self.linker.instance(type_name, unit, node)):
+                where, within = self.span(unit.facts.path, node), self._within(unit, node)
+                for function in sorted(functions):
+                    yield FunctionUse(function, where, within, Sink.STORED)
+
+    def _within(self, unit: Unit, node: ast.AST) -> str:
+        line, column = node.lineno, node.col_offset  # type: ignore[attr-defined]
+        best, name = (0, -1), unit.name
+        for owner, facts in unit.facts.owners.items():
+            if isinstance(owner, ast.Module):
+                continue
+            start, end = (owner.lineno, owner.col_offset), (owner.end_lineno, owner.end_col_offset)  # type: ignore[attr-defined]
+            if start <= (line, column) < end and start > best:
+                best, name = start, facts.name
+        return name
+
+    def _returned(self, unit: Unit) -> Iterator[FunctionUse]:
+        for owner, facts in unit.facts.owners.items():
+            variable = unit.offset + facts.returns
+            if not self.functions(variable) or self.called(variable):
+                continue
+            for node in ast.walk(owner):
+                value = node.value if isinstance(node, ast.Return) else owner.body if node is owner else None  # type: ignore[attr-defined]
+                if not isinstance(value, ast.expr):
+                    continue
+                local = unit.facts.expressions.get(value, 0)
+                for function in sorted(self.functions(unit.offset + local)) if local else ():
+                    yield FunctionUse(function, self.span(unit.facts.path, value), facts.name, Sink.RETURNED)
+
+    def called(self, start: int) -> bool:
+        """Whether what this variable holds reaches the callee position of a call or a parameter of a known function."""
+        found = self._called.get(start)
+        if found is None:
+            linker, seen, stack, found = self.linker, {start}, [start], False
+            while stack and not found and len(seen) < _FAR:
+                variable = stack.pop()
+                for handler, _, _ in linker.watchers[variable] or ():
+                    if handler.__name__ in ("on_call", "on_bind", "_on_property", "_on_setter"):
+                        found = True
+                        break
+                for successor in linker.successors[variable] or ():
+                    if successor not in seen:
+                        seen.add(successor)
+                        stack.append(successor)
+            self._called[start] = found
+        return found

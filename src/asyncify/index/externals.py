@@ -1,0 +1,459 @@
+"""External callables: catalogue signatures evaluated at a call, and the builtins that need code."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from asyncify.index.abstract import (
+    MAPPINGS,
+    SEQUENCES,
+    AClass,
+    AConstant,
+    ADescriptor,
+    AExternal,
+    AFunction,
+    AInstance,
+    AMethod,
+    AObject,
+    APartial,
+    Args,
+    ASuper,
+    AValue,
+    Caller,
+    Unit,
+)
+from asyncify.index.calls import Calls
+from asyncify.index.catalogue import Catalogue, Invoke, Signature
+from asyncify.index.typeexpr import TypeExpr, parse_type
+
+BUILTIN_CLASSES = frozenset(
+    name for name, value in vars(builtins).items() if isinstance(value, type) and not name.startswith("_")
+)
+
+
+@dataclass(slots=True, eq=False)
+class Application:
+    """One application of an external callable: what its type expressions refer to."""
+
+    args: Args
+    receiver: AInstance | None
+    self_value: AValue | None
+    caller: Caller
+    name: str
+    results: dict[str, int] = field(default_factory=dict)
+
+
+class Externals(Calls):
+    """Calls that leave the project."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        super().__init__(catalogue)
+        self._methods: dict[tuple[str, str], Signature | None] = {}
+        self._special: dict[str, Callable[[Args, int, Caller], None]] = {
+            "builtins.property": self._property, "functools.cached_property": self._property,
+            "abc.abstractproperty": self._property, "builtins.staticmethod": self._static,
+            "builtins.classmethod": self._classmethod, "contextlib.contextmanager": self._context,
+            "contextlib.asynccontextmanager": self._context, "functools.partial": self._partial,
+            "builtins.getattr": self._getattr, "builtins.setattr": self._setattr, "builtins.super": self._super,
+            "builtins.type": self._type, "builtins.dict": self._dict, "builtins.iter": self._iter,
+            "builtins.next": self._next, "builtins.str": self._dunders("str", "__str__", "__repr__"),
+            "builtins.repr": self._dunders("str", "__repr__"), "builtins.len": self._dunders("len", "__len__"),
+            "builtins.bool": self._dunders("bool", "__bool__", "__len__"),
+            "builtins.hash": self._dunders("operator", "__hash__"), "builtins.abs": self._dunders("operator", "__abs__"),
+            "builtins.int": self._dunders("operator", "__int__", "__index__"),
+            "builtins.format": self._dunders("str", "__format__"), "builtins.print": self._dunders("str", "__str__", "__repr__"),
+            "builtins.object.__new__": self._object_new,
+        }  # fmt: skip
+
+    # --- signatures --------------------------------------------------------------------------------------------
+
+    def bases_of(self, type_name: str) -> list[str]:
+        """An external class and its external bases, nearest first."""
+        out, queue = [], [type_name]
+        while queue:
+            name = queue.pop(0)
+            if name not in out:
+                out.append(name)
+                queue.extend(self.catalogue.bases.get(name, ()))
+        return out
+
+    def method_signature(self, type_name: str, name: str) -> Signature | None:
+        """The signature of a method, looked for in the class and its external bases."""
+        key = (type_name, name)
+        if key not in self._methods:
+            signatures = self.catalogue.signatures
+            found = [signatures.get(f"{base}.{name}") for base in self.bases_of(type_name)]
+            self._methods[key] = next((signature for signature in found if signature is not None), None)
+        return self._methods[key]
+
+    def call_external(self, name: str, args: Args, result: int, caller: Caller) -> None:
+        caller.externals.add(name)
+        if caller.decorates is not None and name.rpartition(".")[2].endswith("property"):
+            self._property(args, result, caller)
+            return
+        special = self._special.get(name)
+        if special is not None:
+            special(args, result, caller)
+            if name not in self.catalogue.signatures:
+                return
+        signature = self.catalogue.signatures.get(name)
+        if signature is not None:
+            self._evaluate(signature, Application(args, None, None, caller, name), result)
+            return
+        owner, _, method = name.rpartition(".")
+        if (bound := self.method_signature(owner, method)) is not None and owner in self.catalogue.signatures:
+            self._unbound(bound, args, result, caller, name)
+        elif name.startswith("builtins.") and name[9:] in BUILTIN_CLASSES:
+            self.add(result, self.instance(name, caller.unit, caller.node))
+        else:
+            self._uncatalogued(args, result, caller)
+
+    def _uncatalogued(self, args: Args, result: int, caller: Caller) -> None:
+        if caller.decorates is not None and args.positional:
+            self.edge(args.positional[0], result)
+        self.add(result, self.unknown("external call"))
+
+    def _unbound(self, signature: Signature, args: Args, result: int, caller: Caller, name: str) -> None:
+        shifted = Args(args.positional[1:], args.starred, args.rest, args.keywords)
+        if args.positional:
+            self.on(args.positional[0], self._on_unbound, caller, (signature, shifted, result, name))
+
+    def _on_unbound(self, value: AValue, caller: Caller, details: Any) -> None:
+        signature, args, result, name = details
+        receiver = value if isinstance(value, AInstance) else None
+        self._evaluate(signature, Application(args, receiver, value, caller, name), result)
+
+    def call_method(self, method: AMethod, args: Args, result: int, caller: Caller) -> None:
+        instance = method.instance
+        name = f"{instance.type}.{method.name}"
+        caller.externals.add(name)
+        signature = self.method_signature(instance.type, method.name)
+        if self._container_method(instance, method.name, args, result, caller):
+            return
+        if signature is None:
+            self._uncatalogued(args, result, caller)
+            return
+        holder = instance.holder
+        own = self.object_of(holder, False) if holder is not None else instance
+        self._evaluate(signature, Application(args, instance, own, caller, name), result)
+
+    # --- evaluation --------------------------------------------------------------------------------------------
+
+    def _evaluate(self, signature: Signature, application: Application, result: int) -> None:
+        for invoke in signature.invokes:
+            self._invoke(invoke, application)
+        for place, expression in signature.stores:
+            if application.receiver is not None:
+                stored = self.evaluate(parse_type(expression), application)
+                self.edge(stored, self.slot_store(application.receiver, int(place[4:])))
+        if signature.returns is not None:
+            self.edge(self.evaluate(parse_type(signature.returns), application), result)
+        else:
+            self.add(result, self.unknown("external call"))
+
+    def _invoke(self, invoke: Invoke, application: Application) -> None:
+        callee = parse_type(invoke.callable)
+        variable = self.evaluate(callee, application)
+        if not variable:
+            return
+        args = Args()
+        for text in invoke.args:
+            expression = parse_type(text)
+            if expression.kind == "rest":
+                given = application.args
+                skip = int(expression.name)
+                for rest in given.positional[skip:]:
+                    args.positional.append(rest)
+                    application.caller.covered.add(rest)
+                args.starred += given.starred
+                args.rest += given.rest
+                args.keywords += [pair for pair in given.keywords if pair[0] != callee.name]
+                application.caller.covered.update(pair[1] for pair in given.keywords)
+            else:
+                args.positional.append(self.evaluate(expression, application))
+        result = application.results.setdefault(callee.name, self.new())
+        caller = application.caller
+        callback = self.implicitly(caller.unit, caller.node, caller.within, "callback", application.name)
+        self.on(variable, self.on_call, callback, (args, result))
+
+    def evaluate(self, expression: TypeExpr, application: Application, part: str = "") -> int:
+        """A variable with what a type expression stands for at a call."""
+        kind, args = expression.kind, application.args
+        if kind == "union":
+            joined = self.new()
+            for number, option in enumerate(expression.parts):
+                self.edge(self.evaluate(option, application, f"{part}|{number}"), joined)
+            return joined
+        if kind == "self":
+            own = self.new()
+            if application.self_value is not None:
+                self.add(own, application.self_value)
+            return own
+        if kind == "arg":
+            return self._argument(expression.name, args, application.caller)
+        if kind == "elements":
+            elements = self.new()
+            caller = application.caller
+            source = self.evaluate(expression.parts[0], application, part)
+            self.on(source, self.op_iterate_value, caller.unit, (elements, caller.node, caller.within, False))
+            return elements
+        if kind == "result":
+            if expression.name not in application.results:
+                position = expression.name
+                self._invoke(Invoke(f"arg{position}" if position.isdigit() else f"arg:{position}"), application)
+            return application.results.get(expression.name, 0)
+        if kind == "slot":
+            receiver = application.receiver
+            return self.slot(receiver, int(expression.name)) if receiver is not None else 0
+        return self._made(expression, application, part)
+
+    def _made(self, expression: TypeExpr, application: Application, part: str) -> int:
+        caller = application.caller
+        made = self.instance(self.canonical(expression.name), caller.unit, caller.node, part)
+        for number, argument in enumerate(expression.parts):
+            held = self.evaluate(argument, application, f"{part}[{number}")
+            if made.type == "builtins.tuple" and len(expression.parts) > 1:
+                self.edge(held, self.keyed(made, number))
+            else:
+                self.edge(held, self.slot_store(made, number))
+        holding = self.new()
+        self.add(holding, made)
+        return holding
+
+    def _argument(self, name: str, args: Args, caller: Caller) -> int:
+        if not name.isdigit():
+            found = next((variable for keyword, variable in args.keywords if keyword == name), 0)
+        elif int(name) < len(args.positional):
+            found = args.positional[int(name)]
+        elif args.starred:
+            found = self.new()
+            for starred in args.starred:
+                self.on(starred, self.on_elements, caller.unit, found)
+        else:
+            found = 0
+        caller.covered.add(found)
+        return found
+
+    def op_iterate_value(self, value: AValue, unit: Unit, details: Any) -> None:
+        """Iterate over a value, with global variables in `details`."""
+        raise NotImplementedError
+
+    def read_attribute(self, value: AValue, unit: Unit, details: Any) -> None:
+        """Read an attribute, with global variables in `details`."""
+        raise NotImplementedError
+
+    def write_attribute(self, value: AValue, unit: Unit, details: Any) -> None:
+        """Store an attribute, with global variables in `details`."""
+        raise NotImplementedError
+
+    def call_dunder(self, value: AValue, unit: Unit, details: Any) -> None:
+        """Run the first of several special methods that an object defines."""
+        raise NotImplementedError
+
+    # --- builtins that need code -------------------------------------------------------------------------------
+
+    def _property(self, args: Args, result: int, caller: Caller) -> None:
+        getter = args.positional[0] if args.positional else dict(args.keywords).get("fget", 0)
+        setter = args.positional[1] if len(args.positional) > 1 else dict(args.keywords).get("fset", 0)
+        caller.covered.update((getter, setter))
+        self.add(result, ADescriptor("property", getter, setter))
+
+    def _static(self, args: Args, result: int, caller: Caller) -> None:
+        if args.positional:
+            caller.covered.add(args.positional[0])
+            self.add(result, ADescriptor("static", args.positional[0]))
+
+    def _classmethod(self, args: Args, result: int, caller: Caller) -> None:
+        if args.positional:
+            caller.covered.add(args.positional[0])
+            self.add(result, ADescriptor("class", args.positional[0]))
+
+    def _context(self, args: Args, result: int, caller: Caller) -> None:
+        for variable in args.positional[:1]:
+            caller.covered.add(variable)
+            self.on(variable, self._on_context, caller, result)
+
+    def _on_context(self, value: AValue, caller: Caller, result: int) -> None:
+        if isinstance(value, AFunction):
+            value = self.function(value.facts, value.unit, context=True)
+        self.add(result, value)
+
+    def _partial(self, args: Args, result: int, caller: Caller) -> None:
+        if args.positional:
+            caller.covered.update(args.positional)
+            caller.covered.update(variable for _, variable in args.keywords)
+            rest = Args(args.positional[1:], args.starred, args.rest, args.keywords)
+            self.add(result, APartial(args.positional[0], rest, caller.unit, caller.node))
+
+    def _getattr(self, args: Args, result: int, caller: Caller) -> None:
+        if len(args.positional) > 2:
+            self.edge(args.positional[2], result)
+        if len(args.positional) > 1:
+            caller.covered.update(args.positional)
+            self.on(args.positional[1], self._on_getattr, caller, (args.positional[0], result))
+
+    def _on_getattr(self, value: AValue, caller: Caller, details: Any) -> None:
+        variable, result = details
+        name = self.literal(value)
+        if name is None:
+            self.add(result, self.unknown("getattr with a computed name"))
+        else:
+            self.on(variable, self.read_attribute, caller.unit, (name, result, caller.node, caller.within))
+
+    def _setattr(self, args: Args, result: int, caller: Caller) -> None:
+        if len(args.positional) == 3:
+            caller.covered.update(args.positional)
+            self.on(args.positional[1], self._on_setattr, caller, (args.positional[0], args.positional[2]))
+
+    def _on_setattr(self, value: AValue, caller: Caller, details: Any) -> None:
+        variable, stored = details
+        if (name := self.literal(value)) is not None:
+            self.on(variable, self.write_attribute, caller.unit, (name, stored, caller.node, caller.within))
+
+    def _super(self, args: Args, result: int, caller: Caller) -> None:
+        for variable in args.positional[:1]:
+            self.on(variable, self._on_super, caller, result)
+
+    def _on_super(self, value: AValue, caller: Caller, result: int) -> None:
+        if isinstance(value, AClass):
+            self.add(result, self.super_of(value))
+
+    def super_of(self, cls: AClass) -> ASuper:
+        """``super()`` within a class."""
+        if cls.super_ is None:
+            cls.super_ = ASuper(cls)
+        return cls.super_
+
+    def _type(self, args: Args, result: int, caller: Caller) -> None:
+        if len(args.positional) == 1:
+            self.on(args.positional[0], self._on_type, caller, result)
+
+    def _on_type(self, value: AValue, caller: Caller, result: int) -> None:
+        if isinstance(value, AObject):
+            self.add(result, value.cls)
+        elif isinstance(value, AInstance):
+            self.add(result, self.external(value.type))
+
+    def _object_new(self, args: Args, result: int, caller: Caller) -> None:
+        for variable in args.positional[:1]:
+            self.on(variable, self._on_object_new, caller, result)
+
+    def _on_object_new(self, value: AValue, caller: Caller, result: int) -> None:
+        if isinstance(value, AClass):
+            self.add(result, self.object_of(value, False))
+
+    def _dict(self, args: Args, result: int, caller: Caller) -> None:
+        made = self.instance("builtins.dict", caller.unit, caller.node)
+        self.add(result, made)
+        for name, variable in args.keywords:
+            caller.covered.add(variable)
+            if name is None:
+                self.on(variable, self._on_copy, caller, made)
+            else:
+                self.edge(variable, self.keyed(made, name))
+                self.add(self.keys(made), self.constant(name))
+        for variable in args.positional[:1]:
+            caller.covered.add(variable)
+            self.on(variable, self._on_copy, caller, made)
+
+    def _on_copy(self, value: AValue, caller: Caller, made: AInstance) -> None:
+        if isinstance(value, AInstance) and value.type in MAPPINGS:
+            self.copy(value, made)
+            return
+        pair = self.new()
+        self.op_iterate_value(value, caller.unit, (pair, caller.node, caller.within, False))
+        self.on(pair, self.on_unpack_value, caller.unit, (0, self.keys(made)))
+        self.on(pair, self.on_unpack_value, caller.unit, (1, self.loose(made)))
+
+    def _iter(self, args: Args, result: int, caller: Caller) -> None:
+        made = self.instance("builtins.iter", caller.unit, caller.node)
+        self.add(result, made)
+        for variable in args.positional[:1]:
+            caller.covered.add(variable)
+            self.on(variable, self.op_iterate_value, caller.unit, (self.loose(made), caller.node, caller.within, False))
+
+    def _next(self, args: Args, result: int, caller: Caller) -> None:
+        for position, variable in enumerate(args.positional[:2]):
+            caller.covered.add(variable)
+            if position:
+                self.edge(variable, result)
+            else:
+                self.on(variable, self._on_next, caller, result)
+
+    def _on_next(self, value: AValue, caller: Caller, result: int) -> None:
+        if isinstance(value, AObject):
+            self.call_dunder(value, caller.unit, (("__next__",), "next", caller.node, caller.within, [], result))
+        else:
+            self.op_iterate_value(value, caller.unit, (result, caller.node, caller.within, False))
+
+    def _dunders(self, kind: str, *names: str) -> Callable[[Args, int, Caller], None]:
+        def run(args: Args, result: int, caller: Caller) -> None:
+            for variable in args.positional:
+                caller.covered.add(variable)
+                self.on(variable, self.call_dunder, caller.unit, (names, kind, caller.node, caller.within, [], 0))
+
+        return run
+
+    # --- container methods with keys ---------------------------------------------------------------------------
+
+    def _container_method(self, instance: AInstance, name: str, args: Args, result: int, caller: Caller) -> bool:
+        """Methods of builtin containers that a signature cannot say; whether it was one."""
+        if instance.type in MAPPINGS:
+            if name in ("get", "pop", "setdefault") and args.positional:
+                self._mapping_get(instance, name, args, result, caller)
+                return True
+            if name == "update":
+                caller.covered.update(args.positional)
+                for keyword, variable in args.keywords:
+                    caller.covered.add(variable)
+                    if keyword is not None:
+                        self.edge(variable, self.keyed(instance, keyword))
+                    else:
+                        self.on(variable, self._on_copy, caller, instance)
+                for variable in args.positional:
+                    self.on(variable, self._on_copy, caller, instance)
+                return True
+        elif instance.type == "builtins.list" and name in ("insert", "pop", "sort", "reverse", "remove"):
+            self.edge(self.every(instance), self.loose(instance))
+            if name == "insert" and len(args.positional) > 1:
+                caller.covered.add(args.positional[1])
+                self.edge(args.positional[1], self.loose(instance))
+            if name == "pop":
+                self.edge(self.every(instance), result)
+            return name in ("insert", "pop")
+        return False
+
+    def _mapping_get(self, instance: AInstance, name: str, args: Args, result: int, caller: Caller) -> None:
+        caller.covered.update(args.positional)
+        key = self._literal_key(caller.node)
+        if key is not None:
+            self.element(instance, key, result)
+        else:
+            self.edge(self.every(instance), result)
+        if len(args.positional) > 1:
+            self.edge(args.positional[1], result)
+            if name == "setdefault":
+                store = self.keyed(instance, key) if key is not None else self.loose(instance)
+                self.edge(args.positional[1], store)
+                self.edge(args.positional[0], self.keys(instance))
+
+    def _literal_key(self, node: ast.AST) -> object:
+        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            return node.args[0].value
+        return None
+
+    def is_container(self, value: AValue) -> bool:
+        """Whether the value is a builtin container."""
+        return isinstance(value, AInstance) and (value.type in SEQUENCES or value.type in MAPPINGS)
+
+    def scalar_type(self, value: AConstant) -> str:
+        """The class of a literal."""
+        return "builtins.None" if value.value is None else f"builtins.{value.value.__class__.__name__}"
+
+    def is_external(self, value: AValue) -> bool:
+        """Whether the value is from outside the project."""
+        return isinstance(value, (AExternal, AInstance, AMethod))

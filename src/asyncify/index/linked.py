@@ -1,0 +1,371 @@
+"""The linked project: answers about a solved system, in public values and spans."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import TypeVar
+
+from asyncify.index import values as public
+from asyncify.index.abstract import (
+    ABound,
+    AClass,
+    AConstant,
+    AExternal,
+    AFunction,
+    AInstance,
+    AMethod,
+    AModule,
+    AObject,
+    APartial,
+    AUnknown,
+    AValue,
+    Caller,
+    Unit,
+)
+from asyncify.index.escape import function_uses
+from asyncify.index.ir import FunctionFacts
+from asyncify.index.link import Linker
+from asyncify.index.positions import Positions
+from asyncify.index.project import (
+    CallSite,
+    ClassInfo,
+    Diagnostic,
+    FileTree,
+    FunctionInfo,
+    FunctionUse,
+    ImplicitCall,
+    Kind,
+)
+from asyncify.index.values import Value
+from asyncify.model import Span
+
+_Node = TypeVar("_Node", bound=ast.AST)
+_NOT_CALLS = frozenset({"attribute", "external"})
+
+
+class LinkedProject:
+    """An indexed and solved project; see :class:`asyncify.index.project.Project`."""
+
+    def __init__(self, linker: Linker, files: Mapping[str, FileTree], diagnostics: Sequence[Diagnostic]) -> None:
+        self._linker = linker
+        self.files = files
+        self.diagnostics = diagnostics
+        self._units = {unit.facts.path: unit for unit in linker.units}
+        self._positions = {
+            path: Positions(path, file.source.text, file.tree) for path, file in files.items() if path in self._units
+        }
+        self._public: dict[AValue, Value | None] = {}
+        self._variables: dict[str, dict[Span, list[int]]] = {}
+        self._internal: dict[Value, list[AInstance]] = {}
+
+    # --- tables ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def functions(self) -> Mapping[str, FunctionInfo]:
+        """All functions, lambdas, module and class bodies by name."""
+        out: dict[str, FunctionInfo] = {}
+        for unit in self._linker.units:
+            in_test = is_test(unit.facts.path)
+            for node, facts in unit.facts.owners.items():
+                out[facts.name] = FunctionInfo(
+                    facts.name,
+                    facts.kind,
+                    self.span(unit.facts.path, node),
+                    unit.name,
+                    unit.facts.path,
+                    facts.cls.name if facts.cls else None,
+                    facts.parent,
+                    facts.is_async,
+                    facts.is_generator,
+                    tuple(self.span(unit.facts.path, decorator) for decorator in facts.decorators),
+                    facts.parameters,
+                    in_test,
+                )
+        return out
+
+    @cached_property
+    def classes(self) -> Mapping[str, ClassInfo]:
+        """All classes by name."""
+        linker, out = self._linker, {}
+        for name, cls in linker.classes.items():
+            bases: list[Value] = []
+            for local in cls.facts.bases:
+                held = self._convert(cls.unit.offset + local if local else 0)
+                bases += sorted(
+                    (v for v in held if isinstance(v, (public.Class, public.External, public.Unknown))), key=str
+                ) or [public.Unknown("base class unknown")]
+            out[name] = ClassInfo(
+                name,
+                self.span(cls.unit.facts.path, cls.facts.node),
+                cls.unit.facts.path,
+                tuple(bases),
+                tuple(known.facts.name for known in linker.linear(cls)),
+                frozenset(linker.external_bases(cls)),
+                dict(cls.facts.methods),
+            )
+        return out
+
+    @cached_property
+    def calls(self) -> Sequence[CallSite]:
+        """All call expressions."""
+        return [self._call_site(caller) for caller in self._linker.callers if caller.decorates is None]
+
+    @cached_property
+    def implicit_calls(self) -> Sequence[ImplicitCall]:
+        """All that runs project functions without a call expression."""
+        out: list[ImplicitCall] = []
+        for caller in self._linker.implicit.values():
+            if caller.kind not in _NOT_CALLS:
+                out += self._implicit(caller, caller.kind)
+        for caller in self._linker.callers:
+            if caller.decorates is not None:
+                out += self._implicit(caller, "decorator")
+        return out
+
+    @cached_property
+    def uses(self) -> Sequence[FunctionUse]:
+        """Functions that leave what the index follows."""
+        return function_uses(self._linker, self.span)
+
+    def _implicit(self, caller: Caller, kind: str) -> Iterable[ImplicitCall]:
+        span = self.span(caller.unit.facts.path, caller.node)
+        for target in sorted(caller.targets):
+            yield ImplicitCall(span, caller.within.name, target, kind, caller.external)
+
+    def _call_site(self, caller: Caller) -> CallSite:
+        node, path = caller.node, caller.unit.facts.path
+        assert isinstance(node, ast.Call)
+        return CallSite(
+            self.span(path, node),
+            self.span(path, node.func),
+            caller.within.name,
+            tuple(self.span(path, arg) for arg in node.args),
+            tuple((keyword.arg, self.span(path, keyword.value)) for keyword in node.keywords),
+            frozenset(caller.targets),
+            frozenset(caller.externals),
+            self._unresolved(caller, node),
+            any(isinstance(arg, ast.Starred) for arg in node.args) or any(k.arg is None for k in node.keywords),
+        )
+
+    def _unresolved(self, caller: Caller, node: ast.Call) -> str | None:
+        if caller.unknown:
+            return "; ".join(sorted(caller.unknown))
+        if caller.known or caller.targets or caller.externals:
+            return None
+        held = self._linker.held[caller.func]
+        if held:
+            kinds = ", ".join(sorted({value.__class__.__name__[1:].lower() for value in held}))
+            return f"calling a value that is not known to be callable ({kinds})"
+        return self._why_empty(caller.unit, node.func)
+
+    def _why_empty(self, unit: Unit, func: ast.expr) -> str:
+        local = unit.facts.expressions.get(func, 0)
+        if local in unit.facts.parameters:
+            return f"parameter {unit.facts.parameters[local][1]} without known caller"
+        if isinstance(func, ast.Attribute):
+            receiver = unit.facts.expressions.get(func.value, 0)
+            held = self._linker.held[unit.offset + receiver] if receiver else None
+            if held:
+                return f"attribute {func.attr} not found on its receiver"
+            if receiver in unit.facts.parameters:
+                return f"receiver unknown: parameter {unit.facts.parameters[receiver][1]} without known caller"
+            return f"receiver of {func.attr} unknown"
+        if isinstance(func, ast.Name):
+            return f"no value known for {func.id}"
+        return "no value known for the called expression"
+
+    # --- questions ---------------------------------------------------------------------------------------------
+
+    def span(self, path: str, node: ast.AST) -> Span:
+        """The span of a node of that file (columns in code points)."""
+        return self._positions[path].span(node)
+
+    def parent(self, path: str, node: ast.AST) -> ast.AST | None:
+        """The node that directly holds `node`, None for the module."""
+        return self._positions[path].parent(node)
+
+    def node(self, span: Span, kind: type[_Node]) -> _Node | None:
+        """The (outermost) node of that type with exactly this span."""
+        if span.path not in self._positions:
+            return None
+        return next((node for node in self._positions[span.path].at(span) if isinstance(node, kind)), None)
+
+    def statement(self, path: str, node: ast.AST) -> ast.stmt | None:
+        """The innermost statement that holds `node` (itself, if it is one)."""
+        current: ast.AST | None = node
+        while current is not None and not isinstance(current, ast.stmt):
+            current = self.parent(path, current)
+        return current
+
+    def values(self, span: Span) -> frozenset[Value]:
+        """What the expression with exactly this span can be; empty where nothing is known."""
+        out: set[Value] = set()
+        for variable in self._at(span):
+            out |= self._convert(variable)
+        return frozenset(out)
+
+    def _at(self, span: Span) -> list[int]:
+        unit = self._units.get(span.path)
+        if unit is None:
+            return []
+        table = self._variables.get(span.path)
+        if table is None:
+            table = self._variables[span.path] = {}
+            for node, local in unit.facts.expressions.items():
+                if local and hasattr(node, "lineno"):
+                    table.setdefault(self.span(span.path, node), []).append(unit.offset + local)
+        return table.get(span, [])
+
+    def slot(self, value: Value, index: int) -> frozenset[Value]:
+        """What a container holds (list element: 0; dict key: 0, value: 1; tuple: the position) or a type argument."""
+        self._convert_instances()
+        out: set[Value] = set()
+        for instance in self._internal.get(value, ()):
+            for variable in self._slots(instance, index):
+                out |= self._convert(variable)
+        return frozenset(out)
+
+    def _slots(self, instance: AInstance, index: int) -> list[int]:
+        if instance.type == "builtins.tuple":
+            return [instance.keyed.get(index, 0), instance.loose]
+        return [self._linker.slot(instance, index)] if self._settled(instance, index) else []
+
+    def _settled(self, instance: AInstance, index: int) -> bool:
+        before = len(self._linker.held)
+        self._linker.slot(instance, index)
+        if len(self._linker.held) != before:
+            self._linker.run()
+        return True
+
+    def _convert_instances(self) -> None:
+        if not self._internal:
+            for instance in self._linker.all_instances():
+                value = self.public(instance)
+                if value is not None:
+                    self._internal.setdefault(value, []).append(instance)
+
+    @cached_property
+    def _by_span(self) -> Mapping[Span, CallSite]:
+        return {call.span: call for call in self.calls}
+
+    def call_at(self, span: Span) -> CallSite | None:
+        """The call with exactly this span."""
+        return self._by_span.get(span)
+
+    @cached_property
+    def _by_target(self) -> Mapping[str, Sequence[CallSite]]:
+        return _group(self.calls, lambda call: call.targets)
+
+    def callers(self, function: str) -> Sequence[CallSite]:
+        """Call sites that may run the function."""
+        return self._by_target.get(function, ())
+
+    @cached_property
+    def _open_calls(self) -> Mapping[str, Sequence[CallSite]]:
+        out: dict[str, list[CallSite]] = {}
+        for caller, call in zip(
+            (caller for caller in self._linker.callers if caller.decorates is None), self.calls, strict=True
+        ):
+            node = caller.node
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and call.unresolved is not None:
+                out.setdefault(node.func.attr, []).append(call)
+        return out
+
+    def maybe_callers(self, function: str) -> Sequence[CallSite]:
+        """Attribute calls with an unknown receiver and this method's name."""
+        info = self.functions.get(function)
+        if info is None or info.cls is None or info.kind is not Kind.FUNCTION:
+            return ()
+        return self._open_calls.get(function.rpartition(".")[2].partition("#")[0], ())
+
+    def overrides(self, function: str) -> frozenset[str]:
+        """All methods of the project in the same override family (same name, related classes), without itself."""
+        info = self.functions.get(function)
+        if info is None or info.cls is None or info.kind is not Kind.FUNCTION:
+            return frozenset()
+        linker, name = self._linker, function.rpartition(".")[2].partition("#")[0]
+        family, stack = set(), [linker.classes[info.cls]]
+        while stack:
+            cls = stack.pop()
+            for related in (*linker.linear(cls), *linker.descendants(cls)):
+                if related not in family and name in related.facts.methods:
+                    family.add(related)
+                    stack.append(related)
+        return frozenset(cls.facts.methods[name] for cls in family) - {function}
+
+    # --- public values -----------------------------------------------------------------------------------------
+
+    def _convert(self, variable: int) -> set[Value]:
+        held = self._linker.held[variable] if variable else None
+        out: set[Value] = set()
+        for value in held or ():
+            converted = self.public(value)
+            if converted is not None:
+                out.add(converted)
+        return out
+
+    def public(self, value: AValue) -> Value | None:
+        """The public value, None for what only the solver knows (descriptors)."""
+        if value not in self._public:
+            self._public[value] = self._publish(value)
+        return self._public[value]
+
+    def _site(self, unit: Unit | None, node: ast.AST | None) -> Span | None:
+        if unit is None or node is None:
+            return None
+        try:
+            return self.span(unit.facts.path, node)
+        except ValueError:
+            return None
+
+    def _publish(self, value: AValue) -> Value | None:
+        if isinstance(value, AExternal):
+            return public.External(value.name)
+        if isinstance(value, AInstance):
+            return public.Instance(value.type, self._site(value.unit, value.node))
+        if isinstance(value, AMethod):
+            instance = self.public(value.instance)
+            assert isinstance(instance, public.Instance)
+            return public.ExternalMethod(instance, value.name)
+        if isinstance(value, AModule):
+            return public.ModuleRef(value.name)
+        if isinstance(value, AFunction):
+            return public.Function(value.facts.name)
+        if isinstance(value, AClass):
+            return public.Class(value.facts.name)
+        if isinstance(value, AObject):
+            return public.Object(value.cls.facts.name)
+        if isinstance(value, ABound):
+            return public.BoundMethod(value.function.facts.name, value.receiver.facts.name)
+        if isinstance(value, APartial):
+            site = self._site(value.unit, value.node)
+            return public.Partial(site) if site is not None else None
+        if isinstance(value, AConstant):
+            return public.Constant(value.value)
+        if isinstance(value, AUnknown):
+            return public.Unknown(value.reason)
+        return None
+
+    def function_of(self, path: str, node: ast.AST) -> str | None:
+        """The name of the function, lambda, class body or module that the node defines."""
+        facts: FunctionFacts | None = self._units[path].facts.owners.get(node)
+        return facts.name if facts else None
+
+
+def _group(calls: Iterable[CallSite], keys: Callable[[CallSite], Iterable[str]]) -> dict[str, list[CallSite]]:
+    out: dict[str, list[CallSite]] = {}
+    for call in calls:
+        for key in keys(call):
+            out.setdefault(key, []).append(call)
+    return out
+
+
+def is_test(path: str) -> bool:
+    """Whether a path is that of a test file."""
+    *folders, file = path.split("/")
+    stem = file.removesuffix(".py")
+    return (
+        stem.startswith("test_") or stem.endswith("_test") or stem == "conftest" or not {"tests", "test"}.isdisjoint(folders)
+    )

@@ -1,0 +1,1 @@
+"""From colours to groups of edits, and to refusals."""

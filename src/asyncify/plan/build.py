@@ -1,0 +1,218 @@
+"""The plan: groups of edits that belong together, every site with its verdict, every refusal with its remedy."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+
+from asyncify.colour.solve import Colouring
+from asyncify.colour.structure import await_place, call_node
+from asyncify.index.project import CallSite, Kind
+from asyncify.model import (
+    AddImport,
+    Await,
+    Edit,
+    Facade,
+    Group,
+    MakeAsync,
+    Plan,
+    Reason,
+    Refusal,
+    ReplaceExpr,
+    Site,
+    Span,
+    Verdict,
+)
+from asyncify.plan.entry import runs_alone, start_loop
+from asyncify.rules.base import Claim, Role, function_node
+from asyncify.rules.blocking import to_thread
+from asyncify.rules.facts import Facts
+
+
+def build(facts: Facts, colouring: Colouring, facades: Mapping[str, Reason], profile: str) -> Plan:
+    """The plan for one tree. ``facades`` are the functions that keep a synchronous face, with the reason."""
+    builder = _Builder(facts, colouring, facades, profile)
+    groups = []
+    component_of: dict[str, str] = {}
+    for component in colouring.graph.components(colouring.holds):
+        group = builder.group(component)
+        if group is not None:
+            groups.append(group)
+            component_of |= dict.fromkeys(component, group.id)
+    outside = builder.other_sites(set(component_of))
+    sites = sorted([s for g in groups for s in g.sites] + outside, key=lambda s: (s.span, s.rule))
+    refusals = dict.fromkeys(colouring.disabled.values())
+    refusals.update(dict.fromkeys(b.refusal for b in colouring.blocks if b.node.startswith("site:")))
+    order = sorted(refusals, key=lambda r: (r.span, r.code))
+    return Plan(tuple(sorted(groups, key=lambda g: (g.reason.span or g.edits[0].span, g.id))), tuple(sites), tuple(order))
+
+
+class _Builder:
+    def __init__(self, facts: Facts, colouring: Colouring, facades: Mapping[str, Reason], profile: str) -> None:
+        self.facts = facts
+        self.colouring = colouring
+        self.facades = facades
+        self.profile = profile
+        self.claims: dict[str, list[Claim]] = defaultdict(list)
+        for claim in colouring.claims:
+            self.claims[claim.node].append(claim)
+
+    def group(self, component: set[str]) -> Group | None:
+        """The group of one connected part of the constraint graph, or None where nothing moves in it."""
+        claims = [claim for node in component for claim in self.claims.get(node, ())]
+        if not any(claim.role is not Role.PART for claim in claims):
+            return None
+        claims.sort(key=lambda c: (c.span, c.rule))
+        edits: list[Edit] = []
+        for claim in claims:
+            edits += self._claim_edits(claim)
+        functions = sorted(n.removeprefix("function:") for n in component if n.startswith("function:"))
+        for name in functions:
+            edits += self._function_edits(name)
+        lingers = any(claim.lingers for claim in claims)
+        edits += self._calls(component, claims, lingers)
+        bridges = [c for c in self.colouring.bridges.values() if function_node(c.within) in component]
+        for call in bridges:
+            edits += self._bridge_edits(call)
+        edits = _unique(edits)
+        identity = _identity(claims, self.facts)
+        sites = [self._site(claim, identity) for claim in claims]
+        sites += [self._bridge_site(call, identity) for call in bridges]
+        first = next(c for c in claims if c.role is not Role.PART)
+        reason = Reason(first.text, first.span)
+        return Group(identity, _title(claims, functions), reason, tuple(edits), tuple(sites))
+
+    def _claim_edits(self, claim: Claim) -> list[Edit]:
+        edits = list(claim.edits.get(self.profile) or claim.edits.get("", ()))
+        node = self.facts.node(claim.span, ast.AST)
+        if claim.needs_async and node is not None:
+            edits += await_place(self.facts, claim.span.path, node).edits
+        return edits
+
+    def _function_edits(self, name: str) -> list[Edit]:
+        info = self.facts.project.functions[name]
+        if info.is_async or info.kind is not Kind.FUNCTION:
+            return []
+        reason = self.colouring.holds[function_node(name)]
+        edits: list[Edit] = [MakeAsync(info.span, reason)]
+        if name in self.facades:
+            why = self.facades[name]
+            edits.append(Facade(info.span, why, f"{info.name.rpartition('.')[2]}_async"))
+            edits.append(AddImport(info.span, why, "asyncio"))
+        return edits
+
+    def _calls(self, component: set[str], claims: list[Claim], lingers: bool) -> list[Edit]:
+        """Awaits of calls of functions that became asynchronous, and the start of the loop."""
+        edits: list[Edit] = []
+        entries: dict[str, list[Span]] = defaultdict(list)
+        for node in sorted(component & self.colouring.plans.keys()):
+            plan = self.colouring.plans[node]
+            if plan.entry:
+                entries[plan.call.span.path].append(plan.call.span)
+                continue
+            edits += plan.edits
+            if plan.awaited:
+                edits.append(Await(plan.call.span, self.colouring.holds[node]))
+        others: dict[str, list[Span]] = defaultdict(list)
+        for claim in claims:
+            info = self.facts.project.functions.get(claim.within)
+            if claim.needs_async and info is not None and info.kind is Kind.MODULE:
+                others[claim.span.path].append(claim.span)
+        for path in sorted(entries.keys() | others.keys()):
+            calls, rest = entries[path], others[path]
+            if not runs_alone(self.facts, calls, rest):
+                edits += [Await(span, self.colouring.holds[call_node(span)]) for span in calls]
+            edits += start_loop(self.facts, path, calls, rest, lingers)
+        return edits
+
+    def _bridge_edits(self, call: CallSite) -> tuple[Edit, ...]:
+        node = self.facts.node(call.span, ast.Call)
+        assert node is not None
+        return to_thread(self.facts, node, call.span, self._bridge_reason(call))
+
+    def _bridge_reason(self, call: CallSite) -> Reason:
+        name = sorted(call.targets)[0].rpartition(".")[2]
+        return Reason(f"{name}() stays synchronous and would block the event loop", call.span)
+
+    def _site(self, claim: Claim, group: str) -> Site:
+        return Site(
+            claim.rule,
+            claim.span,
+            claim.within,
+            claim.verdict,
+            self.colouring.holds[claim.node],
+            group,
+            claim.condition,
+        )
+
+    def _bridge_site(self, call: CallSite, group: str) -> Site:
+        return Site("blocking", call.span, call.within, Verdict.BRIDGE, self._bridge_reason(call), group)
+
+    def other_sites(self, inside: set[str]) -> list[Site]:
+        """The sites that no group moves: kept, or refused."""
+        out = []
+        for claim in self.colouring.claims:
+            if claim.node in inside:
+                continue
+            found = self.colouring.disabled.get(claim.node) or (
+                self.colouring.pins.get(claim.node) if claim.role is Role.ROOT else None
+            )
+            if found is not None:
+                reason = found.reason or Reason(found.message, found.span)
+                out.append(Site(claim.rule, claim.span, claim.within, Verdict.REFUSE, _coded(found, reason)))
+            else:
+                reason = Reason("nothing around it becomes asynchronous", claim.span)
+                out.append(Site(claim.rule, claim.span, claim.within, Verdict.KEEP, reason))
+        for block in self.colouring.blocks:
+            if block.node.startswith("site:"):
+                reason = block.refusal.reason or Reason(block.refusal.message, block.refusal.span)
+                within = block.within or ""
+                out.append(
+                    Site(block.rule, block.refusal.span, within, Verdict.REFUSE, _coded(block.refusal, reason))
+                )
+        return out
+
+
+def _coded(refusal: Refusal, reason: Reason) -> Reason:
+    return Reason(f"{refusal.code}: {reason.text}", reason.span, reason.because)
+
+
+def _unique(edits: Iterable[Edit]) -> list[Edit]:
+    """The edits without repetitions, whatever the reason given for each."""
+    seen: dict[object, Edit] = {}
+    for edit in edits:
+        match edit:
+            case ReplaceExpr():
+                key: object = (type(edit), edit.span, edit.template)
+            case AddImport():
+                key = (type(edit), edit.span.path, edit.module, edit.name, edit.alias)
+            case _:
+                local = getattr(edit, "local_name", None)
+                key = (type(edit), edit.span.path, local) if local else (type(edit), edit.span)
+        seen.setdefault(key, edit)
+    return list(seen.values())
+
+
+def _identity(claims: list[Claim], facts: Facts) -> str:
+    """Short, and the same as long as the group's sites read the same in the same functions."""
+    digest = hashlib.sha256()
+    for claim in claims:
+        node = facts.node(claim.span, ast.AST)
+        text = ast.dump(node) if isinstance(node, ast.expr) else type(node).__name__
+        digest.update(f"{claim.rule}\0{claim.span.path}\0{claim.within}\0{text}\n".encode())
+    return digest.hexdigest()[:8]
+
+
+_NOUNS = {"requests": "request", "thread_pool": "pool place", "time_sleep": "sleep", "blocking": "blocking call"}
+
+
+def _title(claims: list[Claim], functions: list[str]) -> str:
+    counts = Counter(claim.rule for claim in claims)
+    what = ", ".join(
+        f"{count} {_NOUNS.get(rule, rule)}{'s' if count > 1 else ''}" for rule, count in sorted(counts.items())
+    )
+    first = next(claim for claim in claims if claim.role is not Role.PART)
+    where = f"{first.span.path}" + (f" and {more} more" if (more := len({c.span.path for c in claims}) - 1) else "")
+    return f"{where}: {what}; {len(functions)} function{'s' if len(functions) != 1 else ''} async"

@@ -1,0 +1,105 @@
+"""Where an event loop starts: code of a module that runs as a program."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from asyncify.colour.structure import is_main_guard
+from asyncify.model import AddImport, Edit, Reason, ReplaceExpr, Span, WrapStatements
+from asyncify.rules.facts import Facts
+from asyncify.rules.support import import_of
+
+_LOOPS = (ast.For, ast.While, ast.comprehension)
+
+
+def start_loop(facts: Facts, path: str, calls: Sequence[Span], others: Sequence[Span], lingers: bool) -> list[Edit]:
+    """Edits that start the event loop for awaits at module level.
+
+    ``calls`` are calls of asynchronous functions (without their ``await``), ``others`` all other places that await. A
+    single call outside any loop is run where it stands; else the statements around all of them become ``async def main()``.
+    """
+    runner = "aio_support.run" if lingers else "asyncio.run"
+    places = [*calls, *others]
+    reason = Reason("the event loop starts here", places[0])
+    edits: list[Edit] = []
+    if len(calls) == 1 and not others and not _in_loop(facts, calls[0]):
+        edits.append(ReplaceExpr(calls[0], f"{runner}({{call}})", reason, {"call": calls[0]}))
+    else:
+        edits.append(_wrap(facts, path, places, runner, reason))
+    if lingers:
+        edits.append(import_of(facts.file(path).source, "aio_support", places[0], reason))
+    else:
+        edits.append(AddImport(places[0], reason, "asyncio"))
+    return edits
+
+
+def runs_alone(facts: Facts, calls: Sequence[Span], others: Sequence[Span]) -> bool:
+    """Whether :func:`start_loop` runs the only call where it stands, so that it gets no ``await``."""
+    return len(calls) == 1 and not others and not _in_loop(facts, calls[0])
+
+
+def _in_loop(facts: Facts, span: Span) -> bool:
+    node = facts.node(span, ast.AST)
+    return node is not None and any(
+        isinstance(parent, _LOOPS) for parent in facts.parents(span.path, node)
+    )
+
+
+def _wrap(facts: Facts, path: str, places: Sequence[Span], runner: str, reason: Reason) -> WrapStatements:
+    tree = facts.file(path).tree
+    block: list[ast.stmt] = tree.body
+    chosen = [statement for statement in block if _holds(facts, path, statement, places)]
+    guard = chosen[0] if len(chosen) == 1 else None
+    if isinstance(guard, ast.If) and is_main_guard(guard) and not guard.orelse:
+        block = guard.body
+        chosen = block
+    first, last = block.index(chosen[0]), block.index(chosen[-1])
+    moved = block[first : last + 1]
+    start, end = facts.span(path, moved[0]), facts.span(path, moved[-1])
+    if getattr(moved[0], "decorator_list", None):
+        start = facts.span(path, moved[0].decorator_list[0])  # type: ignore[attr-defined]
+    span = Span(path, start.line, start.column, end.end_line, end.end_column)
+    bound = _bound(moved)
+    outside = _used(tree, moved)
+    taken = {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))}
+    taken |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    name = next(n for n in ("main", "run_main", "async_main", "main_coroutine") if n not in taken)
+    return WrapStatements(span, reason, name, f"{runner}({name}())", tuple(sorted(bound & outside)))
+
+
+def _holds(facts: Facts, path: str, statement: ast.stmt, places: Sequence[Span]) -> bool:
+    span = facts.span(path, statement)
+    return any(span.contains(place) for place in places)
+
+
+def _bound(statements: Sequence[ast.stmt]) -> set[str]:
+    """Names that the statements bind in their own scope."""
+    out: set[str] = set()
+    todo: list[ast.AST] = list(statements)
+    while todo:
+        node = todo.pop()
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                out.add(node.name)
+                continue
+            case ast.Import() | ast.ImportFrom():
+                out |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+            case ast.Name(ctx=ast.Store() | ast.Del()):
+                out.add(node.id)
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                out.add(name)
+            case ast.Lambda():
+                continue
+        todo += ast.iter_child_nodes(node)
+    return out
+
+
+def _used(tree: ast.Module, moved: Sequence[ast.stmt]) -> set[str]:
+    """Names read outside the moved statements, or in a function or class of the file."""
+    inside = {id(node) for statement in moved for node in ast.walk(statement)}
+    out = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in inside}
+    for scope in ast.walk(tree):
+        if isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            out |= {node.id for node in ast.walk(scope) if isinstance(node, ast.Name)}
+    return out

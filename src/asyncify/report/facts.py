@@ -1,0 +1,68 @@
+"""Counting over a plan: what both the table and the JSON of a scan are made of."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from asyncify.model import FileChange, Group, Plan, Refusal, Site, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalKind:
+    """All refusals of one code: how many, and the first (by place) as the example."""
+
+    code: str
+    count: int
+    example: Refusal
+
+
+def verdict_counts(sites: Iterable[Site]) -> dict[Verdict, int]:
+    """How many sites have each verdict, in the order of :class:`Verdict`, absent ones as 0."""
+    counter = Counter(site.verdict for site in sites)
+    return {verdict: counter[verdict] for verdict in Verdict}
+
+
+def rule_table(plan: Plan) -> list[tuple[str, dict[Verdict, int]]]:
+    """Per rule, its sites by verdict; the rules by name."""
+    rules: dict[str, list[Site]] = {}
+    for site in plan.sites:
+        rules.setdefault(site.rule, []).append(site)
+    return [(rule, verdict_counts(rules[rule])) for rule in sorted(rules)]
+
+
+def refusal_kinds(refusals: Iterable[Refusal]) -> list[RefusalKind]:
+    """Refusals by code, the most frequent first."""
+    by_code: dict[str, list[Refusal]] = {}
+    for refusal in refusals:
+        by_code.setdefault(refusal.code, []).append(refusal)
+    kinds = [
+        RefusalKind(code, len(found), min(found, key=lambda refusal: refusal.span)) for code, found in by_code.items()
+    ]
+    return sorted(kinds, key=lambda kind: (-kind.count, kind.code))
+
+
+def functions_of(group: Group) -> tuple[str, ...]:
+    """The functions in which the group has sites, sorted."""
+    return tuple(sorted({site.function for site in group.sites}))
+
+
+def ungrouped(plan: Plan) -> list[Refusal]:
+    """The refusals that belong to no group."""
+    grouped = {(refusal.code, refusal.span) for group in plan.groups for refusal in group.refusals}
+    return [refusal for refusal in plan.refusals if (refusal.code, refusal.span) not in grouped]
+
+
+_NEEDED = {"aiohttp": re.compile(rb"^[ \t]*(?:import|from)[ \t]+aiohttp\b", re.MULTILINE)}
+
+
+def new_dependencies(changes: Iterable[FileChange]) -> tuple[str, ...]:
+    """The distributions that changed files import and did not import before."""
+    kept = list(changes)
+    return tuple(
+        name
+        for name, pattern in _NEEDED.items()
+        if any(pattern.search(change.after or b"") and not pattern.search(change.before or b"") for change in kept)
+    )

@@ -1,0 +1,223 @@
+"""Makes the edits of one file in its LibCST tree, inner ones first.
+
+Only nodes on the way to an edited node are visited; everything else stays the very object that was parsed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import libcst as cst
+
+from asyncify.errors import InternalError
+from asyncify.model import ReplaceExpr, ReplaceStatement, SetArguments
+from asyncify.rewrite import parens, templates
+from asyncify.rewrite.jobs import HoleNode, Job, dropped_positions
+from asyncify.rewrite.layout import insert_item, is_marker, remove_items, without_markers, without_markers_in
+from asyncify.rewrite.lines import replaced_line, replaced_suite, with_surroundings
+from asyncify.rewrite.locate import Places
+
+
+def transform(module: cst.Module, jobs: Mapping[cst.CSTNode, Job], places: Places) -> cst.Module:
+    """The tree after all jobs. `places` are those of the jobs' nodes and their holes.
+
+    Raises InternalError if a template is wrong for its place.
+    """
+    problem: cst.CSTValidationError | None = None
+    # LibCST objects to a new expression that touches a keyword (`1if x else y`). Parentheses part them: first
+    # around those that touch a word, then, should that not be enough, around all.
+    for careful in (set[cst.CSTNode](), places.touching, set(jobs)):
+        try:
+            return module.visit(_Transformer(module, jobs, places.relevant, careful))
+        except cst.CSTValidationError as error:
+            problem = error
+    first = min(edit.span for job in jobs.values() for edit in job.edits)
+    raise InternalError(f"the edits make no valid code: {problem}", first) from problem
+
+
+class _Transformer(cst.CSTTransformer):
+    def __init__(
+        self,
+        module: cst.Module,
+        jobs: Mapping[cst.CSTNode, Job],
+        relevant: set[cst.CSTNode],
+        careful: set[cst.CSTNode],
+    ) -> None:
+        super().__init__()
+        self.module = module
+        self.jobs = jobs
+        self.relevant = relevant
+        self.careful = careful
+        self.holes = {node for job in jobs.values() for node in (*job.holes.values(), *job.argument_holes.values())}
+        self.edited: dict[cst.CSTNode, cst.CSTNode] = {}  # by original node: what fills the holes
+        self.statements: dict[cst.CSTNode, list[cst.BaseStatement]] = {}  # by original small statement
+        # New expressions that may still need parentheses, one list for every expression or statement around.
+        self.pending: list[list[cst.BaseExpression]] = [[]]
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        if node not in self.relevant:
+            return False
+        if _is_host(node):
+            self.pending.append([])
+        return True
+
+    def on_leave(  # type: ignore[override]
+        self, original_node: cst.CSTNode, updated_node: cst.CSTNode
+    ) -> cst.CSTNode | cst.FlattenSentinel[cst.CSTNode]:
+        if original_node not in self.relevant:
+            return updated_node
+        node = updated_node
+        if _is_host(original_node):
+            for new in self.pending.pop():
+                node = parens.settle(node, new, self.module)
+        if isinstance(node, cst.BaseExpression):
+            node = self._expression(original_node, node)
+        elif isinstance(node, cst.BaseSmallStatement):
+            self._small_statement(original_node, node)
+        elif isinstance(node, cst.BaseCompoundStatement):
+            return self._compound_statement(original_node, node)
+        elif isinstance(node, cst.CompFor):
+            if self._job(original_node).asynchronous:
+                node = node.with_changes(asynchronous=cst.Asynchronous())
+        elif isinstance(node, cst.SimpleStatementLine):
+            assert isinstance(original_node, cst.SimpleStatementLine)
+            lines = replaced_line(original_node, node, self.statements)
+            return lines[0] if len(lines) == 1 else cst.FlattenSentinel(lines)
+        elif isinstance(node, cst.SimpleStatementSuite):
+            assert isinstance(original_node, cst.SimpleStatementSuite)
+            node = replaced_suite(original_node, node, self.statements)
+        elif isinstance(node, cst.IndentedBlock):
+            node = without_markers_in(node)
+        elif isinstance(node, cst.Module) and any(is_marker(statement) for statement in node.body):
+            body, footer = without_markers(node.body, node.footer, opens_file=not node.header)
+            node = node.with_changes(body=body, footer=footer)
+        if original_node in self.holes:
+            self.edited[original_node] = node
+        return node
+
+    def _job(self, node: cst.CSTNode) -> Job:
+        return self.jobs.get(node) or Job()
+
+    def _expression(self, original: cst.CSTNode, node: cst.BaseExpression) -> cst.BaseExpression:
+        job = self._job(original)
+        if not job.edits:
+            return node
+        if job.arguments is not None:
+            assert isinstance(node, cst.Call)
+            node = self._set_arguments(original, node, job.arguments, job.argument_holes)
+        if isinstance(job.replacement, ReplaceExpr):
+            self.edited[original] = node
+            new = templates.expression(
+                job.replacement.template, self._fillings(job.holes), self.module, job.replacement.span
+            )
+            node = parens.wrapped(parens.bare(new), node) if parens.outer(node)[0] else new
+        if job.awaited is not None:
+            node = self._awaited(node)
+        if not parens.outer(node)[0]:
+            if original in self.careful:
+                node = parens.wrapped(node)
+            else:
+                self.pending[-1].append(node)
+        return node
+
+    def _awaited(self, node: cst.BaseExpression) -> cst.BaseExpression:
+        inner = parens.bare(node)
+        result = parens.settle(cst.Await(expression=inner), inner, self.module)
+        return parens.wrapped(result, node)
+
+    def _set_arguments(
+        self, original: cst.CSTNode, call: cst.Call, edit: SetArguments, holes: Mapping[str, HoleNode]
+    ) -> cst.Call:
+        assert isinstance(original, cst.Call)
+        fillings = self._fillings(holes)
+        drop = set(dropped_positions(original, edit))
+        items: list[cst.Arg] = []
+        present: set[str] = set()
+        new_values: list[cst.BaseExpression] = []
+        for position, argument in enumerate(call.args):
+            name = argument.keyword.value if argument.keyword is not None else None
+            if name is not None and name in edit.keywords:
+                present.add(name)
+                template = edit.keywords[name]
+                if template is None:
+                    drop.add(position)
+                else:
+                    value = templates.expression(template, fillings, self.module, edit.span)
+                    new_values.append(value)
+                    argument = argument.with_changes(value=value)
+            items.append(argument)
+        tail = items[-1].whitespace_after_arg if items else cst.SimpleWhitespace("")
+        if items:
+            items[-1] = items[-1].with_changes(whitespace_after_arg=cst.SimpleWhitespace(""))
+        items, tail = remove_items(items, drop, tail)
+        added = [(name, text) for name, text in edit.keywords.items() if text is not None and name not in present]
+        for name, text in added:
+            value = templates.expression(text, fillings, self.module, edit.span)
+            new_values.append(value)
+            equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
+            new = cst.Arg(value, keyword=cst.Name(name), equal=equal)
+            items, tail = insert_item(items, len(items), new, call.whitespace_before_args, tail)
+        if len(items) > 1:
+            items = [_own_parentheses(item) for item in items]
+        if items:
+            items[-1] = items[-1].with_changes(whitespace_after_arg=tail)
+        elif _holds_no_comment(call.whitespace_before_args):
+            call = call.with_changes(whitespace_before_args=cst.SimpleWhitespace(""))
+        call = call.with_changes(args=items)
+        for value in new_values:
+            call = parens.settle(call, value, self.module)
+        return call
+
+    def _small_statement(self, original: cst.CSTNode, node: cst.BaseSmallStatement) -> None:
+        job = self._job(original)
+        if isinstance(job.replacement, ReplaceStatement):
+            self.statements[original] = self._new_statements(job.replacement, job.holes)
+
+    def _compound_statement(
+        self, original: cst.CSTNode, node: cst.BaseCompoundStatement
+    ) -> cst.CSTNode | cst.FlattenSentinel[cst.CSTNode]:
+        job = self._job(original)
+        if job.asynchronous is not None:
+            assert isinstance(node, (cst.FunctionDef, cst.With, cst.For))
+            node = node.with_changes(asynchronous=cst.Asynchronous())
+        if isinstance(job.replacement, ReplaceStatement):
+            new = self._new_statements(job.replacement, job.holes)
+            keeps_body = any(isinstance(hole, cst.BaseSuite) for hole in job.holes.values())
+            lines = with_surroundings(node, new, keeps_body=keeps_body)
+            if isinstance(original, cst.If) and isinstance(lines[0], cst.If) and len(lines) == 1:
+                return lines[0]
+            return cst.FlattenSentinel(lines) if len(lines) > 1 else lines[0]
+        return node
+
+    def _new_statements(self, edit: ReplaceStatement, holes: Mapping[str, HoleNode]) -> list[cst.BaseStatement]:
+        return templates.statements(edit.template, self._fillings(holes), self.module, edit.span)
+
+    def _fillings(self, holes: Mapping[str, HoleNode]) -> dict[str, templates.Filling]:
+        fillings: dict[str, templates.Filling] = {}
+        for name, hole in holes.items():
+            node = self.edited.get(hole, hole)
+            assert isinstance(node, (cst.BaseExpression, cst.Arg, cst.StarredElement, cst.BaseSuite))
+            fillings[name] = node
+        return fillings
+
+
+def _is_host(node: cst.CSTNode) -> bool:
+    """Whether `node` alone can be given to Python's parser to see how it reads an expression in it."""
+    if isinstance(node, cst.StarredElement):
+        return False
+    return isinstance(node, (cst.BaseExpression, cst.BaseSmallStatement, cst.BaseCompoundStatement))
+
+
+def _own_parentheses(argument: cst.Arg) -> cst.Arg:
+    """A generator expression needs parentheses of its own once it is not the only argument."""
+    value = argument.value
+    if isinstance(value, cst.GeneratorExp) and not value.lpar:
+        return argument.with_changes(value=parens.wrapped(value))
+    return argument
+
+
+def _holds_no_comment(space: cst.BaseParenthesizableWhitespace) -> bool:
+    if not isinstance(space, cst.ParenthesizedWhitespace):
+        return True
+    lines: Sequence[cst.EmptyLine] = space.empty_lines
+    return space.first_line.comment is None and not any(line.comment for line in lines)

@@ -1,0 +1,126 @@
+"""The shape of a rule, and of what rules say about a project.
+
+A rule looks at facts of the index and makes *claims* about sites, *links* between them, and *blocks*. It never
+walks callers, never decides colours, never adds ``async`` to a function: that follows from its claims.
+
+Nodes of the constraint graph are named by :func:`function_node`, :func:`site_node` and :func:`object_node`. An object node
+stands for one library object (a session, a pool) and holds when that object becomes asynchronous.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from asyncify.graph import Implication
+from asyncify.index.catalogue import Catalogue
+from asyncify.model import Edit, Refusal, Span, Verdict
+
+if TYPE_CHECKING:
+    from asyncify.rules.facts import Facts
+
+
+def function_node(name: str) -> str:
+    """The node of a project function: it holds when the function becomes (or is) a coroutine function."""
+    return f"function:{name}"
+
+
+def site_node(span: Span) -> str:
+    """The node of a site: it holds when the site is rewritten."""
+    return f"site:{span.path}:{span.line}:{span.column}:{span.end_line}:{span.end_column}"
+
+
+def object_node(span: Span) -> str:
+    """The node of the library object created at `span`."""
+    return f"object:{span.path}:{span.line}:{span.column}:{span.end_line}:{span.end_column}"
+
+
+class Role(StrEnum):
+    """When a claim's edits are made."""
+
+    ROOT = "root"  # I/O worth moving: starts a migration
+    FOLLOWER = "follower"  # blocks the loop: must move when its function becomes asynchronous, starts nothing
+    PART = "part"  # belongs to an object: moves when the object's node holds
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One site a rule can rewrite.
+
+    ``edits`` by HTTP profile where they differ (keys "native", "compat"), else under "". ``needs_async``: the
+    enclosing function must be asynchronous for the edits to be legal. ``follows``: nodes whose holding makes this
+    site move (links from them are added); ``leads``: nodes that must hold when this site moves.
+    """
+
+    rule: str
+    span: Span
+    within: str
+    role: Role
+    verdict: Verdict
+    text: str
+    edits: Mapping[str, tuple[Edit, ...]]
+    needs_async: bool = True
+    follows: tuple[str, ...] = ()
+    leads: tuple[str, ...] = ()
+    condition: str | None = None
+    native_blocker: str | None = None  # why the native profile would not be exact here
+    concurrent: bool = False  # it runs jobs concurrently: waiting inside them is worth moving
+    lingers: bool = False  # its work may outlive the function, so the program must wait for it at its end
+
+    @property
+    def node(self) -> str:
+        return site_node(self.span)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """`node` must not hold: a refusal with its witness. For a site, the site itself is blocking I/O that stays."""
+
+    node: str
+    refusal: Refusal
+    rule: str
+    within: str | None = None  # for a site: the enclosing function, which then blocks
+    blocks_loop: bool = False  # what stays would block an event loop
+
+
+@dataclass(frozen=True, slots=True)
+class Handles:
+    """The rule takes care of this use of a function as a value: it does not pin the function to its colour."""
+
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """The callables that the object of `node` runs: all of them become asynchronous, or none may."""
+
+    node: str
+    jobs: tuple[str, ...]  # nodes of functions and sites
+    refusal: Refusal  # what to say where only some of them would
+
+
+Finding = Claim | Block | Implication | Handles | Jobs
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalCode:
+    """One stable refusal code: what it means and what the user can do."""
+
+    code: str
+    title: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One library's knowledge. ``doc`` is the module's docstring: its page in the docs and ``asyncify explain``."""
+
+    id: str
+    title: str
+    doc: str
+    catalogue: Catalogue
+    match: Callable[[Facts], Iterable[Finding]]
+    refusals: tuple[RefusalCode, ...] = field(default_factory=tuple)
+    imports: tuple[str, ...] = ()  # local names' origins to drop where orphaned ("requests", "time")

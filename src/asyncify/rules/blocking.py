@@ -1,0 +1,91 @@
+"""Calls that wait and have no asyncio counterpart are moved off the event loop, or keep their function synchronous.
+
+## What it rewrites
+
+One-shot calls such as `subprocess.run(...)`, `input(...)` or `os.system(...)` become
+`await asyncio.to_thread(subprocess.run, ...)` where their function becomes asynchronous. They do exactly what they did, in
+a worker thread (verdict `bridge`).
+
+## What it refuses
+
+Calls of libraries that keep a connection or hand out objects which wait later (database drivers, sockets, mail,
+`urllib.request.urlopen`): the function around them stays synchronous. An asynchronous function that calls it does so
+through `asyncio.to_thread`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from asyncify.index.catalogue import Catalogue, Signature
+from asyncify.index.project import CallSite
+from asyncify.model import AddImport, Await, Edit, Reason, Refusal, ReplaceExpr, Span, Verdict
+from asyncify.rules.base import Block, Claim, Finding, RefusalCode, Role, Rule, site_node
+from asyncify.rules.facts import Facts
+
+ONE_SHOT = frozenset(
+    ["subprocess.run", "subprocess.call", "subprocess.check_call", "subprocess.check_output", "subprocess.getoutput", "subprocess.getstatusoutput", "os.system", "os.wait", "os.waitpid", "builtins.input", "getpass.getpass", "socket.gethostbyname", "socket.getaddrinfo", "socket.gethostbyaddr", "urllib.request.urlretrieve", "shutil.copytree", "shutil.rmtree", "shutil.make_archive"]
+)
+STATEFUL = frozenset(
+    ["urllib.request.urlopen", "http.client.HTTPConnection", "http.client.HTTPSConnection", "socket.create_connection", "socket.socket", "smtplib.SMTP", "smtplib.SMTP_SSL", "ftplib.FTP", "ftplib.FTP_TLS", "imaplib.IMAP4", "imaplib.IMAP4_SSL", "poplib.POP3", "telnetlib.Telnet", "sqlite3.connect", "psycopg2.connect", "psycopg.connect", "pymysql.connect", "MySQLdb.connect", "mysql.connector.connect", "redis.Redis", "redis.StrictRedis", "redis.from_url", "pymongo.MongoClient", "boto3.client", "boto3.resource", "httpx.get", "httpx.post", "httpx.put", "httpx.patch", "httpx.delete", "httpx.head", "httpx.request", "httpx.Client", "urllib3.PoolManager", "urllib3.request", "select.select"]
+)
+
+NO_COUNTERPART = RefusalCode(
+    "no-counterpart",
+    "It waits in a library that asyncify does not move yet.",
+    "Call this function through asyncio.to_thread, or move it to that library's asyncio client by hand.",
+)
+
+
+def match(facts: Facts) -> Iterator[Finding]:
+    """All calls of the two tables."""
+    for name in sorted(ONE_SHOT):
+        for call in facts.calls_by_external.get(name, ()):
+            yield _one_shot(facts, call, name)
+    for name in sorted(STATEFUL):
+        for call in facts.calls_by_external.get(name, ()):
+            yield _block(call, name)
+
+
+def _block(call: CallSite, name: str) -> Block:
+    text = f"{name.removeprefix('builtins.')} waits in a library that asyncify does not move yet"
+    refusal = Refusal(NO_COUNTERPART.code, call.span, text, NO_COUNTERPART.remedy, Reason(text, call.span))
+    return Block(site_node(call.span), refusal, "blocking", call.within, blocks_loop=True)
+
+
+def _one_shot(facts: Facts, call: CallSite, name: str) -> Finding:
+    node = facts.node(call.span, ast.Call)
+    if node is None or call.externals != {name} or call.targets:
+        return _block(call, name)
+    edits = to_thread(facts, node, call.span, Reason(f"{name.removeprefix('builtins.')}() would stop the event loop", call.span))
+    text = edits[0].reason.text
+    return Claim("blocking", call.span, call.within, Role.FOLLOWER, Verdict.BRIDGE, text, {"": edits})
+
+
+def to_thread(facts: Facts, node: ast.Call, span: Span, reason: Reason) -> tuple[Edit, ...]:
+    """The call as ``await asyncio.to_thread(callee, arguments)``."""
+    holes = {"callee": facts.span(span.path, node.func)}
+    parts = ["{callee}"]
+    for number, argument in enumerate(node.args):
+        star = isinstance(argument, ast.Starred)
+        holes[f"a{number}"] = facts.span(span.path, argument.value if isinstance(argument, ast.Starred) else argument)
+        parts.append(f"{'*' if star else ''}{{a{number}}}")
+    for number, keyword in enumerate(node.keywords):
+        holes[f"k{number}"] = facts.span(span.path, keyword.value)
+        parts.append(f"{keyword.arg}={{k{number}}}" if keyword.arg else f"**{{k{number}}}")
+    template = f"asyncio.to_thread({', '.join(parts)})"
+    return ReplaceExpr(span, template, reason, holes), Await(span, reason), AddImport(span, reason, "asyncio")
+
+
+RULE = Rule(
+    id="blocking",
+    title="Calls that block → asyncio.to_thread",
+    doc=__doc__,
+    catalogue=Catalogue(
+        signatures={name: Signature(returns=None) for name in ONE_SHOT | STATEFUL},
+        modules=frozenset(name.partition(".")[0] for name in ONE_SHOT | STATEFUL) - {"builtins", "os", "shutil"},
+    ),
+    match=match,
+    refusals=(NO_COUNTERPART,),
+)

@@ -1,0 +1,143 @@
+"""What a rule may ask: the index, plus the syntax around a place."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TypeVar
+
+from asyncify.index.project import CallSite, FileTree, FunctionInfo, Project
+from asyncify.index.values import External, ExternalMethod, Instance, Value
+from asyncify.model import Span
+
+_N = TypeVar("_N", bound=ast.AST)
+_EXPRESSION_WITH_VALUE = (ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.Await, ast.NamedExpr, ast.IfExp, ast.BoolOp)
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.Module)
+
+
+class Facts:
+    """The project as rules see it."""
+
+    def __init__(self, project: Project, support_modules: frozenset[str] = frozenset()) -> None:
+        self.project = project
+        self._parents: dict[str, dict[ast.AST, ast.AST]] = {}
+        self._nodes: dict[str, dict[Span, list[ast.AST]]] = {}
+        self.support_modules = support_modules
+
+    # --- syntax ------------------------------------------------------------------------------------------------
+
+    def _load(self, path: str) -> None:
+        parents: dict[ast.AST, ast.AST] = {}
+        nodes: dict[Span, list[ast.AST]] = {}
+        for node in ast.walk(self.project.files[path].tree):
+            for child in ast.iter_child_nodes(node):
+                parents[child] = node
+            if hasattr(node, "lineno"):
+                nodes.setdefault(self.project.span(path, node), []).append(node)
+        self._parents[path] = parents
+        self._nodes[path] = nodes
+
+    def parent(self, path: str, node: ast.AST) -> ast.AST | None:
+        """The syntactic parent of a node of that file."""
+        if path not in self._parents:
+            self._load(path)
+        return self._parents[path].get(node)
+
+    def parents(self, path: str, node: ast.AST) -> Iterator[ast.AST]:
+        """All syntactic ancestors, nearest first."""
+        current = self.parent(path, node)
+        while current is not None:
+            yield current
+            current = self.parent(path, current)
+
+    def node(self, span: Span, kind: type[_N]) -> _N | None:
+        """The node of that kind with exactly this span."""
+        if span.path not in self._nodes:
+            self._load(span.path)
+        for node in self._nodes[span.path].get(span, ()):
+            if isinstance(node, kind):
+                return node
+        return None
+
+    def span(self, path: str, node: ast.AST) -> Span:
+        """The span of a node."""
+        return self.project.span(path, node)
+
+    def statement(self, path: str, node: ast.AST) -> ast.stmt:
+        """The statement that contains the node."""
+        current: ast.AST | None = node
+        while current is not None and not isinstance(current, ast.stmt):
+            current = self.parent(path, current)
+        assert isinstance(current, ast.stmt)
+        return current
+
+    def ancestors_in_function(self, path: str, node: ast.AST) -> Iterator[ast.AST]:
+        """Ancestors up to, and without, the enclosing function, lambda, class or module."""
+        for parent in self.parents(path, node):
+            if isinstance(parent, _SCOPES):
+                return
+            yield parent
+
+    def text(self, path: str, node: ast.AST) -> str:
+        """The source text of a node."""
+        return ast.get_source_segment(self.project.files[path].source.text, node) or ast.unparse(node)
+
+    # --- values ------------------------------------------------------------------------------------------------
+
+    def values(self, path: str, node: ast.AST) -> frozenset[Value]:
+        """What the expression can be."""
+        return self.project.values(self.span(path, node))
+
+    @cached_property
+    def calls_by_external(self) -> dict[str, list[CallSite]]:
+        """Call sites by the canonical name of each external callee."""
+        out: dict[str, list[CallSite]] = {}
+        for call in self.project.calls:
+            for name in call.externals:
+                out.setdefault(name, []).append(call)
+        return out
+
+    @cached_property
+    def instances(self) -> dict[Instance, list[tuple[str, ast.expr]]]:
+        """For every external instance with a known creation site, all expressions that may be it."""
+        out: dict[Instance, list[tuple[str, ast.expr]]] = {}
+        for path, file in self.project.files.items():
+            for node in ast.walk(file.tree):
+                if isinstance(node, _EXPRESSION_WITH_VALUE):
+                    for value in self.values(path, node):
+                        if isinstance(value, Instance) and value.site is not None:
+                            out.setdefault(value, []).append((path, node))
+        return out
+
+    def references(self, names: frozenset[str]) -> Iterator[tuple[str, ast.expr, frozenset[str]]]:
+        """Expressions (names and attributes, read) that may be one of these external things."""
+        for path, file in self.project.files.items():
+            for node in ast.walk(file.tree):
+                if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load):
+                    found = frozenset(v.name for v in self.values(path, node) if isinstance(v, External)) & names
+                    if found:
+                        yield path, node, found
+
+    def receivers(self, call: CallSite) -> frozenset[Instance]:
+        """The external instances a method call may be made on."""
+        return frozenset(v.instance for v in self.project.values(call.func) if isinstance(v, ExternalMethod))
+
+    def enclosing(self, path: str, node: ast.AST) -> str:
+        """The name of the function, lambda or module (class bodies count as themselves) that runs the node."""
+        for parent in self.parents(path, node):
+            if isinstance(parent, _SCOPES):
+                info = self._by_span.get(self.span(path, parent)) if not isinstance(parent, ast.Module) else None
+                if info is not None:
+                    return info.name
+                if isinstance(parent, ast.Module):
+                    break
+        return self.project.files[path].source.module
+
+    @cached_property
+    def _by_span(self) -> dict[Span, FunctionInfo]:
+        return {info.span: info for info in self.project.functions.values()}
+
+    def file(self, path: str) -> FileTree:
+        """The indexed file."""
+        return self.project.files[path]

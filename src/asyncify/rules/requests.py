@@ -1,0 +1,409 @@
+"""Calls of `requests` become awaited calls carried by aiohttp.
+
+## What it rewrites
+
+- `requests.get(...)` and the other verbs, under any import name, become `await aio_requests.get(...)`.
+- `requests.Session()` becomes `aio_requests.Session()`, wherever it is made; calls of its verbs and of `send` are
+  awaited. Classes derived from `requests.Session` get the new base.
+
+`aio_requests` is one module added to your project. `requests` still prepares each request (URL encoding, cookies, auth,
+redirect rules) and its `Response` and exceptions come back, but aiohttp carries it, so nothing else in your code
+changes: attributes of the response, `except requests.HTTPError`, `session.headers.update(...)` stay as they are.
+
+## What it refuses
+
+- `stream=True`, because the body is then read where no `await` may stand.
+- A session that reaches code asyncify does not see (it would call it without `await`), or that comes from there.
+- A verb called through a name that may be something else as well.
+
+## What differs
+
+Non-ASCII header values are sent as UTF-8 instead of latin-1. A DELETE that follows a 301 redirect sends
+`Content-Length: 0`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from asyncify.graph import Implication
+from asyncify.index.catalogue import Catalogue, Signature
+from asyncify.index.project import CallSite
+from asyncify.index.values import Class, External, ExternalMethod, Instance, Object
+from asyncify.model import Await, DropImport, Edit, Reason, Refusal, ReplaceExpr, Span, Verdict
+from asyncify.rules.base import (
+    Block,
+    Claim,
+    Finding,
+    RefusalCode,
+    Role,
+    Rule,
+    function_node,
+    object_node,
+    site_node,
+)
+from asyncify.rules.facts import Facts
+from asyncify.rules.support import import_of
+
+VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request")
+SESSION_VERBS = (*VERBS, "send")
+SESSION = "requests.Session"
+FUNCTIONS = frozenset(f"requests.{verb}" for verb in VERBS)
+METHODS = frozenset(f"{SESSION}.{verb}" for verb in SESSION_VERBS)
+
+# Attributes of a session that do no I/O; they mean the same on aio_requests.Session, which inherits them.
+PLAIN_ATTRIBUTES = frozenset(
+    ["headers", "auth", "cookies", "params", "verify", "cert", "proxies", "hooks", "stream", "max_redirects", "trust_env", "adapters", "mount", "close", "get_adapter", "prepare_request", "merge_environment_settings", "get_redirect_target", "should_strip_auth", "rebuild_method", "rebuild_auth", "rebuild_proxies", "__attrs__", "__class__", "__dict__"]
+)
+# External callables that look at a session without using it.
+HARMLESS = frozenset(
+    ["builtins.isinstance", "builtins.id", "builtins.repr", "builtins.print", "builtins.bool", "builtins.type", "builtins.hasattr", "builtins.setattr", "builtins.list.append", "builtins.str"]
+)
+
+STREAMING = RefusalCode(
+    "streaming",
+    "The body is streamed.",
+    "Read the whole body (drop stream=True), or keep this function synchronous and call it through asyncio.to_thread.",
+)
+SESSION_ESCAPES = RefusalCode(
+    "session-escapes",
+    "The session reaches code that asyncify does not see.",
+    "Give that code a session of its own, or make the request here.",
+)
+SESSION_FROM_OUTSIDE = RefusalCode(
+    "session-from-outside",
+    "The session comes from code that asyncify does not see.",
+    "Include the code that makes the session in the scan, or create the session here.",
+)
+UNCLEAR_CALL = RefusalCode(
+    "unclear-call",
+    "What is called here may be requests or something else.",
+    "Call requests directly, or give the two cases two call sites.",
+)
+
+_BY_VERB = {
+    f"requests.{verb}": Signature(returns="requests.Response") for verb in VERBS
+} | {f"{SESSION}.{verb}": Signature(returns="requests.Response") for verb in SESSION_VERBS}
+
+CATALOGUE = Catalogue(
+    signatures=_BY_VERB
+    | {
+        SESSION: Signature(returns=SESSION),
+        f"{SESSION}.__enter__": Signature(returns="self"),
+        "requests.Request": Signature(returns="requests.Request"),
+        "requests.Request.prepare": Signature(returns="requests.PreparedRequest"),
+        f"{SESSION}.prepare_request": Signature(returns="requests.PreparedRequest"),
+        "requests.Response.__enter__": Signature(returns="self"),
+        "requests.Response.json": Signature(returns=None),
+    },
+    attributes={
+        "requests.Response.text": "builtins.str",
+        "requests.Response.content": "builtins.bytes",
+        "requests.Response.status_code": "builtins.int",
+        "requests.Response.ok": "builtins.bool",
+        "requests.Response.history": "builtins.list[requests.Response]",
+    },
+    aliases={f"requests.api.{verb}": f"requests.{verb}" for verb in VERBS}
+    | {
+        "requests.session": SESSION,
+        "requests.sessions.Session": SESSION,
+        "requests.sessions.session": SESSION,
+        "requests.models.Response": "requests.Response",
+        "requests.models.Request": "requests.Request",
+    },
+    modules=frozenset({"requests"}),
+)
+
+
+def match(facts: Facts) -> Iterator[Finding]:
+    """All findings about requests."""
+    yield from _direct_calls(facts)
+    yield from _session_calls(facts)
+    yield from _session_jobs(facts)
+    yield from _sessions(facts)
+    yield from _subclasses(facts)
+
+
+def _refuse(code: RefusalCode, span: Span, message: str = "") -> Refusal:
+    text = message or code.title
+    return Refusal(code.code, span, text, code.remedy, Reason(text, span))
+
+
+def _imports(facts: Facts, span: Span, func: ast.expr, reason: Reason) -> list[Edit]:
+    """The import of the support module, and the old name dropped if it is orphaned."""
+    root = func
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    edits: list[Edit] = [import_of(facts.file(span.path).source, "aio_requests", span, reason)]
+    if isinstance(root, ast.Name):
+        edits.append(DropImport(span, reason, root.id))
+    return edits
+
+
+def _streams(facts: Facts, call: CallSite) -> bool:
+    """Whether the call may ask for a body that is read later."""
+    node = facts.node(call.span, ast.Call)
+    if node is None:
+        return True
+    for keyword in node.keywords:
+        if keyword.arg == "stream":
+            return not (isinstance(keyword.value, ast.Constant) and not keyword.value.value)
+    return False
+
+
+def _direct_calls(facts: Facts) -> Iterator[Finding]:
+    for name in sorted(FUNCTIONS):
+        for call in facts.calls_by_external.get(name, ()):
+            yield _direct_call(facts, call, name)
+    for path, node, names in facts.references(FUNCTIONS):
+        parent = facts.parent(path, node)
+        span = facts.span(path, node)
+        if isinstance(parent, ast.Call) and node in parent.args and len(names) == 1 and _runs_jobs(facts, path, parent):
+            verb = min(names).rpartition(".")[2]
+            reason = Reason(f"{facts.text(path, node)} is run as a job", span)
+            edits = (ReplaceExpr(span, f"aio_requests.{verb}", reason), *_imports(facts, span, node, reason))
+            within = facts.enclosing(path, node)
+            yield Claim(
+                "requests", span, within, Role.ROOT, Verdict.EXACT, reason.text, {"": edits}, needs_async=False
+            )
+
+
+def _runs_jobs(facts: Facts, path: str, call: ast.Call) -> bool:
+    """Whether the call hands its first argument to a pool, whose rule links it to that pool."""
+    site = facts.project.call_at(facts.span(path, call))
+    return site is not None and bool(site.externals) and all(n.endswith((".submit", ".map")) for n in site.externals)
+
+
+def _direct_call(facts: Facts, call: CallSite, name: str) -> Finding:
+    node = facts.node(call.func, ast.expr)
+    text = facts.text(call.span.path, node) if node is not None else name
+    verb = name.rpartition(".")[2]
+    if node is None or call.externals != {name} or call.targets or not _named(node, verb, facts, call.span.path):
+        return Block(
+            site_node(call.span), _refuse(UNCLEAR_CALL, call.span), "requests", call.within, blocks_loop=True
+        )
+    if _streams(facts, call):
+        return Block(site_node(call.span), _refuse(STREAMING, call.span), "requests", call.within, blocks_loop=True)
+    reason = Reason(f"{text}() waits for the network", call.span)
+    edits: tuple[Edit, ...] = (
+        ReplaceExpr(call.func, f"aio_requests.{verb}", reason),
+        Await(call.span, reason),
+        *_imports(facts, call.span, node, reason),
+    )
+    return Claim("requests", call.span, call.within, Role.ROOT, Verdict.EXACT, reason.text, {"": edits})
+
+
+def _named(func: ast.expr, verb: str, facts: Facts, path: str) -> bool:
+    """Whether the callee's text names the verb by an import, not by a variable that could hold anything."""
+    if isinstance(func, ast.Attribute):
+        return func.attr == verb and facts.values(path, func) == {External(f"requests.{verb}")}
+    return isinstance(func, ast.Name) and facts.values(path, func) == {External(f"requests.{verb}")}
+
+
+def _session_owners(facts: Facts, call: CallSite) -> tuple[set[str], bool]:
+    """Nodes of the sessions (or session classes) a method is called on; whether one of them is not known."""
+    func = facts.node(call.func, ast.Attribute)
+    if func is None:
+        return set(), True
+    path = call.span.path
+    owners: set[str] = set()
+    unknown = False
+    for value in facts.values(path, func.value):
+        if isinstance(value, Instance) and value.type == SESSION:
+            if value.site is None:
+                unknown = True
+            else:
+                owners.add(object_node(value.site))
+        elif isinstance(value, Object):
+            info = facts.project.classes.get(value.cls)
+            if info is not None and SESSION in info.external_bases:
+                owners.add(object_node(info.span))
+    if isinstance(func.value, ast.Call) and isinstance(func.value.func, ast.Name) and func.value.func.id == "super":
+        function = facts.project.functions.get(call.within)
+        if function is not None and function.cls in facts.project.classes:
+            owners.add(object_node(facts.project.classes[function.cls].span))
+    return owners, unknown or not owners
+
+
+def _session_calls(facts: Facts) -> Iterator[Finding]:
+    seen: set[Span] = set()
+    for name in sorted(METHODS):
+        for call in facts.calls_by_external.get(name, ()):
+            if call.span in seen:
+                continue
+            seen.add(call.span)
+            owners, unknown = _session_owners(facts, call)
+            if unknown or not call.externals <= METHODS:
+                code = SESSION_FROM_OUTSIDE if unknown else UNCLEAR_CALL
+                block = Block(site_node(call.span), _refuse(code, call.span), "requests", call.within, blocks_loop=True)
+                yield block
+                for owner in owners:
+                    yield Implication(owner, block.node, "the same session is used here", call.span)
+                continue
+            if _streams(facts, call):
+                yield Block(
+                    site_node(call.span), _refuse(STREAMING, call.span), "requests", call.within, blocks_loop=True
+                )
+                for owner in owners:
+                    yield Implication(owner, site_node(call.span), "the same session is used here", call.span)
+                continue
+            func = facts.node(call.func, ast.expr)
+            text = facts.text(call.span.path, func) if func is not None else name
+            reason = Reason(f"{text}() waits for the network", call.span)
+            yield Claim(
+                "requests",
+                call.span,
+                call.within,
+                Role.ROOT,
+                Verdict.EXACT,
+                reason.text,
+                {"": (Await(call.span, reason),)},
+                follows=tuple(sorted(owners)),
+                leads=tuple(sorted(owners)),
+            )
+
+
+def _session_jobs(facts: Facts) -> Iterator[Finding]:
+    """Verbs of a session that are given to a pool as jobs."""
+    for instance, places in facts.instances.items():
+        if instance.type != SESSION or instance.site is None:
+            continue
+        for path, node in places:
+            attribute = facts.parent(path, node)
+            if not isinstance(attribute, ast.Attribute) or attribute.attr not in SESSION_VERBS:
+                continue
+            call = facts.parent(path, attribute)
+            if isinstance(call, ast.Call) and attribute in call.args and _runs_jobs(facts, path, call):
+                owner = object_node(instance.site)
+                text = f"{facts.text(path, attribute)} is run as a job"
+                within = facts.enclosing(path, attribute)
+                yield Claim(
+                    "requests",
+                    facts.span(path, attribute),
+                    within,
+                    Role.ROOT,
+                    Verdict.EXACT,
+                    text,
+                    {"": ()},
+                    needs_async=False,
+                    follows=(owner,),
+                    leads=(owner,),
+                )
+
+
+def _sessions(facts: Facts) -> Iterator[Finding]:
+    """Where sessions are made, and every place that one of them reaches."""
+    for call in facts.calls_by_external.get(SESSION, ()):
+        func = facts.node(call.func, ast.expr)
+        info = next((c for c in facts.project.classes.values() if c.span == call.span), None)
+        if func is None or info is not None:
+            continue
+        owner = object_node(call.span)
+        if call.externals != {SESSION} or call.targets:
+            if SESSION in call.externals and not any(
+                isinstance(v, Class) for v in facts.project.values(call.func)
+            ):
+                yield Block(owner, _refuse(UNCLEAR_CALL, call.span), "requests", call.within)
+            continue
+        reason = Reason("the session is made here", call.span)
+        edits: tuple[Edit, ...] = (
+            ReplaceExpr(call.func, "aio_requests.Session", reason),
+            *_imports(facts, call.span, func, reason),
+        )
+        yield Claim(
+            "requests",
+            call.span,
+            call.within,
+            Role.PART,
+            Verdict.EXACT,
+            reason.text,
+            {"": edits},
+            needs_async=False,
+            follows=(owner,),
+        )
+    for instance, places in facts.instances.items():
+        if instance.type == SESSION and instance.site is not None:
+            owner = object_node(instance.site)
+            for path, node in places:
+                refusal = _escape(facts, path, node)
+                if refusal is not None:
+                    yield Block(owner, refusal, "requests")
+
+
+def _escape(facts: Facts, path: str, node: ast.expr) -> Refusal | None:
+    """Why this use of a session is beyond what asyncify follows, or None."""
+    span = facts.span(path, node)
+    parent = facts.parent(path, node)
+    if isinstance(parent, ast.Attribute):
+        if parent.attr in PLAIN_ATTRIBUTES or isinstance(parent.ctx, ast.Store):
+            return None
+        if parent.attr in SESSION_VERBS:
+            return _verb_use(facts, path, parent)
+        if any(not isinstance(v, ExternalMethod) for v in facts.values(path, parent)):
+            return None
+        return _refuse(SESSION_ESCAPES, span, f"asyncify does not know the session attribute {parent.attr!r}")
+    if isinstance(parent, ast.Call) and parent.func is not node:
+        call = facts.project.call_at(facts.span(path, parent))
+        if call is None or (call.externals - HARMLESS and not call.targets) or (call.unresolved and not call.targets):
+            name = facts.text(path, parent.func)
+            return _refuse(SESSION_ESCAPES, span, f"the session is given to {name}()")
+    return None
+
+
+def _verb_use(facts: Facts, path: str, attribute: ast.Attribute) -> Refusal | None:
+    """A verb of a session must be called at once, or be the job of a pool."""
+    parent = facts.parent(path, attribute)
+    if isinstance(parent, ast.Call):
+        if parent.func is attribute:
+            return None
+        if attribute in parent.args and _runs_jobs(facts, path, parent):
+            return None
+    return _refuse(SESSION_ESCAPES, facts.span(path, attribute), "a method of the session is used as a value")
+
+
+def _subclasses(facts: Facts) -> Iterator[Finding]:
+    for info in facts.project.classes.values():
+        if SESSION not in info.external_bases:
+            continue
+        owner = object_node(info.span)
+        node = facts.node(info.span, ast.ClassDef)
+        if node is None:
+            continue
+        for base in node.bases:
+            values = facts.values(info.path, base)
+            if values == {External(SESSION)}:
+                span = facts.span(info.path, base)
+                reason = Reason(f"{info.name.rpartition('.')[2]} is a session", span)
+                yield Claim(
+                    "requests",
+                    span,
+                    facts.enclosing(info.path, node),
+                    Role.PART,
+                    Verdict.EXACT,
+                    reason.text,
+                    {"": (ReplaceExpr(span, "aio_requests.Session", reason), *_imports(facts, span, base, reason))},
+                    needs_async=False,
+                    follows=(owner,),
+                    leads=(owner,),
+                )
+            for value in values:
+                if isinstance(value, Class) and value.name in facts.project.classes:
+                    above = object_node(facts.project.classes[value.name].span)
+                    yield Implication(owner, above, "the base class is a session too", info.span)
+                    yield Implication(above, owner, "the derived class is a session too", info.span)
+        for verb in SESSION_VERBS:
+            if verb in info.methods:
+                method = function_node(info.methods[verb])
+                yield Implication(owner, method, f"it overrides the session's {verb}()", info.span)
+                yield Implication(method, owner, f"it overrides the session's {verb}()", info.span)
+
+
+RULE = Rule(
+    id="requests",
+    title="requests → aiohttp",
+    doc=__doc__,
+    catalogue=CATALOGUE,
+    match=match,
+    refusals=(STREAMING, SESSION_ESCAPES, SESSION_FROM_OUTSIDE, UNCLEAR_CALL),
+)

@@ -1,0 +1,414 @@
+"""requests with an await: the functions and the session of requests, carried by aiohttp."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import concurrent.futures
+import contextvars
+import functools
+import inspect
+import threading
+import weakref
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import aiohttp
+import requests
+import requests.adapters
+import requests.api
+import requests.auth
+import requests.cookies
+import requests.sessions
+import requests.utils
+
+from asyncify.support.aio_requests_transport import (
+    _Carrier,
+    _carriers,
+    _carry,
+    _retire,
+    _Unsupported,
+)
+
+_Requests: Any = requests.Session
+# For adapters that only know blocking sockets. Threads are started when needed.
+_threads = concurrent.futures.ThreadPoolExecutor(256, "aio_requests")
+_END = object()
+_extract_cookies: Any = requests.cookies.extract_cookies_to_jar
+
+
+async def _in_thread(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    call = functools.partial(contextvars.copy_context().run, fn, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_threads, call)
+
+
+async def _awaited(outcome: Any) -> Any:
+    return await outcome if inspect.isawaitable(outcome) else outcome
+
+
+def _replaced(fn: Any, module: Any) -> bool:
+    """Whether somebody put something else (a mock, an instrumentation) in the place of requests' own `fn`."""
+    return getattr(fn, "__globals__", None) is not vars(module)
+
+
+async def _call_replaced(fn: Any, *args: Any, **kwargs: Any) -> Any:
+    """Mocks answer at once; a wrapper around the real thing (functools.wraps) would block, so it gets a thread."""
+    if hasattr(fn, "__wrapped__"):
+        return await _awaited(await _in_thread(fn, *args, **kwargs))
+    return await _awaited(fn(*args, **kwargs))
+
+
+class Response(requests.Response):
+    """A `requests.Response`. With ``stream=True`` its body is read by awaiting, in bounded memory.
+
+    Then use `aiter_content`, `aiter_lines` or `aread` (after which ``content``, ``text`` and ``json()`` work); anything
+    that would have to block raises RuntimeError. Leave it with ``async with``, or read it to the end, or `close` it.
+    """
+
+    _live: aiohttp.ClientResponse | None = None
+    _carrier: _Carrier | None = None
+    _in_thread = False  # read by a blocking adapter
+
+    async def __aenter__(self) -> Response:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connection back, or close it if the body was not read."""
+        super().close()
+        live, self._live = self._live, None
+        carrier, self._carrier = self._carrier, None
+        if live is not None:
+            live.close()
+        if carrier is not None:
+            carrier.release()
+
+    async def aread(self) -> bytes:
+        """The whole body; afterwards ``content``, ``text`` and ``json()`` work as usual."""
+        if self._live is not None:
+            self._content = b"".join([chunk async for chunk in self.aiter_content(65536)])
+        elif self._in_thread:
+            await _in_thread(getattr, self, "content")
+        return self.content
+
+    async def aiter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> AsyncIterator[Any]:
+        """`iter_content`, awaited: pieces of `chunk_size` bytes (the last may be shorter), or as they come if None.
+
+        Raises `requests.exceptions.ChunkedEncodingError`, ConnectionError or ContentDecodingError for a broken body.
+        """
+        if self._live is None:
+            pieces = self._sync_pieces(chunk_size)
+        elif self._content_consumed:
+            raise requests.exceptions.StreamConsumedError
+        else:
+            pieces = self._live_pieces(self._live, chunk_size)
+        if not decode_unicode or self.encoding is None:
+            async for piece in pieces:
+                yield piece
+            return
+        decoder = codecs.getincrementaldecoder(self.encoding)(errors="replace")
+        async for piece in pieces:
+            if text := decoder.decode(piece):
+                yield text
+        if text := decoder.decode(b"", final=True):
+            yield text
+
+    async def _sync_pieces(self, chunk_size: int | None) -> AsyncIterator[bytes]:
+        pieces = super().iter_content(chunk_size)
+        if self._in_thread and not self._content_consumed:
+            while (piece := await _in_thread(next, pieces, _END)) is not _END:
+                yield piece
+        else:
+            for piece in pieces:
+                yield piece
+
+    async def _live_pieces(self, live: aiohttp.ClientResponse, chunk_size: int | None) -> AsyncIterator[bytes]:
+        # requests fills the pieces of a plain body, and keeps to the chunks of a chunked one.
+        fill = chunk_size is not None and "chunked" not in self.headers.get("Transfer-Encoding", "").lower()
+        waiting = bytearray()
+        try:
+            async for data, _ in live.content.iter_chunks():
+                waiting += data
+                while waiting and (not fill or len(waiting) >= (chunk_size or 0)):
+                    yield bytes(waiting[:chunk_size])
+                    del waiting[: chunk_size or len(waiting)]
+        except aiohttp.SocketTimeoutError as error:
+            raise requests.exceptions.ConnectionError(error, request=self.request) from error
+        except aiohttp.ClientPayloadError as error:
+            if "content-encoding" in str(error):
+                raise requests.exceptions.ContentDecodingError(error, request=self.request) from error
+            raise requests.exceptions.ChunkedEncodingError(error, request=self.request) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise requests.exceptions.ChunkedEncodingError(error, request=self.request) from error
+        if waiting:
+            yield bytes(waiting)
+        self._content_consumed = True
+        self.close()
+
+    async def aiter_lines(
+        self, chunk_size: int = 512, decode_unicode: bool = False, delimiter: Any = None
+    ) -> AsyncIterator[Any]:
+        """`iter_lines`, awaited: the same lines, cut in the same way."""
+        pending = None
+        async for piece in self.aiter_content(chunk_size, decode_unicode):
+            chunk = piece if pending is None else pending + piece
+            lines = chunk.split(delimiter) if delimiter else chunk.splitlines()
+            pending = lines.pop() if lines and lines[-1] and chunk and lines[-1][-1] == chunk[-1] else None
+            for line in lines:
+                yield line
+        if pending is not None:
+            yield pending
+
+
+class _Resend:
+    """What a hook gets from ``response.connection.send``: a promise, kept when the hook has returned it."""
+
+    def __init__(self, request: Any, kwargs: dict[str, Any]) -> None:
+        self.history: list[Any] = []
+        self.request = request
+        self._sent = (request, kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(f"a hook cannot look at .{name} of a response that it has just asked for")
+
+
+class _Connection:
+    """The `connection` of a response, through which authentication hooks send their second request."""
+
+    def __init__(self, adapter: Any) -> None:
+        self._adapter = adapter
+
+    def send(self, request: Any, **kwargs: Any) -> _Resend:
+        return _Resend(request, kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._adapter, name)
+
+
+class _TaskLocal:
+    """`threading.local` for tasks: `HTTPDigestAuth` keeps its nonce and its 401 counter in one."""
+
+    def __init__(self) -> None:
+        self.__dict__["_values"] = weakref.WeakKeyDictionary()
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._values[_owner()][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._values.setdefault(_owner(), {})[name] = value
+
+
+def _owner() -> Any:
+    try:
+        return asyncio.current_task() or threading.current_thread()
+    except RuntimeError:
+        return threading.current_thread()
+
+
+class Session(_Requests):  # type: ignore[misc]
+    """`requests.Session` whose `request`, `get`, … and `send` are awaited; all else is inherited.
+
+    It can be made anywhere, without a running loop, and used from many tasks and in several loops. Its connections
+    are closed by `close`, when it is collected, or at the latest when the loop shuts down.
+    """
+
+    async def __aenter__(self) -> Any:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; those still in use when their response has been read."""
+        for adapter in self.adapters.values():
+            _retire(_carriers.get(adapter) or {})
+        super().close()
+
+    def prepare_request(self, request: Any) -> Any:
+        for auth in (request.auth, self.auth):
+            if isinstance(getattr(auth, "_thread_local", None), threading.local):
+                auth._thread_local = _TaskLocal()
+        return super().prepare_request(request)
+
+    # The methods of requests call `self.request` and `self.send`, and return what they get: here a coroutine.
+
+    async def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> Any:
+        return await _awaited(super().request(method, url, *args, **kwargs))
+
+    async def get(self, url: Any, *args: Any, **kwargs: Any) -> Any:
+        return await _awaited(super().get(url, *args, **kwargs))
+
+    async def options(self, url: Any, *args: Any, **kwargs: Any) -> Any:
+        return await _awaited(super().options(url, *args, **kwargs))
+
+    async def head(self, url: Any, *args: Any, **kwargs: Any) -> Any:
+        return await _awaited(super().head(url, *args, **kwargs))
+
+    async def post(self, url: Any, *args: Any, **kwargs: Any) -> Any:
+        return await _awaited(super().post(url, *args, **kwargs))
+
+    async def put(self, url: Any, *args: Any, **kwargs: Any) -> Any:
+        return await _awaited(super().put(url, *args, **kwargs))
+
+    async def patch(self, url: Any, *args: Any, **kwargs: Any) -> Any:
+        return await _awaited(super().patch(url, *args, **kwargs))
+
+    async def delete(self, url: Any, *args: Any, **kwargs: Any) -> Any:
+        return await _awaited(super().delete(url, *args, **kwargs))
+
+    async def send(self, request: Any, **kwargs: Any) -> Any:
+        """Send a `PreparedRequest`, follow redirects, run the hooks; as in requests, but a hook may be async."""
+        if _replaced(_Requests.send, requests.sessions):
+            twin = _Requests.__new__(_Requests)  # whose methods are synchronous, and whose state is ours
+            twin.__dict__ = self.__dict__
+            return _readable(await _call_replaced(twin.send, request, **kwargs))
+        kwargs.setdefault("stream", self.stream)
+        kwargs.setdefault("verify", self.verify)
+        kwargs.setdefault("cert", self.cert)
+        if "proxies" not in kwargs:
+            kwargs["proxies"] = requests.utils.resolve_proxies(request, self.proxies, self.trust_env)
+        if isinstance(request, requests.Request):
+            raise ValueError("You can only send PreparedRequests.")
+        allow_redirects = kwargs.pop("allow_redirects", True)
+        adapter = self.get_adapter(url=request.url)
+        response = await _transmit(adapter, request, **kwargs)
+        for hook in request.hooks.get("response") or ():
+            changed = await _awaited(hook(response, **kwargs))
+            if isinstance(changed, _Resend):
+                again = await _transmit(adapter, changed._sent[0], **{**kwargs, **changed._sent[1]})
+                again.history, again.request = changed.history, changed.request
+                changed = again
+            response = response if changed is None else changed
+        for earlier in response.history:
+            _extract_cookies(self.cookies, earlier.request, earlier.raw)
+        _extract_cookies(self.cookies, request, response.raw)
+        if allow_redirects:
+            response = await self._follow(response, request, kwargs)
+        else:
+            await _read_redirect(response)
+            response._next = next(self.resolve_redirects(response, request, yield_requests=True, **kwargs), None)
+        if not kwargs["stream"]:
+            response.content  # noqa: B018  # raises what went wrong with the body
+        return response
+
+    async def _follow(self, response: Any, request: Any, kwargs: dict[str, Any]) -> Any:
+        """The loop of `resolve_redirects`, which itself works out each next request."""
+        history: list[Any] = []
+        while self.get_redirect_target(response):
+            await _read_redirect(response)
+            response.history = list(history)
+            if len(history) >= self.max_redirects:
+                raise requests.TooManyRedirects(f"Exceeded {self.max_redirects} redirects.", response=response)
+            request = next(self.resolve_redirects(response, request, yield_requests=True, **kwargs))
+            response.history = list(history)
+            history.append(response)
+            kwargs["proxies"] = self.rebuild_proxies(request, kwargs["proxies"])
+            response = await self.send(request, allow_redirects=False, **kwargs)
+            _extract_cookies(self.cookies, request, response.raw)
+        if history:
+            response.history = history
+        return response
+
+
+async def _read_redirect(response: Any) -> None:
+    if response.is_redirect and isinstance(response, Response):
+        try:
+            await response.aread()
+        except (requests.exceptions.RequestException, RuntimeError):
+            response._content = b""  # a redirect counts, whatever its body
+
+
+def _readable(response: Any, in_thread: bool = False) -> Any:
+    if type(response) is requests.Response:
+        response.__class__ = Response
+        vars(response)["_in_thread"] = in_thread
+    return response
+
+
+async def _transmit(adapter: Any, request: Any, **kwargs: Any) -> Any:
+    """Have `adapter` send the request: aiohttp carries for requests' own, any other one does as it pleases."""
+    if type(adapter) is requests.adapters.HTTPAdapter:
+        if _replaced(type(adapter).send, requests.adapters):
+            return _readable(await _call_replaced(adapter.send, request, **kwargs))
+        try:
+            response, live, carrier = await _carry(adapter, request, **kwargs)
+        except _Unsupported:
+            pass
+        else:
+            response = _readable(response)
+            response.connection = _Connection(adapter)
+            response._live, response._carrier = live, carrier
+            return response
+
+    def send_and_read() -> Any:
+        response = adapter.send(request, **kwargs)
+        if not kwargs.get("stream"):
+            response.content  # noqa: B018
+        return response
+
+    return _readable(await _in_thread(send_and_read), in_thread=True)
+
+
+@functools.cache
+def _signature(name: str) -> inspect.Signature:
+    return inspect.signature(getattr(requests.api, name))
+
+
+async def _function(name: str, *args: Any, **kwargs: Any) -> Any:
+    """What the function `name` of requests does; if a test has replaced it, what the replacement does."""
+    for owner in (requests, requests.api):
+        if _replaced(getattr(owner, name), requests.api):
+            return _readable(await _call_replaced(getattr(owner, name), *args, **kwargs))
+    if _replaced(requests.api.request, requests.api) or requests.sessions.Session is not _Requests:
+        return _readable(await _call_replaced(getattr(requests.api, name), *args, **kwargs))
+    options = _signature(name).bind(*args, **kwargs).arguments
+    options |= options.pop("kwargs", {})
+    if name == "head":
+        options.setdefault("allow_redirects", False)
+    with Session() as session:
+        return await session.request(**{"method": name, **options})
+
+
+async def request(*args: Any, **kwargs: Any) -> Any:
+    """`requests.request`, awaited."""
+    return await _function("request", *args, **kwargs)
+
+
+async def get(*args: Any, **kwargs: Any) -> Any:
+    """`requests.get`, awaited."""
+    return await _function("get", *args, **kwargs)
+
+
+async def options(*args: Any, **kwargs: Any) -> Any:
+    """`requests.options`, awaited."""
+    return await _function("options", *args, **kwargs)
+
+
+async def head(*args: Any, **kwargs: Any) -> Any:
+    """`requests.head`, awaited."""
+    return await _function("head", *args, **kwargs)
+
+
+async def post(*args: Any, **kwargs: Any) -> Any:
+    """`requests.post`, awaited."""
+    return await _function("post", *args, **kwargs)
+
+
+async def put(*args: Any, **kwargs: Any) -> Any:
+    """`requests.put`, awaited."""
+    return await _function("put", *args, **kwargs)
+
+
+async def patch(*args: Any, **kwargs: Any) -> Any:
+    """`requests.patch`, awaited."""
+    return await _function("patch", *args, **kwargs)
+
+
+async def delete(*args: Any, **kwargs: Any) -> Any:
+    """`requests.delete`, awaited."""
+    return await _function("delete", *args, **kwargs)

@@ -1,0 +1,468 @@
+"""The part of `aio_requests` that carries one prepared request with aiohttp, as urllib3 would have."""
+
+from __future__ import annotations
+
+import asyncio
+import email.message
+import functools
+import http.client
+import io
+import os
+import socket
+import ssl
+import time
+import warnings
+import weakref
+from collections.abc import AsyncGenerator, AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import requests
+import requests.adapters
+import requests.utils
+import urllib3
+import urllib3.util.request
+import urllib3.util.ssl_
+import yarl
+
+_with_scheme: Any = requests.utils.prepend_scheme_if_needed
+
+
+class _Unsupported(Exception):
+    """This request cannot be carried by aiohttp exactly; the adapter itself can."""
+
+
+class _Body(io.RawIOBase):
+    """The bytes of a response as urllib3 reads them: those that came, then what went wrong, if anything did."""
+
+    def __init__(self, chunks: list[bytes], error: Exception | None) -> None:
+        self._rest = memoryview(b"".join(chunks))
+        self._error = error
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        end = len(self._rest) if size is None or size < 0 else size
+        data, self._rest = bytes(self._rest[:end]), self._rest[end:]
+        if not len(self._rest):
+            self._rest = memoryview(b"")  # let go of the bytes: requests keeps its own
+        if self._error is not None and (len(data) < end or size is None or size < 0):
+            raise self._error
+        return data
+
+
+class _Unread(io.RawIOBase):
+    """Stands in for a body that is still on the wire: it cannot be read without awaiting."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise RuntimeError(
+            "the body has not been read: with stream=True use 'async for chunk in response.aiter_content(n)', "
+            "'response.aiter_lines()', or 'await response.aread()' before .content, .text or .json()"
+        )
+
+
+class _Headers:
+    """What `http.cookiejar` and urllib3 look at in the response of `http.client`."""
+
+    def __init__(self, headers: list[tuple[str, str]]) -> None:
+        self.msg = email.message.Message()
+        for name, value in headers:
+            self.msg[name] = value
+
+    def isclosed(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        """Nothing to close: the connection is aiohttp's."""
+
+
+class _Carrier:
+    """The connections of one adapter on one event loop. Closed with its session, its adapter, or the loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, per_host: int) -> None:
+        self.loop = loop
+        self.users = 0
+        self.retired = False
+        self._connector = aiohttp.TCPConnector(
+            limit=0, limit_per_host=per_host, keepalive_timeout=3600 * 24, use_dns_cache=False
+        )
+        self._clients: dict[bool, aiohttp.ClientSession] = {}
+        _guard(loop).add(self)
+
+    def client(self, decompress: bool) -> aiohttp.ClientSession:
+        if decompress not in self._clients:
+            client = self._clients[decompress] = aiohttp.ClientSession(
+                connector=self._connector,
+                connector_owner=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=decompress,
+                max_line_size=65536,
+                max_field_size=65536,
+                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type", "Content-Length"),
+            )
+            # A request the server dropped would be sent a second time, silently. No public switch exists.
+            client._retry_connection = False
+        return self._clients[decompress]
+
+    def release(self) -> None:
+        self.users -= 1
+        if self.retired:
+            self.retire()
+
+    def retire(self) -> None:
+        """Close when the last response is read; callable from any thread, and after the loop is closed."""
+        self.retired = True
+        if self.users == 0 and not self.loop.is_closed():
+            try:
+                running: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+            except RuntimeError:
+                running = None
+            if running is self.loop:
+                self._close_soon()
+            else:
+                self.loop.call_soon_threadsafe(self._close_soon)
+
+    def _close_soon(self) -> None:
+        task = self.loop.create_task(self.close())
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)
+
+    async def close(self) -> None:
+        for client in self._clients.values():
+            await client.close()
+        await self._connector.close()
+        _guard(self.loop).discard(self)
+
+
+_closing: set[asyncio.Task[None]] = set()
+_guards: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[set[_Carrier], AsyncGenerator[None, None]]] = (
+    weakref.WeakKeyDictionary()
+)
+_carriers: weakref.WeakKeyDictionary[Any, dict[asyncio.AbstractEventLoop, _Carrier]] = weakref.WeakKeyDictionary()
+
+
+async def _close_all(carriers: set[_Carrier]) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        for carrier in list(carriers):
+            await carrier.close()
+        await asyncio.sleep(0)  # the transports tell of their end in the next round of the loop
+
+
+def _guard(loop: asyncio.AbstractEventLoop) -> set[_Carrier]:
+    """The open carriers of `loop`, closed when it shuts down its asynchronous generators, as `asyncio.run` does."""
+    if loop not in _guards:
+        for gone in [other for other in _guards if other.is_closed()]:
+            del _guards[gone]
+        carriers: set[_Carrier] = set()
+        generator = _close_all(carriers)
+        try:
+            generator.__anext__().send(None)  # run to its yield; the loop notes it
+        except StopIteration:
+            _guards[loop] = (carriers, generator)
+    return _guards[loop][0]
+
+
+def _carrier(adapter: Any) -> _Carrier:
+    loop = asyncio.get_running_loop()
+    carriers = _carriers.get(adapter)
+    if carriers is None:
+        carriers = _carriers[adapter] = {}
+        weakref.finalize(adapter, _retire, carriers).atexit = False
+    if loop not in carriers:
+        for gone in [other for other in carriers if other.is_closed()]:
+            del carriers[gone]
+        carriers[loop] = _Carrier(loop, adapter._pool_maxsize if adapter._pool_block else 0)
+    return carriers[loop]
+
+
+def _retire(carriers: dict[asyncio.AbstractEventLoop, _Carrier]) -> None:
+    while carriers:
+        carriers.popitem()[1].retire()
+
+
+@functools.lru_cache(maxsize=64)
+def _tls(verify: str, cert: str | None, key: str | None) -> ssl.SSLContext:
+    context = urllib3.util.ssl_.create_urllib3_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif Path(verify).is_dir():
+        context.load_verify_locations(capath=verify)
+    else:
+        context.load_verify_locations(cafile=verify)
+    if cert:
+        context.load_cert_chain(cert, key)
+    return context
+
+
+def _tls_for(verify: Any, cert: Any) -> ssl.SSLContext:
+    """As `HTTPAdapter.cert_verify`, which raises OSError for a path that does not exist."""
+    bundle = "" if not verify else requests.utils.DEFAULT_CA_BUNDLE_PATH if verify is True else str(verify)
+    if verify and not Path(bundle).exists():
+        raise OSError(f"Could not find a suitable TLS CA certificate bundle, invalid path: {bundle}")
+    pair = (None, None) if not cert else (cert, None) if isinstance(cert, str) else (cert[0], cert[1])
+    for what, path in zip(("certificate file", "key file"), pair, strict=True):
+        if path and not Path(path).exists():
+            raise OSError(f"Could not find the TLS {what}, invalid path: {path}")
+    if not verify:
+        warnings.warn("Unverified HTTPS request is being made", urllib3.exceptions.InsecureRequestWarning, 2)
+    try:
+        return _tls(bundle, *pair)
+    except ssl.SSLError as error:
+        raise requests.exceptions.SSLError(error) from error
+
+
+def _timeouts(timeout: Any) -> tuple[float | None, float | None]:
+    """Seconds for connecting and for each read; raises ValueError and TypeError as urllib3's `Timeout` does."""
+    if isinstance(timeout, tuple):
+        try:
+            connect, read = timeout
+        except ValueError:
+            raise ValueError(
+                f"Invalid timeout {timeout}. Pass a (connect, read) timeout tuple, "
+                f"or a single float to set both timeouts to the same value."
+            ) from None
+        timeout = urllib3.Timeout(connect=connect, read=read)
+    elif not isinstance(timeout, urllib3.Timeout):
+        timeout = urllib3.Timeout(connect=timeout, read=timeout)
+    limits = timeout.clone()
+    limits.start_connect()
+    default = socket.getdefaulttimeout()
+    found = (limits.connect_timeout, limits.read_timeout)
+    return tuple(value if value is None or isinstance(value, int | float) else default for value in found)  # type: ignore[return-value]
+
+
+async def _chunks(body: Any) -> AsyncIterator[bytes]:
+    """The parts of a body that is a file or an iterable, never closing it; files are read off the loop."""
+    if hasattr(body, "read"):
+        in_memory = isinstance(body, io.BytesIO | io.StringIO)
+        while data := body.read(65536) if in_memory else await asyncio.to_thread(body.read, 65536):
+            yield data.encode() if isinstance(data, str) else data
+    else:
+        for data in body:
+            if data:
+                yield data.encode() if isinstance(data, str) else data
+
+
+def _fits(request: Any, proxy: str | None) -> None:
+    """Raises `_Unsupported` for the few requests that aiohttp would put differently on the wire."""
+    headers = request.headers
+    if proxy and proxy.lower().startswith("socks"):
+        raise _Unsupported
+    if any(not value.isascii() for value in headers.values()):  # aiohttp sends UTF-8, http.client latin-1
+        raise _Unsupported
+    if request.body is None and request.method == "DELETE" and "Content-Length" not in headers:
+        raise _Unsupported  # aiohttp would add one
+    if "Transfer-Encoding" in headers and isinstance(request.body, str | bytes | None):
+        raise _Unsupported
+
+
+class _Exchange:
+    """One request to be carried: everything `HTTPAdapter.send` works out before it calls urllib3."""
+
+    def __init__(self, adapter: Any, request: Any, timeout: Any, verify: Any, cert: Any, proxies: Any) -> None:
+        self.adapter, self.request = adapter, request
+        proxy = requests.utils.select_proxy(request.url, proxies)
+        _fits(request, proxy)
+        parts = urlsplit(request.url)
+        try:
+            self.secure, self.host, port = parts.scheme.lower() == "https", parts.hostname or "", parts.port
+        except ValueError as error:
+            raise requests.exceptions.InvalidURL(error, request=request) from error
+        if not self.host:
+            raise requests.exceptions.InvalidURL("No host specified.", request=request)
+        kind = "HTTPSConnectionPool" if self.secure else "HTTPConnectionPool"
+        self.pool: Any = f"{kind}(host={self.host!r}, port={port or (443 if self.secure else 80)})"
+        netloc = parts.netloc.rpartition("@")[2]
+        self.url = yarl.URL(f"{parts.scheme}://{netloc}{request.path_url}", encoded=True)
+        self.connect, self.read = _timeouts(timeout)
+        headers = {str(k): v.decode("latin-1") if isinstance(v, bytes) else v for k, v in request.headers.items()}
+        self.options: dict[str, Any] = {
+            "headers": headers,
+            "allow_redirects": False,
+            "timeout": aiohttp.ClientTimeout(total=None, sock_connect=self.connect, sock_read=self.read),
+        }
+        if self.secure:
+            self.options["ssl"] = _tls_for(verify, cert)
+        if proxy:
+            self._go_through(_with_scheme(proxy, "http"), headers)
+
+    def _go_through(self, proxy: str, headers: dict[str, str]) -> None:
+        parts = urlsplit(proxy)
+        if not parts.hostname:
+            raise requests.exceptions.InvalidProxyURL(
+                "Please check proxy URL. It is malformed and could be missing the host."
+            )
+        extra = self.adapter.proxy_headers(proxy)
+        if self.secure:
+            self.options["proxy_headers"] = extra
+        else:
+            headers.update(extra)
+        self.options["proxy"] = yarl.URL(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl())
+
+    async def open(self, client: aiohttp.ClientSession) -> aiohttp.ClientResponse:
+        """Send the request and receive the head of the response; raises what urllib3 would."""
+        body = self.request.body
+        if isinstance(body, str):
+            body = body.encode()
+        elif body is not None and not isinstance(body, bytes | bytearray):
+            body = _chunks(body)
+        try:
+            return await client.request(self.request.method, self.url, data=body, **self.options)
+        except Exception as error:
+            raise self._as_urllib3(error) from error
+
+    def _as_urllib3(self, error: Exception) -> Exception:
+        errors = urllib3.exceptions
+        match error:
+            case aiohttp.SocketTimeoutError():
+                text = f"Read timed out. (read timeout={self.read})"
+                return errors.ReadTimeoutError(self.pool, self.request.path_url, text)
+            case aiohttp.ServerTimeoutError():
+                text = f"Connection to {self.host} timed out. (connect timeout={self.connect})"
+                return errors.ConnectTimeoutError(self.pool, text)
+            case aiohttp.ClientSSLError() | aiohttp.ClientConnectorCertificateError() | ssl.SSLError():
+                return errors.SSLError(getattr(error, "certificate_error", None) or error)
+            case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+                return errors.ProxyError("Unable to connect to proxy", error)
+            case aiohttp.ClientConnectorError():
+                number = error.os_error.errno
+                why = f"[Errno {number}] {os.strerror(number)}" if number and number > 0 else error.os_error
+                connection: Any = self.pool.replace("ConnectionPool", "Connection")
+                return errors.NewConnectionError(connection, f"Failed to establish a new connection: {why}")
+            case aiohttp.ServerDisconnectedError():
+                gone = http.client.RemoteDisconnected("Remote end closed connection without response")
+                return errors.ProtocolError("Connection aborted.", gone)
+            case aiohttp.InvalidURL():
+                return errors.LocationParseError(self.url.raw_path)
+            case aiohttp.ClientResponseError():
+                return errors.ProtocolError("Connection aborted.", http.client.BadStatusLine(error.message))
+            case aiohttp.ClientError() | OSError():
+                return errors.ProtocolError("Connection aborted.", error)
+        return error
+
+    def raw(self, response: aiohttp.ClientResponse, body: io.RawIOBase) -> urllib3.HTTPResponse:
+        """The response as urllib3 would give it, with `body` still to be read and decoded."""
+        pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers]
+        headers = urllib3.HTTPHeaderDict()
+        for name, value in pairs:
+            headers.add(name, value)
+        return urllib3.HTTPResponse(
+            body=body,
+            headers=headers,
+            status=response.status,
+            version=11 if response.version is None else response.version.major * 10 + response.version.minor,
+            reason=(response.reason or "").encode("utf-8", "surrogateescape").decode("latin-1"),
+            preload_content=False,
+            decode_content=False,
+            original_response=_Headers(pairs),  # type: ignore[arg-type]
+            request_method=self.request.method,
+        )
+
+    async def settle(self, client: aiohttp.ClientSession) -> tuple[aiohttp.ClientResponse, urllib3.HTTPResponse]:
+        """Open, as often as the adapter's `max_retries` allows; raises what urllib3's ``urlopen`` would."""
+        retries: Any = self.adapter.max_retries
+        method, path = self.request.method, self.request.path_url
+        position = urllib3.util.request.set_file_position(self.request.body, None)
+        while True:
+            try:
+                response = await self.open(client)
+            except urllib3.exceptions.LocationValueError:
+                raise
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                retries = retries.increment(method, path, error=error, _pool=self.pool)
+                await asyncio.sleep(retries.get_backoff_time())
+            else:
+                raw = self.raw(response, _Unread())
+                if not retries.is_retry(method, raw.status, bool(raw.headers.get("Retry-After"))):
+                    return response, raw
+                try:
+                    retries = retries.increment(method, path, response=raw, _pool=self.pool)
+                except urllib3.exceptions.MaxRetryError:
+                    if not retries.raise_on_status:
+                        return response, raw
+                    response.close()
+                    raise
+                await _received(response)  # so that the connection can be used again
+                after = retries.get_retry_after(raw) if retries.respect_retry_after_header else None
+                await asyncio.sleep(after or retries.get_backoff_time())
+            urllib3.util.request.set_file_position(self.request.body, position)
+
+
+async def _received(response: aiohttp.ClientResponse) -> _Body:
+    """Read the whole body now; what goes wrong is raised where requests would: when the content is looked at."""
+    chunks: list[bytes] = []
+    try:
+        async for chunk in response.content.iter_any():
+            chunks.append(chunk)
+    except aiohttp.SocketTimeoutError:
+        return _Body(chunks, TimeoutError("The read operation timed out"))
+    except (aiohttp.ClientError, OSError) as error:
+        broken = http.client.IncompleteRead(b"".join(chunks))
+        broken.__cause__ = error
+        return _Body(chunks, broken)
+    finally:
+        response.release()
+    return _Body(chunks, None)
+
+
+async def _carry(
+    adapter: Any,
+    request: Any,
+    stream: bool = False,
+    timeout: Any = None,
+    verify: Any = True,
+    cert: Any = None,
+    proxies: Any = None,
+) -> tuple[Any, aiohttp.ClientResponse | None, _Carrier | None]:
+    """`HTTPAdapter.send`, awaited: a `requests.Response`, and what it is read from if `stream`.
+
+    Raises the exceptions of requests, and `_Unsupported` before anything is sent.
+    """
+    errors, raised = urllib3.exceptions, requests.exceptions
+    exchange = _Exchange(adapter, request, timeout, verify, cert, proxies)
+    carrier = _carrier(adapter)
+    carrier.users += 1
+    start = time.perf_counter()
+    kept = False
+    try:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # two rounds of the loop: it notices which idle connections were closed
+        live, raw = await exchange.settle(carrier.client(stream))
+        elapsed = timedelta(seconds=time.perf_counter() - start)
+        if not stream:
+            raw = exchange.raw(live, await _received(live))
+        kept = stream
+    except errors.MaxRetryError as error:
+        reason = error.reason
+        if isinstance(reason, errors.ConnectTimeoutError) and not isinstance(reason, errors.NewConnectionError):
+            raise raised.ConnectTimeout(error, request=request) from error
+        if isinstance(reason, errors.ResponseError):
+            raise raised.RetryError(error, request=request) from error
+        if isinstance(reason, errors.ProxyError):
+            raise raised.ProxyError(error, request=request) from error
+        if isinstance(reason, errors.SSLError):
+            raise raised.SSLError(error, request=request) from error
+        raise raised.ConnectionError(error, request=request) from error
+    except errors.LocationValueError as error:
+        raise raised.InvalidURL(error, request=request) from error
+    except errors.ProxyError as error:
+        raise raised.ProxyError(error) from error
+    except errors.SSLError as error:
+        raise raised.SSLError(error, request=request) from error
+    except errors.ReadTimeoutError as error:
+        raise raised.ReadTimeout(error, request=request) from error
+    except (errors.ProtocolError, OSError) as error:
+        raise raised.ConnectionError(error, request=request) from error
+    finally:
+        if not kept:
+            carrier.release()
+    response = adapter.build_response(request, raw)
+    response.elapsed = elapsed
+    return (response, live, carrier) if stream else (response, None, None)

@@ -1,0 +1,237 @@
+"""What a run did that others can see, and whether two versions of a program did the same.
+
+An *aspect* is one side of behaviour: exit code, output, files, requests, their order, how many at a time.
+Each is written down as lines of text, so that every difference can be shown as a unified diff. A program
+whose own earlier runs differ in some aspect is *unstable* there: a later run then has to match one of them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from asyncify.verify.measure import Run
+from asyncify.verify.server import SeenRequest, Traffic
+
+# Headers that carry meaning. Others (user agent, accepted encodings, connection) are the client library's
+# own.
+HEADERS = ("authorization", "content-type", "cookie", "if-*", "range", "idempotency-key", "x-*")
+SHOWN_BYTES = 100_000  # larger files and bodies are compared by their hash only
+
+
+class Aspect(StrEnum):
+    """One side of behaviour."""
+
+    EXIT_CODE = "exit code"
+    STDOUT = "standard output"
+    STDERR = "standard error"
+    FILES = "files"
+    REQUESTS = "requests"
+    ORDER = "order of requests"
+    IN_FLIGHT = "most requests in flight"
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Output that may differ: each match of the regular expression `pattern` is replaced before comparing."""
+
+    pattern: str
+    replacement: str
+
+    def apply(self, text: str) -> str:
+        """`text` with all matches replaced."""
+        return re.sub(self.pattern, self.replacement, text, flags=re.MULTILINE)
+
+
+TRACEBACK = Pattern(
+    pattern=r"^(Traceback \(most recent call last\):\n)(?:[ \t]+.*\n)+",
+    replacement=r"\1  (frames)\n",
+)
+"""The frames of a traceback: lines move and event loop frames appear, while the exception must stay the same.
+
+The only pattern that is always applied, and to standard error only.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one run did. ``files`` maps each created, changed or removed file to its content (None: gone)."""
+
+    exit_code: int | None
+    stdout: str
+    stderr: str
+    files: Mapping[str, bytes | None]
+    traffic: Traffic | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where the two versions did not do the same: a sentence, and a unified diff where there is more."""
+
+    aspect: Aspect
+    message: str
+    diff: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """The verdict on two versions. ``compared`` are the aspects looked at, ``patterns`` what was replaced."""
+
+    compared: tuple[Aspect, ...]
+    differences: tuple[Difference, ...]
+    unstable: tuple[Aspect, ...]
+    patterns: tuple[Pattern, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether no aspect differs."""
+        return not self.differences
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """The hash of every file below `folder`, by relative path with ``/``; compiled files left out."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def observe(run: Run, folder: Path, earlier: Mapping[str, str], traffic: Traffic | None) -> Observation:
+    """What `run` did in `folder`, whose files were `earlier` (see :func:`digests`) before it."""
+    now = digests(folder)
+    files: dict[str, bytes | None] = {path: None for path in earlier if path not in now}
+    for path, digest in now.items():
+        if earlier.get(path) != digest:
+            files[path] = (folder / path).read_bytes()
+    return Observation(
+        run.exit_code,
+        run.stdout.decode("utf-8", "backslashreplace"),
+        run.stderr.decode("utf-8", "backslashreplace"),
+        files,
+        traffic,
+    )
+
+
+def compare_behaviour(
+    before: Sequence[Observation],
+    after: Sequence[Observation],
+    *,
+    headers: Sequence[str] = HEADERS,
+    patterns: Sequence[Pattern] = (),
+) -> Behaviour:
+    """Whether `after` did what `before` did, over all runs of both.
+
+    `headers` are wildcards of lower-case header names that must be equal. `patterns` apply to both outputs.
+    Requests count as a multiset; their order counts too where `before` never had two in flight.
+    """
+    aspects = [Aspect.EXIT_CODE, Aspect.STDOUT, Aspect.STDERR, Aspect.FILES]
+    served = [run.traffic for run in before if run.traffic], [run.traffic for run in after if run.traffic]
+    if all(served):
+        aspects += [Aspect.REQUESTS, Aspect.IN_FLIGHT]
+        if all(traffic.most_in_flight <= 1 for traffic in served[0]):
+            aspects.insert(-1, Aspect.ORDER)
+    differences: list[Difference] = []
+    unstable = []
+    for aspect in aspects:
+        if aspect is Aspect.IN_FLIGHT:
+            differences += _compare_in_flight(*served)
+            continue
+        if aspect is Aspect.ORDER and any(found.aspect is Aspect.REQUESTS for found in differences):
+            continue  # other requests: nothing to say on their order
+        expected = [_written(aspect, run, headers, patterns) for run in before]
+        if len(set(expected)) > 1:
+            unstable.append(aspect)
+        for run in after:
+            found = _written(aspect, run, headers, patterns)
+            if found not in expected:
+                differences.append(_difference(aspect, expected[0], found))
+                break
+    return Behaviour(tuple(aspects), tuple(differences), tuple(unstable), (TRACEBACK, *patterns))
+
+
+def _written(aspect: Aspect, run: Observation, headers: Sequence[str], patterns: Iterable[Pattern]) -> str:
+    match aspect:
+        case Aspect.EXIT_CODE:
+            return "timed out" if run.exit_code is None else str(run.exit_code)
+        case Aspect.STDOUT:
+            text = run.stdout
+        case Aspect.STDERR:
+            text = TRACEBACK.apply(run.stderr)
+        case Aspect.FILES:
+            return "".join(_file(path, run.files[path]) for path in sorted(run.files))
+        case Aspect.REQUESTS:
+            return "".join(sorted(_request(each, headers) for each in _requests(run)))
+        case _:
+            return "".join(_request(each, headers) for each in _requests(run))
+    for pattern in patterns:
+        text = pattern.apply(text)
+    return text
+
+
+def _requests(run: Observation) -> tuple[SeenRequest, ...]:
+    return run.traffic.requests if run.traffic else ()
+
+
+def _content(data: bytes) -> str:
+    """Content as indented lines where it is text of reasonable size, else its size and hash."""
+    if len(data) <= SHOWN_BYTES:
+        try:
+            return "".join(f"    {line}\n" for line in data.decode().splitlines())
+        except UnicodeDecodeError:
+            pass
+    return f"    ({len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()})\n"
+
+
+def _file(path: str, data: bytes | None) -> str:
+    if data is None:
+        return f"{path}: removed\n"
+    # The text alone would hide a changed newline or a missing one at the end.
+    return f"{path}: {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()[:16]}\n{_content(data)}"
+
+
+def _request(request: SeenRequest, headers: Sequence[str]) -> str:
+    """A request as lines: what it asks for, the headers that matter, its body."""
+    body = request.body
+    boundary = re.search(r'boundary="?([^";]+)', request.header("content-type") or "")
+    chosen = []
+    for name in sorted({name.lower() for name, _ in request.headers}):
+        if not any(fnmatchcase(name, wildcard) for wildcard in headers):
+            continue
+        value = request.header(name) or ""
+        if name == "cookie":
+            value = "; ".join(sorted(part.strip() for part in value.split(";")))
+        if boundary:
+            value = value.replace(boundary[1], "BOUNDARY")
+        chosen.append(f"  {name}: {value}\n")
+    if boundary:  # a random word, and nothing but a separator
+        body = body.replace(boundary[1].encode(), b"BOUNDARY")
+    return f"{request.method} {request.target}\n{''.join(chosen)}{_content(body) if body else ''}"
+
+
+def _compare_in_flight(before: Sequence[Traffic], after: Sequence[Traffic]) -> list[Difference]:
+    """More than ever before is a lost bound, fewer than ever before is lost concurrency."""
+    earlier = [traffic.most_in_flight for traffic in before]
+    later = [traffic.most_in_flight for traffic in after]
+    if min(earlier) <= max(later) <= max(earlier):
+        return []
+    was = f"{min(earlier)} to {max(earlier)}" if min(earlier) < max(earlier) else f"{max(earlier)}"
+    message = f"at most {max(later)} requests were in flight, before it was {was}"
+    return [Difference(Aspect.IN_FLIGHT, message)]
+
+
+def _difference(aspect: Aspect, before: str, after: str) -> Difference:
+    if aspect is Aspect.EXIT_CODE:
+        return Difference(aspect, f"exit code: {after}, before it was {before}")
+    first, second = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    lines = list(difflib.unified_diff(first, second, "before", "after"))
+    removed = sum(line.startswith("-") for line in lines[2:])
+    added = sum(line.startswith("+") for line in lines[2:])
+    diff = "".join(line if line.endswith("\n") else f"{line}\n\\ no newline at the end\n" for line in lines)
+    return Difference(aspect, f"{aspect}: {removed} lines gone, {added} lines new", diff)

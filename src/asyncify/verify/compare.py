@@ -1,0 +1,260 @@
+"""Lay versions of a program side by side: run them in turn, several times, each in a fresh copy of its folder.
+
+All runs use one and the same working path, so that no version can be told by it, and each starts from the same
+files, home and temporary folder. Versions alternate (A B A B …): what the machine does meanwhile hits all of them.
+Warm-up runs fill the caches of compiled modules and are thrown away.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from asyncify.errors import UsageError
+from asyncify.verify.behaviour import HEADERS, Observation, Pattern, compare_behaviour, digests, observe
+from asyncify.verify.floor import floor_command
+from asyncify.verify.measure import Run, measure
+from asyncify.verify.result import Comparison, Floor, Gate, Measured, Metric, VerifyResult, ratio
+from asyncify.verify.server import LocalServer
+from asyncify.verify.sources import Source, folder_of, lay_out
+
+FLOOR_RUNS = 3
+
+Progress = Callable[[str, int, int], None]
+"""Called before each run with what is run, how many runs are done and how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One version of a program and how to run it.
+
+    ``env`` is added to the clean environment. ``runs`` overrides the number of measured runs (for one that is
+    slow). ``warmup`` likewise.
+    """
+
+    source: Source
+    command: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    runs: int | None = None
+    warmup: int | None = None
+
+
+def compare(
+    variants: Mapping[str, Variant],
+    *,
+    runs: int = 3,
+    warmup: int = 1,
+    timeout: float = 300.0,
+    server: LocalServer | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Measure any number of variants side by side.
+
+    `timeout` in seconds is for each run. With `server`, which the commands have to be told of, each run's requests
+    are recorded.
+
+    Raises:
+        UsageError: nothing to run, a command that cannot be started, no such folder or revision.
+        InputError: a version's files cannot be copied.
+    """
+    counts = {name: (_given(each.warmup, warmup), _given(each.runs, runs)) for name, each in variants.items()}
+    if not variants or any(not each.command for each in variants.values()):
+        raise UsageError("nothing to run")
+    if any(measured < 1 or warm < 0 for warm, measured in counts.values()):
+        raise UsageError("at least one run, please")
+    total = sum(warm + measured + FLOOR_RUNS for warm, measured in counts.values())
+    found: dict[str, list[tuple[Run, Observation]]] = {name: [] for name in variants}
+    floors: dict[str, list[Run]] = {name: [] for name in variants}
+    done = 0
+
+    def report(name: str) -> None:
+        nonlocal done
+        if progress:
+            progress(name, done, total)
+        done += 1
+
+    with _bench(variants, timeout, server) as bench:
+        for round_number in range(max(warm + measured for warm, measured in counts.values())):
+            for name, (warm, measured) in counts.items():
+                if round_number < warm + measured:
+                    report(name)
+                    outcome = bench.run(name)
+                    if round_number >= warm:
+                        found[name].append(outcome)
+        for _ in range(FLOOR_RUNS):
+            for name in variants:
+                report(f"{name}: imports only")
+                floors[name] += bench.floor(name)
+    return Comparison(
+        tuple(
+            Measured(
+                name,
+                variant.command,
+                tuple(run for run, _ in found[name]),
+                tuple(seen for _, seen in found[name]),
+                _floor(floors[name]),
+            )
+            for name, variant in variants.items()
+        )
+    )
+
+
+def verify(
+    before: Source,
+    after: Source,
+    command: Sequence[str],
+    *,
+    runs: int = 3,
+    warmup: int = 1,
+    timeout: float = 300.0,
+    env: Mapping[str, str] | None = None,
+    server: LocalServer | None = None,
+    headers: Sequence[str] = HEADERS,
+    patterns: Sequence[Pattern] = (),
+    require_memory_saving: float | None = None,
+    require_cpu_saving: float | None = None,
+    max_slowdown: float | None = None,
+    progress: Progress | None = None,
+) -> VerifyResult:
+    """Run `command` in both versions and compare what they do and what they cost.
+
+    Savings are fractions: 0.2 demands that the median falls by at least 20 %. `max_slowdown` is a factor on wall
+    time: 1.1 allows 10 % more. `headers` and `patterns` are those of
+    :func:`~asyncify.verify.behaviour.compare_behaviour`.
+
+    Raises:
+        UsageError, InputError: as :func:`compare`.
+    """
+    variants = {
+        name: Variant(source, tuple(command), env or {}) for name, source in (("before", before), ("after", after))
+    }
+    comparison = compare(variants, runs=runs, warmup=warmup, timeout=timeout, server=server, progress=progress)
+    first, second = comparison["before"], comparison["after"]
+    behaviour = compare_behaviour(first.observations, second.observations, headers=headers, patterns=patterns)
+    ratios = tuple(ratio(metric, first, second) for metric in Metric)
+    values = {each.metric: each.value for each in ratios}
+    gates = [
+        Gate(name, metric, limit, values[metric])
+        for name, metric, limit in (
+            ("require-memory-saving", Metric.MEMORY, _remaining(require_memory_saving)),
+            ("require-cpu-saving", Metric.CPU, _remaining(require_cpu_saving)),
+            ("max-slowdown", Metric.WALL, max_slowdown),
+        )
+        if limit is not None
+    ]
+    return VerifyResult(first, second, behaviour, ratios, tuple(gates), _notes(first, second))
+
+
+def _floor(runs: Sequence[Run]) -> Floor | None:
+    if not runs:
+        return None
+    return Floor(int(median(run.settled for run in runs)), median(run.cpu for run in runs))
+
+
+def _given(value: int | None, default: int) -> int:
+    return default if value is None else value
+
+
+def _remaining(saving: float | None) -> float | None:
+    return None if saving is None else 1.0 - saving
+
+
+def _notes(before: Measured, after: Measured) -> tuple[str, ...]:
+    """What the reader should know before trusting the figures."""
+    notes = []
+    for measured in (before, after):
+        codes = {run.exit_code for run in measured.runs}
+        if None in codes:
+            notes.append(f"A run of {measured.name} took too long and was ended.")
+        elif codes != {0}:
+            ended = ", ".join(map(str, sorted(code for code in codes if code is not None)))
+            notes.append(f"Runs of {measured.name} ended with exit code {ended}.")
+        if left := max(run.left_behind for run in measured.runs):
+            notes.append(f"{measured.name.capitalize()} left {left} processes running; they were ended.")
+        if sum(run.sampler_cpu for run in measured.runs) > 0.1 * sum(run.cpu for run in measured.runs):
+            notes.append(f"Sampling used over a tenth of the CPU time of {measured.name}.")
+    if len(before.runs) < 3:
+        notes.append("With fewer than three runs the intervals say little.")
+    return tuple(notes)
+
+
+@contextmanager
+def _bench(variants: Mapping[str, Variant], timeout: float, server: LocalServer | None) -> Iterator[_Bench]:
+    with tempfile.TemporaryDirectory(prefix="asyncify-verify-", ignore_cleanup_errors=True) as scratch:
+        bench = _Bench(Path(scratch).resolve(), variants, timeout, server)
+        yield bench
+
+
+class _Bench:
+    """A scratch folder in which one run at a time has the same working path.
+
+    ``base/<n>`` holds each version as laid out, ``work`` is the copy of the run, ``run`` its home, temporary
+    folder, output and compiled modules. Those of the program itself (``compiled/<n>`` between runs) are kept per
+    version: two versions of one file may have the same size and time, and would be taken for each other.
+    """
+
+    def __init__(
+        self, scratch: Path, variants: Mapping[str, Variant], timeout: float, server: LocalServer | None
+    ) -> None:
+        self.variants = variants
+        self._numbers = {name: str(number) for number, name in enumerate(variants)}
+        self._base = scratch / "base"
+        self._compiled = scratch / "compiled"
+        self._work = scratch / "work"
+        self._run = scratch / "run"
+        self._timeout = timeout
+        self._server = server
+        self._compiled.mkdir()
+        for name, variant in variants.items():
+            lay_out(variant.source, self._base / self._numbers[name])
+
+    def run(self, name: str) -> tuple[Run, Observation]:
+        """One run of a variant in a fresh copy."""
+        with self._fresh(name):
+            earlier = digests(self._work)
+            if self._server:
+                self._server.reset()
+            run = self._measure(name, self.command(name))
+            traffic = self._server.traffic() if self._server else None
+            return run, observe(run, self._work, earlier, traffic)
+
+    def floor(self, name: str) -> list[Run]:
+        """One run that only imports what a variant imports, or none where that cannot be told."""
+        with self._fresh(name):
+            command = floor_command(self._work, self.command(name))
+            run = self._measure(name, command) if command else None
+            return [run] if run and run.exit_code == 0 and run.samples else []
+
+    def command(self, name: str) -> tuple[str, ...]:
+        """The command; a program in a folder that is not copied (``.venv/bin/python``) is taken where it is."""
+        variant = self.variants[name]
+        program, *arguments = variant.command
+        original = folder_of(variant.source) / program
+        copied = self._base / self._numbers[name] / program
+        if len(Path(program).parts) > 1 and original.is_file() and not copied.exists():
+            program = str(original.absolute())  # not resolved: an environment's python is a link
+        return (program, *arguments)
+
+    def _measure(self, name: str, command: Sequence[str]) -> Run:
+        return measure(command, self._work, self._run, env=self.variants[name].env, timeout=self._timeout)
+
+    @contextmanager
+    def _fresh(self, name: str) -> Iterator[None]:
+        number = self._numbers[name]
+        for folder in (self._work, self._run / "home", self._run / "tmp"):
+            shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self._base / number, self._work, symlinks=True)
+        compiled = self._run / "pycache" / self._work.relative_to(self._work.anchor)
+        if (self._compiled / number).exists():
+            compiled.parent.mkdir(parents=True, exist_ok=True)
+            (self._compiled / number).rename(compiled)
+        try:
+            yield
+        finally:
+            if compiled.exists():
+                compiled.rename(self._compiled / number)

@@ -1,0 +1,185 @@
+"""A local HTTP/1.1 server in a process of its own, which records the requests it gets.
+
+    with LocalServer(latency=0.03) as server:
+        subprocess.run([sys.executable, "program.py", server.url])
+        traffic = server.traffic()
+
+Its routes are named (``"package.module:function"``, a function of one :class:`aiohttp.web.Application`),
+because they run in the other process. :data:`GENERIC_ROUTES` are those of :mod:`asyncify.verify.routes`.
+Replaying a recording will be another such function.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import IO, Self
+
+from asyncify.errors import AsyncifyError, ExitCode
+
+GENERIC_ROUTES = "asyncify.verify.routes:add_routes"
+
+
+class ServerError(AsyncifyError):
+    """The local server did not start, or ended too early."""
+
+    exit_code = ExitCode.INTERNAL
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRequest:
+    """One request as the server saw it.
+
+    ``target`` is the path with its query, as sent. Header names keep their case and order. ``started`` and
+    ``ended`` are :func:`time.monotonic` seconds; ``ended`` and ``status`` are None while the request is in
+    flight, ``status`` also where the client went away. ``connection`` numbers the connections from 1.
+    """
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    started: float
+    ended: float | None = None
+    status: int | None = None
+    connection: int = 0
+
+    def header(self, name: str) -> str | None:
+        """The value of a header, several joined by ``", "``; None where it is missing."""
+        values = [value for key, value in self.headers if key.lower() == name.lower()]
+        return ", ".join(values) if values else None
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The requests of one run, in order of arrival."""
+
+    requests: tuple[SeenRequest, ...]
+
+    def in_flight(self) -> list[tuple[float, int]]:
+        """When the number in flight changed, and to what (:func:`time.monotonic` seconds, ascending)."""
+        changes = [(request.started, 1) for request in self.requests]
+        changes += [(request.ended, -1) for request in self.requests if request.ended is not None]
+        count = 0
+        steps = []
+        for when, change in sorted(changes):  # at the same moment an end comes before a start
+            count += change
+            steps.append((when, count))
+        return steps
+
+    @property
+    def most_in_flight(self) -> int:
+        """The largest number of requests that were in flight at one moment."""
+        return max((count for _, count in self.in_flight()), default=0)
+
+    @property
+    def connections(self) -> int:
+        """How many connections the requests came in on."""
+        return len({request.connection for request in self.requests})
+
+
+def _parse(lines: Iterable[str]) -> tuple[SeenRequest, ...]:
+    requests = []
+    for line in lines:
+        data = json.loads(line)
+        data["headers"] = tuple((name, value) for name, value in data["headers"])
+        data["body"] = base64.b64decode(data["body"])
+        requests.append(SeenRequest(**data))
+    return tuple(requests)
+
+
+class LocalServer:
+    """The server process as seen from the process that started it; a context manager.
+
+    ``latency`` in seconds is waited before any route answers. ``port`` 0 means any free one.
+
+    Raises:
+        ServerError: on entry, where the process does not come up; later, where it has ended.
+    """
+
+    def __init__(self, *, routes: Sequence[str] = (GENERIC_ROUTES,), latency: float = 0.0, port: int = 0) -> None:
+        self.latency = latency
+        self.url = ""  # no trailing slash; known once entered
+        command = [
+            sys.executable,
+            "-m",
+            "asyncify.verify.serve",
+            "--latency",
+            str(latency),
+            "--port",
+            str(port),
+        ]
+        for name in routes:
+            command += ["--routes", name]
+        self._command = command
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            text=True,
+            encoding="utf-8",
+            start_new_session=True,  # an interrupt at the terminal is for the owner, who then closes the pipe
+        )
+        line = _pipe(process.stdout).readline()
+        if not line:
+            process.wait()
+            raise ServerError(f"the local server did not start (exit code {process.returncode})")
+        self.url = json.loads(line)["url"]
+        self._process = process
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        _pipe(process.stdin).close()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        _pipe(process.stdout).close()
+
+    def reset(self, *, latency: float | None = None) -> None:
+        """Forget all requests and all counts; with `latency`, change it (seconds)."""
+        if latency is not None:
+            self.latency = latency
+        self._ask({"do": "reset", "latency": latency})
+
+    def traffic(self) -> Traffic:
+        """The requests since the start or the last :meth:`reset`."""
+        return Traffic(_parse(self._ask({"do": "log"})))
+
+    def _ask(self, command: dict[str, object]) -> list[str]:
+        if self._process is None:
+            raise ServerError("the local server is not running")
+        try:
+            stdin, stdout = _pipe(self._process.stdin), _pipe(self._process.stdout)
+            stdin.write(json.dumps(command) + "\n")
+            stdin.flush()
+            lines = []
+            while (line := stdout.readline()) != "\n":
+                if not line:
+                    raise BrokenPipeError
+                lines.append(line)
+        except BrokenPipeError:
+            raise ServerError("the local server has ended") from None
+        return lines
+
+
+def _pipe(pipe: IO[str] | None) -> IO[str]:
+    assert pipe is not None  # both were asked for
+    return pipe

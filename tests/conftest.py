@@ -1,0 +1,20 @@
+"""What several parts of the test suite share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from asyncify.verify.server import LocalServer
+
+
+@pytest.fixture(scope="session")
+def fixture_server() -> Iterator[LocalServer]:
+    """The local server of the fixtures, in a process of its own: one per test process."""
+    from harness.run import server
+
+    with server() as running:
+        yield running

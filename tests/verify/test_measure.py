@@ -1,0 +1,149 @@
+"""Measuring whole process trees: real processes that really allocate."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from asyncify.errors import UsageError
+from asyncify.verify.measure import Run, measure
+
+MIB = 2**20
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="process groups")
+
+
+def run(tmp_path: Path, program: str, **options: float) -> Run:
+    folder = tmp_path / "folder"
+    folder.mkdir(exist_ok=True)
+    return measure([sys.executable, "-S", "-c", program], folder, tmp_path / "scratch", **options)
+
+
+def test_output_exit_code_and_folder(tmp_path: Path) -> None:
+    result = run(tmp_path, "import os, sys; print(os.getcwd()); print('oh', file=sys.stderr); sys.exit(3)")
+    assert result.stdout.decode().strip() == str(tmp_path / "folder")
+    assert (result.stderr, result.exit_code, result.timed_out) == (b"oh\n", 3, False)
+
+
+def test_the_environment_is_clean_and_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_TOKEN", "x")
+    program = "import os; print(os.environ.get('SECRET_TOKEN'), hash('a'), os.environ['HOME'])"
+    first, second = run(tmp_path, program), run(tmp_path, program)
+    assert first.stdout == second.stdout
+    assert first.stdout.startswith(b"None ")
+    assert str(tmp_path / "scratch").encode() in first.stdout
+
+
+def test_no_compiled_files_in_the_working_folder(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "module.py").write_text("x = 1\n")
+    assert run(tmp_path, "import module; print(module.x)").stdout == b"1\n"
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["module.py"]
+
+
+def test_peak_of_one_process_agrees_with_the_kernel(tmp_path: Path) -> None:
+    program = "x = b'x' * 60_000_000\nimport time; time.sleep(0.2)\n"
+    program += "print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
+    if not Path("/proc/self/status").exists():
+        pytest.skip("no /proc")
+    result = run(tmp_path, program)
+    assert result.peak == pytest.approx(int(result.stdout) * 1024, rel=0.02)
+    assert result.pss_peak is None or 60_000_000 < result.pss_peak <= result.peak
+
+
+def test_memory_is_summed_over_children_that_live_together(tmp_path: Path) -> None:
+    child = "x = b'x' * 40_000_000; print('up', flush=True); input()"
+    program = f"""
+import subprocess, sys, time
+children = [subprocess.Popen([sys.executable, "-S", "-c", {child!r}], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            for _ in range(3)]
+for each in children:
+    each.stdout.readline()
+time.sleep(0.3)
+for each in children:
+    each.communicate(b"\\n")
+"""
+    result = run(tmp_path, program)
+    assert result.exit_code == 0
+    assert 120_000_000 < result.peak < 120_000_000 + 4 * 20 * MIB
+    assert result.kernel_peak < 70_000_000  # of one process alone
+    assert max(sample.processes for sample in result.samples) == 4
+    assert result.samples[0].processes == 1
+
+
+def test_children_one_after_the_other_are_not_summed(tmp_path: Path) -> None:
+    child = "x = b'x' * 40_000_000; import time; time.sleep(0.1)"
+    program = f"import subprocess, sys\nfor _ in range(3): subprocess.run([sys.executable, '-S', '-c', {child!r}], check=True)"
+    result = run(tmp_path, program)
+    assert 40_000_000 < result.peak < 90_000_000
+
+
+def test_cpu_includes_children_but_not_waiting(tmp_path: Path) -> None:
+    burn = "import time\nwhile time.process_time() < 0.3: pass"
+    program = f"import subprocess, sys, time; subprocess.run([sys.executable, '-S', '-c', {burn!r}]); time.sleep(0.3)"
+    result = run(tmp_path, program)
+    assert 0.3 <= result.cpu < 0.6
+    assert result.wall >= 0.6
+
+
+def test_threads_are_counted(tmp_path: Path) -> None:
+    program = "import threading, time\nfor _ in range(80): threading.Thread(target=time.sleep, args=(0.4,)).start()"
+    assert run(tmp_path, program).most_threads == 81
+
+
+def test_a_timeout_ends_the_whole_tree(tmp_path: Path) -> None:
+    program = """
+import subprocess, sys, time
+sleep = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
+children = [subprocess.Popen(sleep), subprocess.Popen(sleep, start_new_session=True)]
+print(*[child.pid for child in children], flush=True)
+time.sleep(60)
+"""
+    result = run(tmp_path, program, timeout=0.7)
+    assert result.timed_out and result.wall < 10
+    pids = [int(word) for word in result.stdout.split()]
+    assert len(pids) == 2
+    assert all(gone(pid) for pid in pids)
+
+
+def test_who_is_left_behind_is_counted_and_ended(tmp_path: Path) -> None:
+    program = """
+import subprocess, sys, time
+print(subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"]).pid)
+time.sleep(0.2)
+"""
+    result = run(tmp_path, program)
+    assert (result.exit_code, result.left_behind) == (0, 1)
+    assert gone(int(result.stdout))
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, perhaps in a moment (as a zombie nobody waits for it may stay)."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_sampling_is_cheap_and_says_what_it_cost(tmp_path: Path) -> None:
+    result = run(tmp_path, "import time\nwhile time.process_time() < 0.8: pass")
+    assert len(result.samples) > 10
+    assert 0 < result.sampler_cpu < 0.1 * result.cpu
+
+
+def test_a_signal_is_a_negative_exit_code(tmp_path: Path) -> None:
+    assert run(tmp_path, "import os; os.kill(os.getpid(), 9)").exit_code == -9
+
+
+def test_a_command_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no-such-program"):
+        measure(["no-such-program"], tmp_path, tmp_path / "scratch")
