@@ -73,9 +73,7 @@ def pool_map(jobs: int, workers: int) -> int:
     return asyncio.run(main())
 
 
-FORMS = {
-    form.__name__: form for form in (base, threads_submit, threads_map, tasks_gather, pool_submit, pool_map)
-}
+FORMS = {form.__name__: form for form in (base, threads_submit, threads_map, tasks_gather, pool_submit, pool_map)}
 
 
 def main() -> None:
@@ -87,7 +85,8 @@ def main() -> None:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         print(f"{name:<16}{usage.ru_maxrss / 1024:>10.1f}{usage.ru_utime + usage.ru_stime:>10.2f}{wall:>10.2f}")
         return
-    jobs, workers = [*sys.argv[1:], "100000", "50"][:2] if len(sys.argv) < 3 else sys.argv[1:3]
+    jobs = sys.argv[1] if len(sys.argv) > 1 else "100000"
+    workers = sys.argv[2] if len(sys.argv) > 2 else "50"
     print(f"{jobs} jobs on {workers} workers\n{'form':<16}{'peak MiB':>10}{'CPU s':>10}{'wall s':>10}")
     for name in FORMS:
         subprocess.run([sys.executable, __file__, name, jobs, workers], check=True)

@@ -13,7 +13,7 @@ from harness.laws import Broken
 if TYPE_CHECKING:
     from asyncify.verify.server import LocalServer
 
-BEFORE = '''\
+BEFORE = """\
 import os
 
 import requests
@@ -38,8 +38,8 @@ def main():
 
 
 main()
-'''
-AFTER = '''\
+"""
+AFTER = """\
 import asyncio
 import os
 
@@ -66,7 +66,7 @@ async def main():
 
 
 asyncio.run(main())
-'''
+"""
 LOOP = "    for number in range(2):\n        print(number, await fetch(number))\n"
 GATHERED = "    for number, text in enumerate(await asyncio.gather(fetch(0), fetch(1))):\n        print(number, text)\n"
 SABOTAGE = {
@@ -85,7 +85,11 @@ SABOTAGE = {
     "another path": ("/delay/60/{number}", "/delay/60//{number}", "requests differ"),
     "parallel where it was sequential": (LOOP, GATHERED, "in flight"),
     "a blocking request": ("(await asyncio.to_thread(requests.get, url,", "(requests.get(url,", "socket.connect"),
-    "a blocking sleep": ('    await note("done")', '    __import__("time").sleep(0.01)\n    await note("done")', "sleep"),
+    "a blocking sleep": (
+        '    await note("done")',
+        '    __import__("time").sleep(0.01)\n    await note("done")',
+        "sleep",
+    ),
     "an error in a forgotten task": (
         '    await note("done")',
         "    asyncio.create_task(fail())\n    await note('done')\n\n\nasync def fail():\n    raise KeyError",
@@ -169,7 +173,7 @@ def test_a_line_that_no_edit_covers_is_seen() -> None:
     new = {"a.py": OLD.replace(b"g(x)", b"await g(x)")}
     laws.only_planned_lines({"a.py": OLD}, new, {"a.py": {5}})
     for planned in ({"a.py": {4}}, {"b.py": {5}}, {}):
-        with pytest.raises(Broken, match="a.py:5"):
+        with pytest.raises(Broken, match=r"a\.py:5"):
             laws.only_planned_lines({"a.py": OLD}, new, planned)
 
 

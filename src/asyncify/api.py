@@ -21,14 +21,15 @@ from asyncify.discover import Tree, candidates, discover, kept_lines
 from asyncify.entry_points import entry_points
 from asyncify.errors import CheckError
 from asyncify.index import build as build_index
-from asyncify.index.project import Diagnostic
-from asyncify.model import Colour, Edit, FileChange, Group, GroupChange, MakeAsync, Plan, Reason, Verdict
+from asyncify.index.project import Diagnostic, SourceFile
+from asyncify.model import AddFile, Colour, Edit, FileChange, Group, GroupChange, MakeAsync, Plan, Reason, Verdict
 from asyncify.plan.build import build as build_plan
 from asyncify.plan.support_files import support_files
 from asyncify.rewrite import apply_edits
 from asyncify.rules.base import function_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.registry import catalogue, rules
+from asyncify.support import is_emitted
 from asyncify.write import UndoResult, WriteResult, apply_changes
 from asyncify.write import undo as undo_write
 
@@ -93,7 +94,7 @@ def scan(paths: Sequence[Path], config: Config, progress: Progress | None = None
     progress = progress or Silent()
     start = time.perf_counter()
     progress.stage("Reading files")
-    tree = discover(paths, config)
+    tree = discover(paths, config, libraries=catalogue().modules)
     plan, _, skipped = _analyse(tree, config, progress)
     changed = sum(isinstance(edit, MakeAsync) for group in plan.groups for edit in group.edits)
     lines = sum(source.data.count(b"\n") for source in tree.sources)
@@ -123,11 +124,13 @@ def _analyse(tree: Tree, config: Config, progress: Progress) -> tuple[Plan, Colo
     return plan, colouring, project.diagnostics
 
 
-def _relevant(tree: Tree, modules: frozenset[str]) -> list:
-    """The files worth indexing: all of them where any mentions a library that waits."""
-    if not any(True for _ in candidates(tree.sources, modules)):
-        return []
-    return list(tree.sources)
+def _relevant(tree: Tree, modules: frozenset[str]) -> list[SourceFile]:
+    """The files worth indexing: all of them where any mentions a library that waits.
+
+    Support modules that an earlier run added are left out: they are what asyncify rewrites to.
+    """
+    sources = [source for source in tree.sources if not is_emitted(source.text)]
+    return sources if any(True for _ in candidates(sources, modules)) else []
 
 
 def preview(paths: Sequence[Path], config: Config, progress: Progress | None = None) -> Preview:
@@ -189,7 +192,11 @@ def _problems(result: ScanResult, changes: Sequence[GroupChange]) -> dict[str, S
     out: dict[str, list[Problem]] = {change.group: [] for change in changes}
     if not out:
         return {}
+    emitted = {edit.span.path for group in result.plan.groups for edit in group.edits if isinstance(edit, AddFile)}
+    emitted |= {file.path for change in changes for file in change.changes if file.path not in before}
     for problem in check(before, after):
+        if problem.span.path in emitted:
+            continue  # a support module: its text is asyncify's own, with tests of its own
         out[owner.get(problem.span.path, next(iter(out)))].append(problem)
     return dict(out)
 
@@ -219,7 +226,7 @@ def why(paths: Sequence[Path], config: Config, function: str) -> WhyResult:
 
     ``function`` is a dotted name or the end of one.
     """
-    tree = discover(paths, config)
+    tree = discover(paths, config, libraries=catalogue().modules)
     _, colouring, _ = _analyse(tree, config, Silent())
     names = sorted(name for name in colouring.facts.project.functions)
     found = [name for name in names if name == function or name.endswith("." + function)]

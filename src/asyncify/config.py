@@ -89,9 +89,7 @@ def _checked(file: Path, key: str, value: object) -> object:
             raise UsageError(f"{where} `{key}` must be a list of strings, not {_kind(value)}")
         for item in value:
             if not isinstance(item, str):
-                raise UsageError(
-                    f"{where} `{key}` must be a list of strings, but holds {_kind(item)}: {item!r}"
-                )
+                raise UsageError(f"{where} `{key}` must be a list of strings, but holds {_kind(item)}: {item!r}")
             if not item.strip():
                 raise UsageError(f"{where} `{key}` holds an empty string")
         return tuple(value)
@@ -101,8 +99,7 @@ def _checked(file: Path, key: str, value: object) -> object:
             raise UsageError(f"{where} `{key}` must be a string, not {_kind(value)}")
         if value not in choices:
             raise UsageError(
-                f"{where} `{key}` must be one of {', '.join(choices)}, not {value!r}"
-                f"{_nearest(value, choices, '')}"
+                f"{where} `{key}` must be one of {', '.join(choices)}, not {value!r}{_nearest(value, choices, '')}"
             )
         return value
     known = f" (known: {', '.join(KEYS)})"

@@ -178,13 +178,16 @@ class SetArguments:
 
 @dataclass(frozen=True, slots=True)
 class WrapStatements:
-    """Move the statements of one block that `span` covers (first to last) into ``async def name()``, and run it.
+    """Move the statements `first` to `last` of one block into ``async def name()``, and run it.
 
+    ``span`` covers them all; a decorated function among the ends is named by its span without decorators.
     ``global_names`` are declared global in the function, so that what the statements bind stays where it was. `call` is
     the statement that runs the function; it follows the function in the same block.
     """
 
     span: Span
+    first: Span
+    last: Span
     reason: Reason
     name: str
     call: str

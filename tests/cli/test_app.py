@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -97,6 +98,12 @@ def test_colours_only_when_asked_for(run: Any, api: Any) -> None:
     assert "\x1b[" in run("diff", "--color", "always").stdout
     assert "\x1b[" in run("--color", "always", "diff").stdout
     assert "\x1b[" not in run("diff", "--color", "never", FORCE_COLOR="1").stdout
+
+
+def test_no_color_leaves_no_colour_on_a_terminal(run: Any, api: Any) -> None:
+    colours = re.compile(r"\x1b\[[0-9;]*3[0-7][0-9;]*m")
+    assert colours.search(run("diff", FORCE_COLOR="1").stdout)
+    assert not colours.search(run("diff", FORCE_COLOR="1", NO_COLOR="1").stdout)
 
 
 def test_plain_output_is_the_same_everywhere(run: Any, api: Any) -> None:

@@ -57,6 +57,28 @@ def test_a_library_of_the_same_name_is_not_a_namespace() -> None:
     assert names("requests/demo.py", imported={"requests", "requests.get"}) == {"requests/demo.py": "demo"}
 
 
+def test_a_script_does_not_take_the_name_of_a_library() -> None:
+    paths = (
+        "docs/requests.py",
+        "docs/queue.py",
+        "docs/helper.py",
+        "src/requests.py",
+        "time.py",
+        "p/__init__.py",
+        "p/time.py",
+    )
+    found = module_names(paths, libraries=frozenset({"requests"}))
+    assert {path: name.name for path, name in found.items()} == {
+        "docs/requests.py": "docs.requests",
+        "docs/queue.py": "docs.queue",
+        "docs/helper.py": "helper",
+        "src/requests.py": "requests",  # what `import requests` gives in this project
+        "time.py": "time",
+        "p/__init__.py": "p",
+        "p/time.py": "p.time",
+    }
+
+
 def test_a_namespace_below_src() -> None:
     assert names("src/ns/m.py", imported={"ns", "ns.m"}) == {"src/ns/m.py": "ns.m"}
 

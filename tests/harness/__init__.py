@@ -4,8 +4,8 @@ A fixture is a folder ``tests/fixtures/<name>/``::
 
     fixture.toml     its title, what is expected, how to run it (see :mod:`harness.fixture`)
     before/          a small runnable program
-    after/           golden: the files that the migration changes or adds, and only those
-    plan.txt         golden: one line per site, refusal and group
+    after/           golden: the files that the migration changes or adds, without the support modules
+    plan.txt         golden: one line per group, site, refusal and added file (a support module with its helpers)
 
 ``python -m tests.harness --update NAME …`` writes the goldens; they are meant to be read before they are committed.
 

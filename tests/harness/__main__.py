@@ -1,8 +1,8 @@
 """``python -m tests.harness``: look at fixtures, run them, write their goldens.
 
-    python -m tests.harness                        one line per fixture: what is expected, what happens
-    python -m tests.harness --show NAME …          the migrated text and the plan
-    python -m tests.harness --update [NAME …]      write after/ and plan.txt, where all other laws hold
+python -m tests.harness                        one line per fixture: what is expected, what happens
+python -m tests.harness --show NAME …          the migrated text and the plan
+python -m tests.harness --update [NAME …]      write after/ and plan.txt, where all other laws hold
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import traceback
 
 from asyncify.verify.server import LocalServer
 
-from .check import check_fixture, observe
+from .check import check_fixture, golden_files, observe
 from .fixture import Fixture, load, names, write_tree
 from .laws import Broken
 from .run import server
@@ -61,7 +61,7 @@ def problem_of(fixture: Fixture, running: LocalServer, *, golden: bool) -> str |
 def show(fixture: Fixture) -> None:
     """Print what asyncify makes of it."""
     observed = observe(fixture)
-    for path, data in observed.changed.items():
+    for path, data in golden_files(observed).items():
         print(f"--- {path}\n{data.decode('utf-8', 'backslashreplace')}")
     print(f"--- plan\n{observed.plan}")
 
@@ -70,7 +70,7 @@ def update(fixture: Fixture) -> None:
     """Write the goldens of one fixture."""
     observed = observe(fixture)
     shutil.rmtree(fixture.folder / "after", ignore_errors=True)
-    write_tree(fixture.folder / "after", observed.changed)
+    write_tree(fixture.folder / "after", golden_files(observed))
     (fixture.folder / "plan.txt").write_text(observed.plan, encoding="utf-8")
 
 

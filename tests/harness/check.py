@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from asyncify.support import emit, helpers_in
 from asyncify.verify.server import LocalServer
 
 from . import laws
@@ -16,6 +18,7 @@ from .fixture import Expected, Fixture
 from .laws import Broken
 from .run import Run, run_program
 
+SUPPORT: tuple[Literal["aio_support"], Literal["aio_requests"]] = ("aio_support", "aio_requests")
 ATTEMPTS = 3  # where the number in flight depends on the machine keeping up
 
 
@@ -35,21 +38,43 @@ def observe(fixture: Fixture, program: Mapping[str, bytes] | None = None) -> Obs
     before = fixture.before() if program is None else program
     migration = migrate(before, http=fixture.http)
     changed = {path: data for path, data in migration.after.items() if before.get(path) != data}
-    return Observed(before, migration.after, changed, migration.summary(), migration)
+    plan = migration.summary()
+    for path in sorted(changed.keys() - before.keys()):
+        plan += f"adds    {path} {' '.join(support_helpers(path, changed[path]))}".rstrip() + "\n"
+    return Observed(before, migration.after, changed, plan, migration)
+
+
+def support_helpers(path: str, data: bytes) -> list[str]:
+    """The public helpers in an emitted support module; empty for another file."""
+    module = Path(path).stem
+    if module not in SUPPORT:
+        return []
+    return sorted(helpers_in(module, data.decode("utf-8")))
 
 
 def check_fixture(fixture: Fixture, server: LocalServer, *, golden: bool = True) -> None:
     """Hold the fixture to every law.
 
     Raises:
-        Broken: naming the law and the place.
+        Broken: naming every law that is broken, and the places.
     """
     observed = observe(fixture)
-    check_plan(fixture, observed)
-    check_trees(fixture, observed)
+    judgements: list[Callable[[], None]] = [
+        lambda: check_plan(fixture, observed),
+        lambda: check_trees(fixture, observed),
+        lambda: check_fixed_point(fixture, observed),
+        lambda: check_runs(fixture, observed.before, observed.after, server),
+    ]
     if golden:
-        check_golden(fixture, observed)
-    check_runs(fixture, observed.before, observed.after, server)
+        judgements.append(lambda: check_golden(fixture, observed))
+    broken = []
+    for judge in judgements:
+        try:
+            judge()
+        except Broken as error:
+            broken.append(str(error))
+    if broken:
+        raise Broken("\n".join(broken))
 
 
 def check_plan(fixture: Fixture, observed: Observed) -> None:
@@ -82,20 +107,42 @@ def check_trees(fixture: Fixture, observed: Observed) -> None:
     laws.layout_survives(before, after)
     laws.only_planned_lines(before, after, observed.migration.planned_lines())
     laws.nothing_blocks_statically(before, after)
+
+
+def check_fixed_point(fixture: Fixture, observed: Observed) -> None:
+    """A second run plans nothing and changes nothing."""
     if observed.changed:
-        again = migrate(after, http=fixture.http)
-        if rest := {path for path, data in again.after.items() if after.get(path) != data}:
-            raise Broken(f"a second run changes {sorted(rest)}\n{again.summary()}")
+        again = migrate(observed.after, http=fixture.http)
         if again.groups:
             raise Broken(f"a second run plans {again.groups} groups\n{again.summary()}")
+        if rest := {path for path, data in again.after.items() if observed.after.get(path) != data}:
+            raise Broken(f"a second run changes {sorted(rest)}\n{again.summary()}")
+
+
+def golden_files(observed: Observed) -> dict[str, bytes]:
+    """The changed and added files, without the support modules: plan.txt says which helpers those have.
+
+    Raises:
+        Broken: where a support module is not what asyncify emits for those helpers.
+    """
+    files = {}
+    for path, data in observed.changed.items():
+        if names := support_helpers(path, data):
+            module = Path(path).stem
+            assert module in SUPPORT
+            if data.decode("utf-8") != emit(module, names):
+                raise Broken(f"{path} is not the support module with {names}")
+        else:
+            files[path] = data
+    return files
 
 
 def check_golden(fixture: Fixture, observed: Observed) -> None:
     """The result is the one that was reviewed."""
     hint = f"if it is right: python -m tests.harness --update {fixture.name}"
-    golden = fixture.golden()
-    for path in sorted(golden.keys() | observed.changed.keys()):
-        old, new = golden.get(path), observed.changed.get(path)
+    golden, changed = fixture.golden(), golden_files(observed)
+    for path in sorted(golden.keys() | changed.keys()):
+        old, new = golden.get(path), changed.get(path)
         if old != new:
             raise Broken(f"{laws.show_difference('after/' + path, old, new)}\n{hint}")
     if fixture.golden_plan != observed.plan:
@@ -103,9 +150,7 @@ def check_golden(fixture: Fixture, observed: Observed) -> None:
         raise Broken(f"{laws.show_difference('plan.txt', old, observed.plan.encode())}\n{hint}")
 
 
-def check_runs(
-    fixture: Fixture, before: Mapping[str, bytes], after: Mapping[str, bytes], server: LocalServer
-) -> None:
+def check_runs(fixture: Fixture, before: Mapping[str, bytes], after: Mapping[str, bytes], server: LocalServer) -> None:
     """Both sides run against the local server and behave the same."""
     for attempt in range(1, ATTEMPTS + 1):
         with tempfile.TemporaryDirectory(prefix="asyncify-fixture-") as folder:

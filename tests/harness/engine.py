@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import io
+import itertools
 import tempfile
 import tokenize
 from collections.abc import Iterable, Iterator, Mapping
@@ -153,9 +154,9 @@ def _lines(edit: Edit, tree: ast.Module) -> Iterable[int]:
         case MakeAsync() | Facade():
             return range(edit.span.line, _header_end(edit, tree) + 1)
         case AddImport():
-            return _import_lines(tree, edit.module, None)
+            return {*_import_lines(tree, edit.module, None), *_blank_lines_at_imports(tree)}
         case DropImport():
-            return _import_lines(tree, None, edit.local_name)
+            return {*_import_lines(tree, None, edit.local_name), *_blank_lines_at_imports(tree)}
         case _:
             return range(edit.span.line, edit.span.end_line + 1)
 
@@ -176,3 +177,14 @@ def _import_lines(tree: ast.Module, module: str | None, local: str | None) -> It
             bound = {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
             if local in bound or (module and isinstance(node, ast.ImportFrom) and node.module == module):
                 yield from range(node.lineno, (node.end_lineno or node.lineno) + 1)
+
+
+def _blank_lines_at_imports(tree: ast.Module) -> Iterator[int]:
+    """The lines between an import and the next statement: an import may come or go there."""
+    for node in ast.walk(tree):
+        for field in ("body", "orelse", "handlers", "finalbody"):
+            block = getattr(node, field, None)
+            if isinstance(block, list):
+                for statement, following in itertools.pairwise(block):
+                    if isinstance(statement, ast.Import | ast.ImportFrom):
+                        yield from range((statement.end_lineno or 0) + 1, following.lineno)

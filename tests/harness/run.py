@@ -44,6 +44,7 @@ class Run:
     files: Mapping[str, bytes]  # written or changed by the program
     requests: tuple[Request, ...]  # in order of arrival
     most_in_flight: int
+    threads: bool  # the program may use threads: its text speaks of them
     blocked: tuple[str, ...]  # blocking calls on the thread of a running event loop
 
 
@@ -52,9 +53,7 @@ def server() -> LocalServer:
     return LocalServer(routes=ROUTES)
 
 
-def run_program(
-    fixture: Fixture, files: Mapping[str, bytes], where: Path, on: LocalServer, *, quiet: bool
-) -> Run:
+def run_program(fixture: Fixture, files: Mapping[str, bytes], where: Path, on: LocalServer, *, quiet: bool) -> Run:
     """Run the program `files` in the new folder `where`. `quiet` silences ResourceWarning (requests needs it)."""
     tree = where / "app"  # the same name on both sides: programs print paths
     write_tree(tree, files)
@@ -96,6 +95,7 @@ def run_program(
         files=written,
         requests=_requests(traffic, on.url, {*fixture.ignore_headers}),
         most_in_flight=traffic.most_in_flight,
+        threads=any(word in data for data in files.values() for word in (b"Executor", b"thread")),
         blocked=tuple(guard.read_text(encoding="utf-8").splitlines()) if guard.exists() else (),
     )
 

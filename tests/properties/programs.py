@@ -163,7 +163,12 @@ class Generator:
             case 9:
                 return [f"{v} = {{k: {f}(k) for k in (0, 1)}}", f"total += max({v}.values())"]
             case 10:
-                return ["try:", f'    raise KeyError({f}(x))', "except KeyError as error:", "    total += error.args[0]"]
+                return [
+                    "try:",
+                    f"    raise KeyError({f}(x))",
+                    "except KeyError as error:",
+                    "    total += error.args[0]",
+                ]
             case _:
                 return [f"if ({v} := {f}(x)) and not {v} == 1:", f"    total -= {v}"]
 

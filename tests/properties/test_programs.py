@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from harness.check import check_plan, check_runs, check_trees, observe
+from harness.check import check_fixed_point, check_plan, check_runs, check_trees, observe
 from harness.fixture import Expected, Fixture
 from programs import generate
 
@@ -32,6 +32,7 @@ def test_a_random_program_keeps_its_behaviour(seed: int, fixture_server: LocalSe
     observed = observe(fixture, encoded(seed))
     check_plan(fixture, observed)
     check_trees(fixture, observed)
+    check_fixed_point(fixture, observed)
     check_runs(fixture, observed.before, observed.after, fixture_server)
 
 

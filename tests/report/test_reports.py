@@ -14,7 +14,7 @@ from rich.console import Console, RenderableType
 from asyncify.model import Colour, FileChange, Group, Plan, Reason
 from asyncify.report.apply_text import refusal_lines
 from asyncify.report.diff_html import diff_html
-from asyncify.report.diff_text import diff_report, file_report
+from asyncify.report.diff_text import diff_report, file_report, problem_list
 from asyncify.report.diffs import file_diff
 from asyncify.report.facts import new_dependencies
 from asyncify.report.pages import page
@@ -280,3 +280,11 @@ def test_a_chain_too_long_to_read_keeps_its_ends() -> None:
     group = Group("g", "t", reason, (), ())
     preview = samples.Preview(samples.Scan(Plan((group,), (), ())), ())
     assert _parsed(diff_html(preview, (group,))).text.count("step 1999") == 1
+
+
+def test_many_objections_are_cut_when_asked() -> None:
+    problems = [samples.Problem("blocking-call", samples.span("a.py", line), "sleep") for line in range(1, 31)]
+    assert rendered(problem_list(problems)).count("blocking-call") == 30
+    cut = rendered(problem_list(problems, most=10))
+    assert cut.count("blocking-call") == 10
+    assert "… and 20 more" in cut

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Callable
 
@@ -47,9 +48,14 @@ def find(source: str, text: str, nth: int = 0) -> Span:
     return span_of(source, start, end)
 
 
+@functools.lru_cache(maxsize=4)
+def _lines(source: str) -> list[str]:
+    return re.split(r"(?<=\n)|(?<=\r)(?!\n)", source)
+
+
 def node_span(source: str, node: ast.AST, end: ast.AST | None = None, path: str = PATH) -> Span:
     """The span of an ``ast`` node (up to the end of another one), columns in code points."""
-    lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", source)
+    lines = _lines(source)
 
     def column(line: int, utf8: int) -> int:
         return len(lines[line - 1].encode()[:utf8].decode())

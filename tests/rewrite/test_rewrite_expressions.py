@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (tables)
 """Await, ReplaceExpr, SetArguments and MakeAsync: (before, edits, after)."""
 
 from __future__ import annotations
@@ -136,6 +137,8 @@ REPLACE: list[Case] = [
     ("g(f(a))\n", [expr("f(a)", "(yield)")], "g((yield))\n"),
     ("x = f(a)\n", [expr("f(a)", "{{'k': {x}}}", x="a")], "x = {'k': a}\n"),
     ("x = f'{f(a)}'\n", [expr("f(a)", "{{k: {x}}}", x="a")], "x = f'{({k: a})}'\n"),
+    ("x = f'{f(a)}'\n", [expr("f(a)", "g('k', {x})", x="a")], "x = f'{g(\"k\", a)}'\n"),
+    ("x = f'{f(a)}'\n", [expr("f(a)", 'g("k", {x})', x="a")], "x = f'{g(\"k\", a)}'\n"),
     ("x = f(g(a))\n", [expr("f(g(a))", "h({x})", x="g(a)"), wait("g(a)")], "x = h(await g(a))\n"),
     ("x = f(g(a))\n", [expr("f(g(a))", "{x}.y", x="g(a)"), wait("g(a)")], "x = (await g(a)).y\n"),
     (
@@ -209,7 +212,7 @@ MAKE_ASYNC: list[Case] = [
     ("def f(): pass\n", [make_async("def f(): pass")], "async def f(): pass\n"),
     ("@d\n@e(1)  # x\ndef f():\n    pass\n", [make_async("def...pass")], "@d\n@e(1)  # x\nasync def f():\n    pass\n"),
     ("class A:\n    # c\n    def f(self):\n        a()\n        # end\n\n    x = 1\n", [make_async("def...a()")], "class A:\n    # c\n    async def f(self):\n        a()\n        # end\n\n    x = 1\n"),
-    ("def f():\n    a;\n", [make_async("def...a")], "async def f():\n    a;\n"),
+    ("def f():\n    a;\n", [make_async("def...a;")], "async def f():\n    a;\n"),
     ("def f():\n    def g():\n        a\n", [make_async("def f...a"), make_async("def g...a")], "async def f():\n    async def g():\n        a\n"),
     ("with a: b\n", [make_async("with a: b")], "async with a: b\n"),
     ("with(a): b\n", [make_async("with(a): b")], "async with(a): b\n"),

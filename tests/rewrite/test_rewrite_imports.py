@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (tables)
 """AddImport and DropImport: (before, edits, after)."""
 
 from __future__ import annotations
@@ -68,11 +69,12 @@ ADD: list[Case] = [
     ("from ..m import a\n", [add(".m", "b")], "from ..m import a\nfrom .m import b\n"),
     ("# heading\nimport os\n", [add("asyncio")], "# heading\nimport asyncio\nimport os\n"),
     ("import sys\n\n# os is needed\nimport os\n", [add("aiohttp")], "import sys\n\n# os is needed\nimport os\n\nimport aiohttp\n"),
-    ("import a1\n\n# about b1 only\nimport b1\n", [add("aiohttp"), add("b0")], "import a1\nimport aiohttp\n\nimport b0\n# about b1 only\nimport b1\n"),
+    ("import a1\n\n# about b1 only\nimport b1\n", [add("aiohttp"), add("b0")], "import a1\n\nimport aiohttp\nimport b0\n# about b1 only\nimport b1\n"),
     ("__version__ = '1'\nimport os\n", [add("asyncio")], "__version__ = '1'\nimport asyncio\nimport os\n"),
-    ("x = f()\nimport os\n", [add("asyncio")], "import asyncio\n\nx = f()\nimport os\n"),
+    ("x = f()\nimport os\n", [add("asyncio")], "x = f()\nimport asyncio\nimport os\n"),
     ("import sys\nsys.path.insert(0, 'x')\nimport pkg.a\n", [add("pkg.b")], "import sys\nsys.path.insert(0, 'x')\nimport pkg.a\nimport pkg.b\n"),
     ("import sys\nasyncio.run(f())\nimport time\n", [add("asyncio")], "import asyncio\nimport sys\nasyncio.run(f())\nimport time\n"),
+    ("x = asyncio.f()\nimport os\n", [add("asyncio")], "import asyncio\n\nx = asyncio.f()\nimport os\n"),
     ("if a:\n    import os\nx\n", [add("asyncio")], "import asyncio\n\nif a:\n    import os\nx\n"),
     ("import os; x = 1\n", [add("asyncio")], "import asyncio\nimport os; x = 1\n"),
     ("f()\n", [add("aiohttp"), wait("f()")], "import aiohttp\n\nawait f()\n"),

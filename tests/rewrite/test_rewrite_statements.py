@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (tables)
 """ReplaceStatement: (before, edits, after)."""
 
 from __future__ import annotations
@@ -64,6 +65,13 @@ REPLACE: list[Case] = [
     ("self.b += f()\n", [stmt("self.b += f()", "v = {c}\nself.b += v", c="f()"), wait("f()")], "v = await f()\nself.b += v\n"),
 ]  # fmt: skip
 
+ELIF: list[Case] = [
+    ("if a: b\n# c\nelif d: e\n", [stmt("elif...e", "")], "if a: b\n"),
+    ("if a: b\nelif d: e\nelse: f\n", [stmt("elif...f", "g({x})\nh", x="d")], "if a: b\nelse:\n    g(d)\n    h\n"),
+    ("if a: b\n# c\nelif d: e\n", [stmt("elif...e", "if {x}:\n    g", x="d")], "if a: b\n# c\nelif d:\n    g\n"),
+    ("if a: b\nelif f(d): e\nelse: g\n", [expr("f(d)", "{x}, 1", x="d")], "if a: b\nelif (d, 1): e\nelse: g\n"),
+]
+
 BODIES: list[Case] = [
     (
         "with P(3) as p:  # c\n    # in\n    x = p(f)\n\n    y()\n    # tail\nz\n",
@@ -95,7 +103,11 @@ BODIES: list[Case] = [
     ),
     (
         "for x in y:\n    a(\n        1,\n    )\nelse:\n    b\n",
-        [stmt("for...b", "while x:\n    for x in {it}:\n        {body}\n    {other}", it="y", body="a(...)", other="b")],
+        [
+            stmt(
+                "for...b", "while x:\n    for x in {it}:\n        {body}\n    {other}", it="y", body="a(...)", other="b"
+            )
+        ],
         "while x:\n    for x in y:\n        a(\n            1,\n        )\n    b\n",
     ),
     (
@@ -106,7 +118,7 @@ BODIES: list[Case] = [
 ]
 
 
-@pytest.mark.parametrize(("before", "edits", "after"), [*REMOVE, *REPLACE, *BODIES])
+@pytest.mark.parametrize(("before", "edits", "after"), [*REMOVE, *REPLACE, *ELIF, *BODIES])
 def test_statement_edits(before: str, edits: list[Maker], after: str) -> None:
     made = [maker(before) for maker in edits]
     assert rewrite_file(PATH, before.encode(), made).decode() == after

@@ -43,7 +43,7 @@ def test_the_same_is_the_same() -> None:
         ({"stdout": "out"}, Aspect.STDOUT, "no newline at the end"),
         ({"stderr": "RuntimeWarning: coroutine 'f' was never awaited\n"}, Aspect.STDERR, "never awaited"),
         ({"files": {}}, Aspect.FILES, "-made.csv: 2 bytes"),
-        ({"files": {"made.csv": b"b\n"}}, Aspect.FILES, "-    a\n+    b\n"),
+        ({"files": {"made.csv": b"b\n"}}, Aspect.FILES, "+    b\n"),
         ({"files": {"made.csv": b"a\r\n"}}, Aspect.FILES, "+made.csv: 3 bytes"),
         ({"files": {"made.csv": b"a\n", "more": b"\xff"}}, Aspect.FILES, "+more: 1 bytes"),
         ({"files": {"made.csv": None}}, Aspect.FILES, "+made.csv: removed"),

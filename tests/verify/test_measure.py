@@ -38,13 +38,6 @@ def test_the_environment_is_clean_and_the_same(tmp_path: Path, monkeypatch: pyte
     assert str(tmp_path / "scratch").encode() in first.stdout
 
 
-def test_no_compiled_files_in_the_working_folder(tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "module.py").write_text("x = 1\n")
-    assert run(tmp_path, "import module; print(module.x)").stdout == b"1\n"
-    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["module.py"]
-
-
 def test_peak_of_one_process_agrees_with_the_kernel(tmp_path: Path) -> None:
     program = "x = b'x' * 60_000_000\nimport time; time.sleep(0.2)\n"
     program += "print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
@@ -77,7 +70,11 @@ for each in children:
 
 def test_children_one_after_the_other_are_not_summed(tmp_path: Path) -> None:
     child = "x = b'x' * 40_000_000; import time; time.sleep(0.1)"
-    program = f"import subprocess, sys\nfor _ in range(3): subprocess.run([sys.executable, '-S', '-c', {child!r}], check=True)"
+    program = f"""
+import subprocess, sys
+for _ in range(3):
+    subprocess.run([sys.executable, "-S", "-c", {child!r}], check=True)
+"""
     result = run(tmp_path, program)
     assert 40_000_000 < result.peak < 90_000_000
 
@@ -86,7 +83,7 @@ def test_cpu_includes_children_but_not_waiting(tmp_path: Path) -> None:
     burn = "import time\nwhile time.process_time() < 0.3: pass"
     program = f"import subprocess, sys, time; subprocess.run([sys.executable, '-S', '-c', {burn!r}]); time.sleep(0.3)"
     result = run(tmp_path, program)
-    assert 0.3 <= result.cpu < 0.6
+    assert 0.3 <= result.cpu < 0.3 + 0.5 * 0.6
     assert result.wall >= 0.6
 
 
@@ -103,8 +100,8 @@ children = [subprocess.Popen(sleep), subprocess.Popen(sleep, start_new_session=T
 print(*[child.pid for child in children], flush=True)
 time.sleep(60)
 """
-    result = run(tmp_path, program, timeout=0.7)
-    assert result.timed_out and result.wall < 10
+    result = run(tmp_path, program, timeout=2)
+    assert result.timed_out and result.wall < 20
     pids = [int(word) for word in result.stdout.split()]
     assert len(pids) == 2
     assert all(gone(pid) for pid in pids)

@@ -10,13 +10,11 @@ that a mistake of theirs is not repeated here.
 
 from __future__ import annotations
 
-import ast
-import re
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
-from asyncify.check import hollow, structure
+from asyncify.check import hollow, reach, structure
 from asyncify.check.blocking import BlockingCheck
 from asyncify.check.callbacks import CallbackCheck
 from asyncify.check.codes import CODES, NOTES, Finding, Problem
@@ -39,7 +37,8 @@ def check(
     Both map the path of every Python file of the tree to its bytes. `config_files` are the configuration files after
     the change (``pyproject.toml``, ``pytest.ini``, ``setup.cfg``, ``tox.ini``), which say whether pytest runs
     async tests. `trusted` are paths of support modules, tested in their own right: they must compile and are read as
-    context, but what they do inside is their own affair. Only the changed files, and those that mention a function whose colour changed, are examined.
+    context, but what they do inside is their own affair. Only the changed files, and those that mention something
+    whose colour changed, are examined.
 
     Raises nothing for bad source; a problem whose ``fatal`` is false does not keep the change from being written.
     """
@@ -52,11 +51,15 @@ def check(
     old, new = Tree(before), Tree(after)
     changed = [p for p in changed if p not in broken and new.module(p) is not None]
     problems += _kept(old, new, changed, lost)
-    suspects, words = _recoloured(old, new, changed)
-    examined = [*(p for p in changed if p not in trusted), *_mentioning(words, after, set(changed) | set(broken))]
-    exam = examine(new, examined, suspects, config_files or {})
+    names = reach.changes(old, new, changed)
+    examined = [p for p in changed if p not in trusted]
+    examined += [p for p in reach.reached(names, new) if p not in changed and p not in broken]
+    exam = examine(new, examined, names.became_async, config_files or {})
     if exam.findings:
-        reference = examine(old, [p for p in examined if p in before], suspects, config_files or {})
+        for path in examined:
+            old.module(path)  # what callers pass is inferred from the modules read: read the same ones
+        suspicious = {f.problem.span.path for f in exam.findings}
+        reference = examine(old, [p for p in examined if p in suspicious], names.became_async, config_files or {})
         problems += _new_ones(reference.findings, exam.findings)
     return tuple(sorted(problems, key=lambda p: (p.span, p.code)))
 
@@ -142,46 +145,3 @@ def _kept(old: Tree, new: Tree, changed: list[str], lost: list[str]) -> list[Pro
             text = f"the file is gone, and {tests_before} tests with it"
             exam.add("test-lost", Span(path, 1, 0, 1, 0), (path,), text)
     return [f.problem for f in exam.findings]
-
-
-# --- which files to look at ------------------------------------------------------------------------------------------
-
-
-def _recoloured(old: Tree, new: Tree, changed: list[str]) -> tuple[frozenset[str], frozenset[str]]:
-    """Names of functions that are async now and were not, and all words by which other files would reach them."""
-    became_async: set[str] = set()
-    words: set[str] = set()
-    for path in changed:
-        module, former = new.module(path), old.module(path)
-        if module is None:
-            continue
-        if former is not None:
-            words.update(former.root.bindings.keys() - module.root.bindings.keys())
-        previous = structure.definitions(former) if former is not None else {}
-        for name, node in structure.definitions(module).items():
-            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                continue
-            before = previous.get(name)
-            if _nature(node) == _nature(before):
-                continue
-            owner, _, last = name.rpartition(".")
-            if isinstance(node, ast.AsyncFunctionDef):
-                became_async.add(last)
-            if before is None and former is None:
-                continue  # a new file: nothing that did not change can use it
-            words.add(owner.rpartition(".")[2] if last.startswith("__") and owner else last)
-    return frozenset(became_async), frozenset(words)
-
-
-def _nature(node: ast.AST | None) -> tuple[bool, tuple[str, ...]] | None:
-    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        return None
-    return isinstance(node, ast.AsyncFunctionDef), tuple(ast.unparse(d) for d in node.decorator_list)
-
-
-def _mentioning(words: frozenset[str], files: Mapping[str, bytes], skip: set[str]) -> list[str]:
-    if not words:
-        return []
-    alternatives = b"|".join(re.escape(w.encode()) for w in sorted(words))
-    pattern = re.compile(rb"\b(?:" + alternatives + rb")\b")
-    return [p for p, data in files.items() if p not in skip and p.endswith(".py") and pattern.search(data)]

@@ -24,7 +24,6 @@ from asyncify.check.values import (
 )
 
 _PLAIN_MODULES = ("builtins.", "time.", "json.", "os.", "re.", "math.", "random.", "datetime.", "logging.", "string.")
-_ASYNC_CONSUMERS = frozenset({"aiter", "anext", "aclosing", "enter_async_context", "alist"})
 
 
 class CoroutineCheck:
@@ -161,8 +160,13 @@ class CoroutineCheck:
             if called and all(self._gives_no_awaitable(v) for v in called):
                 self._report("await-sync", node, name, f"`{name}()` is awaited, but it gives nothing to await")
             return
-        values = self.evaluator.of(operand, self.module)
-        if values and all(self._is_no_awaitable(v) for v in values):
+        if isinstance(operand, ast.Await) and isinstance(operand.value, ast.Call):
+            infos = [v.info for v in self.evaluator.of(operand.value.func, self.module) if isinstance(v, Func)]
+            plain = bool(infos) and not any(self._may_give_awaitable(info, 0) for info in infos)
+        else:
+            values = self.evaluator.of(operand, self.module)
+            plain = bool(values) and all(self._is_no_awaitable(v) for v in values)
+        if plain:
             self._report("await-sync", node, name, f"`{name}` is awaited, but it is not awaitable")
 
     def _gives_no_awaitable(self, value: Value, depth: int = 0) -> bool:

@@ -167,6 +167,8 @@ class Tracer:
     # --- variables -------------------------------------------------------------------------------------------
 
     def _assigned(self, targets: list[ast.expr], node: ast.AST, module: Module, container: bool, depth: int) -> Fate:
+        if not container and any(isinstance(t, (ast.Tuple, ast.List)) for t in targets):
+            return lost("is unpacked")
         fates = [self._target(t, module, depth, container) for t in targets]
         if isinstance(node, ast.NamedExpr):
             fates.append(self.follow(node, module, container, depth))

@@ -103,6 +103,7 @@ class NameCheck:
     def run(self) -> None:
         """Examine every name of the module."""
         self._unbound()
+        self._exports()
         self._imports()
         self._missing()
         for node in self.module.nodes:
@@ -135,6 +136,17 @@ class NameCheck:
                 continue
             text = f"nothing binds the name `{name}`"
             self.exam.add("unbound-name", self.module.span(node), (self.module.path, name), text)
+
+    def _exports(self) -> None:
+        """Names in ``__all__`` that the module does not have."""
+        for binding in self.module.root.bindings.get("__all__", []):
+            if isinstance(binding.expr, (ast.List, ast.Tuple)):
+                for element in binding.expr.elts:
+                    if isinstance(element, ast.Constant) and isinstance(element.value, str):
+                        name = element.value
+                        if not self._has(self.module.path, name):
+                            text = f"`__all__` names `{name}`, which nothing binds"
+                            self.exam.add("unbound-name", self.module.span(element), (self.module.path, name), text)
 
     def _in_class_annotations(self, scope: Scope, name: str) -> bool:
         """A comprehension or default inside a class body may see names of the class."""

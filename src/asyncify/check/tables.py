@@ -95,10 +95,6 @@ SYNC_CONTEXT: frozenset[str] = frozenset(
     | _names("sqlite3", "connect Connection")
 )
 
-ASYNC_ITERABLE: frozenset[str] = frozenset(
-    _names("aiohttp.StreamReader", "iter_chunked iter_any iter_chunks") | _names("asyncio", "StreamReader")
-)
-
 SCHEDULERS: frozenset[str] = words(
     "create_task ensure_future gather wait wait_for shield as_completed run_until_complete run_coroutine_threadsafe "
     "start_soon timeout_after async_to_sync enter_async_context aclosing anext aiter isawaitable iscoroutine "
@@ -211,8 +207,6 @@ BLOCKING_EXIT: frozenset[str] = frozenset(
     _names("concurrent.futures", "ThreadPoolExecutor ProcessPoolExecutor Executor")
 )
 """Context managers whose end waits for other threads."""
-
-NON_BLOCKING_KEYWORDS: dict[str, str] = {"block": "False", "blocking": "False"}
 
 LOCKS: frozenset[str] = frozenset(
     _names("threading", "Lock RLock Condition Semaphore BoundedSemaphore")

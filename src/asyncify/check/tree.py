@@ -8,6 +8,7 @@ import tokenize
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from io import BytesIO
 
 from asyncify.check.scopes import Binding, FunctionNode, Scope, ScopeBuilder
@@ -84,6 +85,40 @@ class Module:
         return offset if text.isascii() else len(text.encode()[:offset].decode(errors="replace"))
 
 
+@lru_cache(maxsize=256)  # most files are the same before and after
+def parse(path: str, data: bytes) -> Module | None:
+    """The module with the text `data`; None if that is not valid Python."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(data, path)
+        encoding, _ = tokenize.detect_encoding(BytesIO(data).readline)
+        text = data.decode(encoding)
+        built = ScopeBuilder(path, tree)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, LookupError):
+        return None
+    module = Module(
+        path,
+        tree,
+        built.root,
+        built.parents,
+        built.scope_of,
+        built.scopes,
+        built.nodes,
+        built.stars,
+        re.split(r"\r\n|\r|\n", text),
+    )
+    for node in built.nodes:
+        if isinstance(node, ast.ClassDef):
+            module.classes[node] = Class(node, built.scopes[node])
+    for node in built.nodes:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            around = built.scope_of[node].node
+            owner = module.classes[around] if isinstance(around, ast.ClassDef) else None
+            module.functions[node] = Function(node, built.scopes[node], owner)
+    return module
+
+
 class Tree:
     """The Python files of one version of the project, by path. Parses lazily; never raises for bad source."""
 
@@ -108,37 +143,9 @@ class Tree:
 
     def _parse(self, path: str) -> Module | None:
         data = self.files.get(path)
-        if data is None:
-            return None
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                tree = ast.parse(data, path)
-            encoding, _ = tokenize.detect_encoding(BytesIO(data).readline)
-            text = data.decode(encoding)
-            built = ScopeBuilder(path, tree)
-        except (SyntaxError, ValueError, RecursionError, MemoryError, LookupError):
-            return None
-        module = Module(
-            path,
-            tree,
-            built.root,
-            built.parents,
-            built.scope_of,
-            built.scopes,
-            built.nodes,
-            built.stars,
-            re.split(r"\r\n|\r|\n", text),
-        )
-        for node in built.nodes:
-            if isinstance(node, ast.ClassDef):
-                module.classes[node] = Class(node, built.scopes[node])
-        for node in built.nodes:
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                around = built.scope_of[node].node
-                owner = module.classes[around] if isinstance(around, ast.ClassDef) else None
-                module.functions[node] = Function(node, built.scopes[node], owner)
-        self._index_uses(module)
+        module = parse(path, data) if data is not None else None
+        if module is not None:
+            self._index_uses(module)
         return module
 
     def _index_uses(self, module: Module) -> None:

@@ -55,7 +55,7 @@ def command(
     held = [group for group in groups if any(problem.fatal for problem in preview.problems.get(group.id, ()))]
     ready = [group for group in groups if group not in held]
     for group in held:
-        output.show(_title(group), problem_list(preview.problems[group.id]), error=True)
+        output.show(_title(group), problem_list(preview.problems[group.id], most=10), error=True)
     chosen = ready if yes or group_ids else ask(output, preview, ready)
     result = api.apply(preview, [group.id for group in chosen]) if chosen else None
     for line in refusal_lines(plan):

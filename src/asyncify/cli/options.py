@@ -33,7 +33,7 @@ def output_options(command: F) -> F:
             default=None,
             expose_value=False,
             callback=remember,
-            help="Show the traceback of an error.",
+            help="Show the traceback of an error (or set ASYNCIFY_DEBUG).",
         ),
         click.option(
             "--color",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import io
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -77,6 +78,9 @@ _TRANSPARENT = frozenset(
 )
 _TRANSPARENT_PREFIXES = ("pytest.mark.", "unittest.skip", "unittest.mock.patch", "mock.patch")
 _PROPERTIES = frozenset({"builtins.property", "functools.cached_property", "builtins.property.setter"})
+_BUILTIN_METHODS = frozenset(
+    name for kind in (str, bytes, list, dict, set, io.TextIOWrapper, io.BufferedReader) for name in dir(kind)
+)
 # Bases that never call a method they do not define under its name.
 _INERT_BASES = frozenset(
     "builtins.object abc.ABC typing.Protocol typing.Generic typing.NamedTuple requests.Session typing.TypedDict "
@@ -96,7 +100,7 @@ def pins(facts: Facts, handled: frozenset[Span], kept: dict[str, frozenset[int]]
     for info in project.functions.values():
         if info.is_async:
             continue
-        reason = _own_pin(facts, info, kept)
+        reason = _own_pin(facts, info, kept) or _maybe_called(facts, info)
         if reason is not None:
             yield function_node(info.name), reason
     for implicit in project.implicit_calls:
@@ -127,6 +131,20 @@ def _own_pin(facts: Facts, info: FunctionInfo, kept: dict[str, frozenset[int]]) 
             return found
     if info.cls and info.cls in facts.project.classes:
         return _base_pin(facts, info, last)
+    return None
+
+
+def _maybe_called(facts: Facts, info: FunctionInfo) -> Refusal | None:
+    """A call of something unknown under this method's name may be a call of it.
+
+    Names that builtin containers, strings and files have are not suspected: nearly every such call is one of theirs.
+    """
+    name = info.name.rpartition(".")[2]
+    if info.cls is None or name.startswith("__") or name in _BUILTIN_METHODS:
+        return None
+    for call in facts.project.maybe_callers(info.name):
+        text = f"The call {call.span} may be a call of {name}(); asyncify cannot tell what it is made on."
+        return refusal(MAYBE_CALLED, call.span, text)
     return None
 
 

@@ -76,7 +76,7 @@ def await_place(facts: Facts, path: str, node: ast.AST) -> Place:
             case ast.Lambda() | ast.ClassDef() | ast.Module():
                 break
         child = parent
-    return Place(tuple(dict.fromkeys(edits)))
+    return Place(tuple(edit for number, edit in enumerate(edits) if edit not in edits[:number]))
 
 
 def _generator_place(facts: Facts, path: str, generator: ast.GeneratorExp) -> Place:

@@ -72,6 +72,7 @@ def run_demo(
     workers: int = 10,
     days: int = 100,
     runs: int = 3,
+    warmup: int = 1,
     latency: float = LATENCY,
     progress: Progress | None = None,
 ) -> DemoResult[T]:
@@ -101,9 +102,9 @@ def run_demo(
             return Variant(folder / form, command, runs=runs, warmup=warmup)
 
         variants = {form: variant(form) for form in ("threads", MIGRATED, "gevent") if form not in missing}
-        # Last, so that the others have compiled what it imports and it needs no warm-up.
+        # Last in each round, so that it needs no warm-up: the others have read what it imports.
         variants["sequential"] = variant("sequential", runs=1, warmup=0)
-        measured = compare(variants, runs=runs, server=server, progress=progress)
+        measured = compare(variants, runs=runs, warmup=warmup, server=server, progress=progress)
     ordered = tuple(measured[name] for name in (*FORMS, MIGRATED) if name not in missing)
     return DemoResult(
         migration=migration,

@@ -42,11 +42,12 @@ class Tree:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def discover(paths: Sequence[Path], config: Config) -> Tree:
+def discover(paths: Sequence[Path], config: Config, *, libraries: frozenset[str] = frozenset()) -> Tree:
     """Read the Python files of `paths` (files, taken whatever their name, and folders).
 
     The root is the folder given, the folder of a file given, or what several paths have in common; paths are
-    relative to it. Raises :class:`UsageError` where one of them does not exist.
+    relative to it. `libraries` are import names of which no script in a subfolder makes a module of the project
+    (``docs/requests.py``). Raises :class:`UsageError` where one of them does not exist.
     """
     if not paths:
         raise UsageError("no path to scan")
@@ -75,7 +76,7 @@ def discover(paths: Sequence[Path], config: Config) -> Tree:
             walker.report(relative, f"cannot be read: {error.strerror or error}")
         except NotTaken as error:
             walker.report(relative, str(error))
-    names = module_names_on_disk(root, {path: data for path, (data, _, _) in files.items()})
+    names = module_names_on_disk(root, {path: data for path, (data, _, _) in files.items()}, libraries)
     sources = tuple(
         SourceFile(path, *content, names[path].name, names[path].package, names[path].home)
         for path, content in files.items()

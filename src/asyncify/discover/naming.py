@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
+
+_STANDARD: Final = sys.stdlib_module_names - {"__main__"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,10 @@ class ModuleName:
 
 
 def module_names(
-    paths: Iterable[str], imported: frozenset[str] = frozenset(), inits: Iterable[str] = ()
+    paths: Iterable[str],
+    imported: frozenset[str] = frozenset(),
+    inits: Iterable[str] = (),
+    libraries: frozenset[str] = frozenset(),
 ) -> dict[str, ModuleName]:
     """A module name for each relative path, every name once.
 
@@ -29,7 +36,8 @@ def module_names(
     a folder without one becomes part of the name where `imported` (dotted names) shows that it is used so,
     starting at the root or below a folder ``src``; anything else is named by its stem. Where two files want
     one name, packages go before modules of namespaces, these before scripts, then the shorter path; others
-    are named by their whole path.
+    are named by their whole path. So is a script ``docs/requests.py``, named like one of `libraries` or of the
+    standard library: only its neighbours can mean it.
     """
     ordered = sorted(paths)
     folders = _Folders(ordered, inits, imported)
@@ -40,6 +48,8 @@ def module_names(
         own = folders.prefix(folder)
         rank = 0 if folder in folders.packages else 1 if own else 2
         dotted = ".".join(own if own and stem == "__init__" else (*own, stem))
+        if rank == 2 and folder.rpartition("/")[2] not in ("", "src") and (stem in libraries or stem in _STANDARD):
+            dotted = f"{folder}/{stem}".replace("/", ".")
         wanted.append((rank, path.count("/"), path, dotted))
     names: dict[str, ModuleName] = {}
     taken: set[str] = set()
@@ -104,7 +114,7 @@ class _Folders:
         return ()
 
 
-def module_names_on_disk(root: Path, files: Mapping[str, bytes]) -> dict[str, ModuleName]:
+def module_names_on_disk(root: Path, files: Mapping[str, bytes], libraries: frozenset[str]) -> dict[str, ModuleName]:
     """:func:`module_names`, aware of the packages around the root and of every ``__init__.py`` on disk."""
     above: list[str] = []  # names of the packages that the root is in, outermost first
     folder = root
@@ -124,7 +134,7 @@ def module_names_on_disk(root: Path, files: Mapping[str, bytes]) -> dict[str, Mo
     packages = {init.rpartition("/")[0] for init in inits}
     spaces = {path.rpartition("/")[2] for path in folders if path and lead + path not in packages}
     imported = _imported(files.values(), {name for name in spaces if name.isidentifier()})
-    names = module_names((lead + path for path in files), imported, inits)
+    names = module_names((lead + path for path in files), imported, inits, libraries)
     out = {}
     for path in files:
         name = names[lead + path]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -32,7 +33,7 @@ def build(sources: Sequence[SourceFile], catalogue: Catalogue) -> LinkedProject:
     diagnostics: list[Diagnostic] = []
     facts: list[FileFacts] = []
     linker = Linker(builtins_catalogue().merge(catalogue))
-    with _deep_recursion():
+    with _roomy():
         for source in sorted(sources, key=lambda source: source.path):
             try:
                 with warnings.catch_warnings():
@@ -54,10 +55,14 @@ def build(sources: Sequence[SourceFile], catalogue: Catalogue) -> LinkedProject:
 
 
 @contextmanager
-def _deep_recursion() -> Iterator[None]:
-    before = sys.getrecursionlimit()
+def _roomy() -> Iterator[None]:
+    """Room for deep expressions; no cyclic garbage collection, for all that is made here is kept."""
+    before, collecting = sys.getrecursionlimit(), gc.isenabled()
     sys.setrecursionlimit(max(before, _DEPTH))
+    gc.disable()
     try:
         yield
     finally:
         sys.setrecursionlimit(before)
+        if collecting:
+            gc.enable()

@@ -24,8 +24,8 @@ _LIST = {
     "update": Signature("None", stores=(("slot0", "arg0[]"),)),
     "sort": Signature("None", (Invoke("arg:key", ("slot0",)),)),
     **_returns(pop="slot0", popleft="slot0", copy="self", union="self | arg0", difference="self", intersection="self",
-               index="int", count="int", remove="None", discard="None", clear="None", reverse="None", __add__="self | arg0",
-               __mul__="self", __sub__="self", __or__="self | arg0", __and__="self", __radd__="self", __ror__="self"),
+               index="int", count="int", remove="None", discard="None", clear="None", reverse="None",
+               __add__="self | arg0", __mul__="self", __sub__="self", __or__="self | arg0", __and__="self", __radd__="self", __ror__="self"),
 }  # fmt: skip
 _DICT = _returns(
     keys=f"{_ITER}[slot0]", values=f"{_ITER}[slot1]", items=f"{_ITER}[builtins.tuple[slot0, slot1]]", copy="self",
@@ -36,11 +36,15 @@ _STR_TO_STR = (
     "capitalize casefold center expandtabs format format_map join ljust lower lstrip replace rjust rstrip strip "
     "swapcase title translate upper zfill removeprefix removesuffix"
 )
+_STR_TO_BOOL = (
+    "startswith endswith isdigit isalpha isalnum isspace isupper islower isidentifier isnumeric isdecimal istitle "
+    "isprintable isascii"
+)
 _STR_METHODS = {
     **{name: Signature("self") for name in _STR_TO_STR.split()},
-    **{name: Signature("bool") for name in "startswith endswith isdigit isalpha isalnum isspace isupper islower "
-       "isidentifier isnumeric isdecimal istitle isprintable isascii".split()},
-    **_returns(find="int", rfind="int", index="int", rindex="int", count="int", encode="bytes", decode="str", hex="str"),
+    **{name: Signature("bool") for name in _STR_TO_BOOL.split()},
+    **_returns(find="int", rfind="int", index="int", rindex="int", count="int", encode="bytes", decode="str",
+               hex="str"),
     **_returns(split="builtins.list[self]", rsplit="builtins.list[self]", splitlines="builtins.list[self]",
                partition="builtins.tuple[self, self, self]", rpartition="builtins.tuple[self, self, self]"),
 }  # fmt: skip
@@ -55,7 +59,8 @@ _FUNCTIONS = {
         issubclass="bool", callable="bool", hasattr="bool", any="bool", all="bool", print="None", input="str",
         format="str", hex="str", oct="str", bin="str", sum="int", round="int", range=f"{_ITER}[int]", object="object",
         pow="int", divmod="builtins.tuple[int, int]", open="builtins.file", delattr="None", ascii="str",
-        vars="builtins.dict[str]", dir="builtins.list[str]", zip=f"{_ITER}[builtins.tuple[arg0[], arg1[], arg2[], arg3[]]]",
+        vars="builtins.dict[str]", dir="builtins.list[str]",
+        zip=f"{_ITER}[builtins.tuple[arg0[], arg1[], arg2[], arg3[]]]",
     ),
     "map": Signature(f"{_ITER}[result0]", (Invoke("arg0", ("arg1[]", "arg2[]", "arg3[]")),)),
     "filter": Signature(f"{_ITER}[arg1[]]", (Invoke("arg0", ("arg1[]",)),)),

@@ -57,7 +57,9 @@ class Calls(Hierarchy):
             found = self._bounds[function, receiver] = ABound(function, receiver)
         return found
 
-    def implicitly(self, unit: Unit, node: ast.AST, within: FunctionFacts, kind: str, external: str | None = None) -> Caller:
+    def implicitly(
+        self, unit: Unit, node: ast.AST, within: FunctionFacts, kind: str, external: str | None = None
+    ) -> Caller:
         """The caller for what runs at `node` without being called by name."""
         key = (node, kind, external)
         caller = self.implicit.get(key)
@@ -72,7 +74,11 @@ class Calls(Hierarchy):
 
     def apply(self, value: AValue, args: Args, result: int, caller: Caller, skip: int = 0) -> None:
         """Call a value."""
-        key = (value.function, args) if isinstance(value, ABound) and value.function.facts.binding != "cls" else (value, args)
+        key = (
+            (value.function, args)
+            if isinstance(value, ABound) and value.function.facts.binding != "cls"
+            else (value, args)
+        )
         if (key, result) in caller.seen:
             return
         caller.seen.add((key, result))
@@ -114,6 +120,8 @@ class Calls(Hierarchy):
         elif isinstance(value, AUnknown):
             caller.unknown.add(value.reason)
             self.add(result, value)
+            if caller.decorates is not None and args.positional:  # most decorators keep what they decorate
+                self.edge(args.positional[0], result)
         elif isinstance(value, ASetter):
             caller.known = True
             self._set_property(value, args, result)

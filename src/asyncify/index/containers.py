@@ -21,7 +21,7 @@ from asyncify.index.abstract import (
 from asyncify.index.catalogue import Catalogue
 from asyncify.index.engine import Engine
 
-_DEEP = 8
+_DEEP = 5
 _MANY_KEYS = 64
 _SCALARS = frozenset(f"builtins.{name}" for name in ("str", "bytes", "int", "float", "bool", "None", "object"))
 

@@ -6,12 +6,15 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from asyncify.index.abstract import AConstant, AUnknown, AValue
+from asyncify.index.abstract import AConstant, AExternal, AInstance, AMethod, AUnknown, AValue
 
 Handler = Callable[..., None]
 
 _MANY = 40
-"""From this many values on, a variable takes no further constants: they are data, not dispatch."""
+"""From this many values on, a variable takes no further external objects or literals; it says so instead."""
+
+_DROPPED = (AConstant, AUnknown, AExternal, AInstance, AMethod)
+OVERFLOW = AUnknown("too many different values")
 
 
 class Engine:
@@ -23,6 +26,7 @@ class Engine:
         self.watchers: list[list[tuple[Handler, Any, Any]] | None] = [None]
         self._pending: dict[int, set[AValue]] = {}
         self._queue: deque[int] = deque()
+        self._replays: list[tuple[Handler, Any, Any, set[AValue]]] = []
 
     def grow(self, count: int) -> int:
         """Make `count` variables; the first one's number."""
@@ -49,9 +53,11 @@ class Engine:
             self.held[variable] = {value}
         elif value in held:
             return
-        elif len(held) > _MANY and isinstance(value, (AConstant, AUnknown)):
-            return
         else:
+            if len(held) > _MANY and isinstance(value, _DROPPED):
+                if OVERFLOW in held:
+                    return
+                value = OVERFLOW
             held.add(value)
         pending = self._pending.get(variable)
         if pending is None:
@@ -67,8 +73,11 @@ class Engine:
             new = values
         else:
             new = values - held
-            if len(held) > _MANY:
-                new = {value for value in new if not isinstance(value, (AConstant, AUnknown))}
+            if new and len(held) > _MANY:
+                kept = {value for value in new if not isinstance(value, _DROPPED)}
+                if len(kept) < len(new) and OVERFLOW not in held:
+                    kept.add(OVERFLOW)
+                new = kept
             if not new:
                 return
             held |= new
@@ -86,7 +95,7 @@ class Engine:
         successors = self.successors[source]
         if successors is None:
             self.successors[source] = [target]
-        elif target in successors if len(successors) < 16 else False:
+        elif len(successors) < 16 and target in successors:
             return
         else:
             successors.append(target)
@@ -105,15 +114,22 @@ class Engine:
             watchers.append((handler, context, details))
         held = self.held[variable]
         if held:
-            pending = self._pending.get(variable, ())
-            for value in tuple(held):
-                if value not in pending:
-                    handler(value, context, details)
+            pending = self._pending.get(variable)
+            now = held - pending if pending else set(held)
+            if now:
+                self._replays.append((handler, context, details, now))
 
     def run(self) -> None:
         """Propagate until nothing is left to do."""
         queue, pending, successors, watchers = self._queue, self._pending, self.successors, self.watchers
-        while queue:
+        replays = self._replays
+        while queue or replays:
+            while replays:
+                handler, context, details, values = replays.pop()
+                for value in values:
+                    handler(value, context, details)
+            if not queue:
+                break
             variable = queue.popleft()
             delta = pending.pop(variable)
             targets = successors[variable]

@@ -22,12 +22,24 @@ from asyncify.index.project import FunctionUse, Sink
 from asyncify.model import Span
 
 _TRANSPARENT = frozenset(
-    """builtins.property builtins.staticmethod builtins.classmethod functools.wraps functools._Decorator.__call__
-    contextlib.contextmanager contextlib.asynccontextmanager abc.abstractmethod typing.overload typing.final
-    typing.override dataclasses.dataclass typing.runtime_checkable typing.no_type_check
-    builtins.property.setter builtins.property.deleter""".split()
+    {
+        "builtins.property",
+        "builtins.staticmethod",
+        "builtins.classmethod",
+        "functools.wraps",
+        "functools._Decorator.__call__",
+        "contextlib.contextmanager",
+        "contextlib.asynccontextmanager",
+        "abc.abstractmethod",
+        "dataclasses.dataclass",
+        "typing.overload",
+        "typing.final",
+        "typing.override",
+        "typing.runtime_checkable",
+        "typing.no_type_check",
+    }
 )
-_FAR = 4000
+_CALLING = frozenset({"on_call", "on_bind", "_on_property", "_on_setter"})
 
 
 def function_uses(linker: Linker, span: Callable[[str, ast.AST], Span]) -> list[FunctionUse]:
@@ -39,7 +51,8 @@ class _Escape:
     def __init__(self, linker: Linker, span: Callable[[str, ast.AST], Span]) -> None:
         self.linker = linker
         self.span = span
-        self._called: dict[int, bool] = {}
+        self._calling: set[int] | None = None
+        self._found: dict[tuple[int, bool], frozenset[str]] = {}
 
     def run(self) -> Iterator[FunctionUse]:
         for caller in self.linker.callers:
@@ -52,30 +65,41 @@ class _Escape:
             yield from self._contained(unit)
             yield from self._returned(unit)
 
-    def functions(self, variable: int, deep: bool = False) -> set[str]:
+    def functions(self, variable: int, deep: bool = False) -> frozenset[str]:
         """Names of the functions that a variable holds; with `deep`, also inside containers it holds."""
-        found: set[str] = set()
-        stack: list[tuple[AValue, int]] = [(value, 0) for value in self.linker.held[variable] or ()]
+        key = (variable, deep)
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = frozenset(self._search(variable, deep))
+        return found
+
+    def _search(self, variable: int, deep: bool) -> Iterator[str]:
+        held = self.linker.held
+        stack: list[tuple[AValue, int]] = [(value, 0) for value in held[variable] or ()]
+        seen: set[AValue] = set()
         while stack:
             value, depth = stack.pop()
+            if value in seen:
+                continue
+            seen.add(value)
             if isinstance(value, AFunction):
-                found.add(value.facts.name)
+                yield value.facts.name
             elif isinstance(value, ABound):
-                found.add(value.function.facts.name)
-            elif isinstance(value, APartial) and depth < 3:
-                stack += [(inner, depth + 1) for inner in self.linker.held[value.func] or ()]
-            elif deep and isinstance(value, AInstance) and depth < 2 and self.linker.is_container(value):
-                for held in {value.loose, value.every, value.keys, *value.keyed.values()}:
-                    stack += [(inner, depth + 1) for inner in self.linker.held[held] or ()]
-        return found
+                yield value.function.facts.name
+            elif isinstance(value, APartial):
+                stack += [(inner, depth + 1) for inner in held[value.func] or ()]
+            elif deep and depth < 2 and isinstance(value, AInstance) and self.linker.is_container(value):
+                for part in {value.loose, value.keys, *value.keyed.values()}:
+                    stack += [(inner, depth + 1) for inner in held[part] or ()]
 
     def _decorated(self, caller: Caller) -> Iterator[FunctionUse]:
         externals = caller.externals - _TRANSPARENT
         if not externals and not caller.unknown:
             return
         where = self.span(caller.unit.facts.path, caller.node)
+        names: list[str | None] = [*sorted(externals)] or [None]
         for function in sorted(self.functions(caller.args.positional[0])):
-            for external in sorted(externals) or [None]:
+            for external in names:
                 yield FunctionUse(function, where, caller.within.name, Sink.DECORATED, None, None, external)
 
     def _arguments(self, caller: Caller) -> Iterator[FunctionUse]:
@@ -105,7 +129,7 @@ class _Escape:
                 continue
             source, node, within = details[-3:]
             assert isinstance(source, int) and isinstance(node, ast.expr)
-            functions = self.functions(unit.offset + source) if source else set()
+            functions = self.functions(unit.offset + source) if source else None
             if not functions:
                 continue
             name = str(details[0]) if operation == "store" else "[]"
@@ -136,9 +160,9 @@ class _Escape:
 
     def _contained(self, unit: Unit) -> Iterator[FunctionUse]:
         for _, type_name, node, items in unit.facts.containers:
-            functions: set[str] = set()
+            functions: frozenset[str] = frozenset()
             for _, _, variable in items:
-                functions |= self.functions(unit.offset + variable) if variable else set()
+                functions |= self.functions(unit.offset + variable) if variable else functions
             if not functions or not isinstance(node, ast.expr):
                 continue
             if not self._container_called(self.linker.instance(type_name, unit, node)):
@@ -170,20 +194,27 @@ class _Escape:
                 for function in sorted(self.functions(unit.offset + local)) if local else ():
                     yield FunctionUse(function, self.span(unit.facts.path, value), facts.name, Sink.RETURNED)
 
-    def called(self, start: int) -> bool:
-        """Whether what this variable holds reaches the callee position of a call or a parameter of a known function."""
-        found = self._called.get(start)
-        if found is None:
-            linker, seen, stack, found = self.linker, {start}, [start], False
-            while stack and not found and len(seen) < _FAR:
-                variable = stack.pop()
-                for handler, _, _ in linker.watchers[variable] or ():
-                    if handler.__name__ in ("on_call", "on_bind", "_on_property", "_on_setter"):
-                        found = True
-                        break
-                for successor in linker.successors[variable] or ():
-                    if successor not in seen:
-                        seen.add(successor)
-                        stack.append(successor)
-            self._called[start] = found
-        return found
+    def called(self, variable: int) -> bool:
+        """Whether what this variable holds reaches the callee position of a call."""
+        if self._calling is None:
+            self._calling = self._reaching()
+        return variable in self._calling
+
+    def _reaching(self) -> set[int]:
+        linker = self.linker
+        sources: dict[int, list[int]] = {}
+        for source, targets in enumerate(linker.successors):
+            for target in targets or ():
+                sources.setdefault(target, []).append(source)
+        stack = [
+            variable
+            for variable, watchers in enumerate(linker.watchers)
+            if watchers and any(handler.__name__ in _CALLING for handler, _, _ in watchers)
+        ]
+        seen = set(stack)
+        while stack:
+            for source in sources.get(stack.pop(), ()):
+                if source not in seen:
+                    seen.add(source)
+                    stack.append(source)
+        return seen

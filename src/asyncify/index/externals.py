@@ -63,9 +63,11 @@ class Externals(Calls):
             "builtins.next": self._next, "builtins.str": self._dunders("str", "__str__", "__repr__"),
             "builtins.repr": self._dunders("str", "__repr__"), "builtins.len": self._dunders("len", "__len__"),
             "builtins.bool": self._dunders("bool", "__bool__", "__len__"),
-            "builtins.hash": self._dunders("operator", "__hash__"), "builtins.abs": self._dunders("operator", "__abs__"),
+            "builtins.hash": self._dunders("operator", "__hash__"),
+            "builtins.abs": self._dunders("operator", "__abs__"),
             "builtins.int": self._dunders("operator", "__int__", "__index__"),
-            "builtins.format": self._dunders("str", "__format__"), "builtins.print": self._dunders("str", "__str__", "__repr__"),
+            "builtins.format": self._dunders("str", "__format__"),
+            "builtins.print": self._dunders("str", "__str__", "__repr__"),
             "builtins.object.__new__": self._object_new,
         }  # fmt: skip
 
@@ -102,6 +104,9 @@ class Externals(Calls):
                 return
         signature = self.catalogue.signatures.get(name)
         if signature is not None:
+            if caller.decorates is not None and (signature.returns or "").startswith("arg0 |"):
+                self.edge(args.positional[0], result)  # a decorator that can also be made with arguments
+                return
             self._evaluate(signature, Application(args, None, None, caller, name), result)
             return
         owner, _, method = name.rpartition(".")

@@ -40,9 +40,10 @@ class Linker(Solver):
         for cls in self.all_classes:
             self._watch_bases(cls)
         self.run()
+        self.release()
+        self.run()
         for cls in self.all_classes:
             self._external_bases(cls)
-        self.release()
         for unit in self.units:
             self._selves(unit)
             self._operations(unit)

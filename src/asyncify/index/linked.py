@@ -110,7 +110,12 @@ class LinkedProject:
     @cached_property
     def calls(self) -> Sequence[CallSite]:
         """All call expressions."""
-        return [self._call_site(caller) for caller in self._linker.callers if caller.decorates is None]
+        return [self._call_site(caller) for caller in self._calling]
+
+    @cached_property
+    def _calling(self) -> list[Caller]:
+        callers = [caller for caller in self._linker.callers if caller.decorates is None]
+        return sorted(callers, key=lambda c: (c.unit.facts.path, c.node.lineno, c.node.col_offset, -c.node.end_lineno))  # type: ignore[attr-defined]
 
     @cached_property
     def implicit_calls(self) -> Sequence[ImplicitCall]:
@@ -265,9 +270,7 @@ class LinkedProject:
     @cached_property
     def _open_calls(self) -> Mapping[str, Sequence[CallSite]]:
         out: dict[str, list[CallSite]] = {}
-        for caller, call in zip(
-            (caller for caller in self._linker.callers if caller.decorates is None), self.calls, strict=True
-        ):
+        for caller, call in zip(self._calling, self.calls, strict=True):
             node = caller.node
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and call.unresolved is not None:
                 out.setdefault(node.func.attr, []).append(call)
@@ -367,5 +370,8 @@ def is_test(path: str) -> bool:
     *folders, file = path.split("/")
     stem = file.removesuffix(".py")
     return (
-        stem.startswith("test_") or stem.endswith("_test") or stem == "conftest" or not {"tests", "test"}.isdisjoint(folders)
+        stem.startswith("test_")
+        or stem.endswith("_test")
+        or stem == "conftest"
+        or not {"tests", "test"}.isdisjoint(folders)
     )

@@ -77,7 +77,7 @@ class Lowering(PatternLowering):
         if args.kwarg:
             self.define(args.kwarg.arg, facts.kwarg)
         if isinstance(node, ast.Lambda):
-                self.edge(self.expr(node.body), facts.returns)
+            self.edge(self.expr(node.body), facts.returns)
         else:
             assert isinstance(node, _FunctionNode)
             self.block(node.body)

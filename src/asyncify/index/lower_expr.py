@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from asyncify.index.ir import NO_KEY, CallFacts, ClassFacts, FileFacts, FunctionFacts
-from asyncify.index.project import Kind
-from asyncify.index.scopes import Scope, ScopeScan, argument_names, target_names
+from asyncify.index.scopes import Scope, ScopeScan
 
 Env = dict[str, int]
 
@@ -93,8 +92,10 @@ class ExpressionLowering:
                 return self.env.get(name, 0) if flow else self.cell(scope, name)
             scope = scope.parent
         assert scope is not None
-        if flow and name in self.env and not (
-            name in scope.shared or name in scope.free_globals or name in scope.nonlocals
+        if (
+            flow
+            and name in self.env
+            and not (name in scope.shared or name in scope.free_globals or name in scope.nonlocals)
         ):
             return self.env[name]
         if name in scope.free_globals:
@@ -215,8 +216,14 @@ class ExpressionLowering:
         if isinstance(node, ast.Constant) and isinstance(node.value, (str, int, bytes)):
             return node.value, variable
         if isinstance(node, ast.Slice):
-            return slice, variable
+            return slice(*(self._bound(part) for part in (node.lower, node.upper, node.step))), variable
         return NO_KEY, variable
+
+    def _bound(self, node: ast.expr | None) -> int | None:
+        """A limit of a slice: a literal, None, or -1 for what is not known."""
+        if node is None:
+            return None
+        return node.value if isinstance(node, ast.Constant) and isinstance(node.value, int) else -1
 
     def _subscript(self, node: ast.Subscript) -> int:
         obj = self.expr(node.value)
@@ -226,6 +233,8 @@ class ExpressionLowering:
         return result
 
     def _sequence(self, node: ast.Tuple | ast.List | ast.Set) -> int:
+        if len(node.elts) > _TABLE and _is_data(node):
+            return self._table(f"builtins.{node.__class__.__name__.lower()}", node, [], node.elts)
         items: list[tuple[object, int, int]] = []
         starred = False
         for position, element in enumerate(node.elts):
@@ -243,6 +252,14 @@ class ExpressionLowering:
         self.facts.containers.append((result, type_name, node, items))
         return result
 
+    def _table(self, type_name: str, node: ast.AST, keys: list[ast.expr | None], values: list[ast.expr]) -> int:
+        """A long literal of nothing but data: a few elements stand for all."""
+        kinds = {v.value.__class__.__name__ for v in (*keys, *values) if isinstance(v, ast.Constant)} - {"ellipsis"}
+        some = [(NO_KEY, self.plain("builtins." + kind.replace("NoneType", "None"))) for kind in sorted(kinds)]
+        items = [(key, variable, variable) for key, variable in some]
+        items += [(NO_KEY, 0, self.expr(v)) for v in values[:4] if not isinstance(v, ast.Constant)]
+        return self.container(type_name, node, items)
+
     def iterate(self, obj: int, node: ast.AST, is_async: bool = False) -> int:
         """The elements of what `obj` holds."""
         result = self.new()
@@ -250,6 +267,8 @@ class ExpressionLowering:
         return result
 
     def _dict(self, node: ast.Dict) -> int:
+        if len(node.keys) > _TABLE and _is_data(node):
+            return self._table("builtins.dict", node, node.keys, node.values)
         items: list[tuple[object, int, int]] = []
         spread: list[int] = []
         for key, value in zip(node.keys, node.values, strict=True):
@@ -368,60 +387,10 @@ class ExpressionLowering:
         return result
 
     def _lambda(self, node: ast.Lambda) -> int:
-        scope = Scope("function", self.scope, self.scan.qualify(self.scope, f"<lambda:{node.lineno}:{node.col_offset}>"))
-        scope.bound.update(argument_names(node.args))
-        return self.code(node, scope, Kind.LAMBDA, node.args)
+        raise NotImplementedError
 
-    def code(self, node: ast.AST, scope: Scope, kind: Kind, args: ast.arguments, cls: ClassFacts | None = None,
-             binding: str = "") -> int:  # fmt: skip
-        """A function object: its facts, with its body queued until everything around it is known."""
-        facts = FunctionFacts(scope.qualname, kind, node, cls, parent=self._enclosing(), binding=binding)
-        facts.returns = self.new()
-        facts.yields = self.new()
-        facts.is_async = isinstance(node, ast.AsyncFunctionDef)
-        variable = self.new()
-        self.facts.functions.append((variable, facts))
-        self.facts.owners[node] = facts
-        self._parameters(args, facts)
-        self.queue.append((node, scope, facts))
-        return variable
-
-    def _enclosing(self) -> str | None:
-        return self.function.name if self.function.kind in (Kind.FUNCTION, Kind.LAMBDA) else None
-
-    def _parameters(self, args: ast.arguments, facts: FunctionFacts) -> None:
-        ordered = [*args.posonlyargs, *args.args]
-        facts.positional_only = len(args.posonlyargs)
-        for arg in ordered:
-            facts.positional.append((arg.arg, self._parameter(arg, facts)))
-        for arg in args.kwonlyargs:
-            facts.keyword_only[arg.arg] = self._parameter(arg, facts)
-        if args.vararg:
-            facts.vararg, facts.vararg_node = self.new(), args.vararg
-            self._elements("builtins.tuple", args.vararg, facts.vararg)
-        if args.kwarg:
-            facts.kwarg, facts.kwarg_node = self.new(), args.kwarg
-            self._elements("builtins.dict", args.kwarg, facts.kwarg)
-        if args.defaults:
-            for (_, variable), default in zip(facts.positional[-len(args.defaults) :], args.defaults, strict=True):
-                self.edge(self.expr(default), variable)
-        for arg, value in zip(args.kwonlyargs, args.kw_defaults, strict=True):
-            if value is not None:
-                self.edge(self.expr(value), facts.keyword_only[arg.arg])
-
-    def _elements(self, type_name: str, arg: ast.arg, target: int) -> None:
-        items: list[tuple[object, int, int]] = []
-        if arg.annotation is not None:
-            items.append((NO_KEY, 0, self.annotation(arg.annotation)))
-        self.edge(self.container(type_name, arg, items), target)
-
-    def _parameter(self, arg: ast.arg, facts: FunctionFacts) -> int:
-        variable = self.new()
-        self.facts.parameters[variable] = (facts, arg.arg)
-        self._expressions[arg] = variable
-        if arg.annotation is not None:
-            self.edge(self.annotation(arg.annotation), variable)
-        return variable
+    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> int:
+        raise NotImplementedError
 
     def annotation(self, node: ast.expr) -> int:
         """A variable with what an expression annotated so can be. Overridden where statements are lowered."""
@@ -431,41 +400,26 @@ class ExpressionLowering:
         """Bind an assignment target. Overridden where statements are lowered."""
         raise NotImplementedError
 
-    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> int:
-        outer_env, outer_scope = self.env, self.scope
-        self.env = dict(outer_env)
-        for number, clause in enumerate(node.generators):
-            variable = self.expr(clause.iter)
-            if number == 0:
-                scope = Scope("comprehension", outer_scope, outer_scope.qualname)
-                for inner in node.generators:
-                    target_names(inner.target, scope.bound)
-                self.scope = scope
-                self.scopes_made(scope)
-            self.assign(clause.target, self.iterate(variable, clause, bool(clause.is_async)))
-            for test in clause.ifs:
-                self.condition(test)
-        items: list[tuple[object, int, int]]
-        if isinstance(node, ast.DictComp):
-            items = [(NO_KEY, self.expr(node.key), self.expr(node.value))]
-            type_name = "builtins.dict"
-        else:
-            items = [(NO_KEY, 0, self.expr(node.elt))]
-            kinds: dict[type[ast.AST], str] = {ast.ListComp: "list", ast.SetComp: "set"}
-            type_name = f"builtins.{kinds.get(node.__class__, 'generator')}"
-        inner_env, bound = self.env, self.scope.bound
-        self.env, self.scope = outer_env, outer_scope
-        if self.scan.walrus:
-            for name, inner_variable in inner_env.items():
-                if name not in bound and outer_env.get(name) != inner_variable:
-                    outer_env[name] = inner_variable
-        return self.container(type_name, node, items)
-
-    def scopes_made(self, scope: Scope) -> None:
-        """Keep a comprehension's scope, so that its cells are filled at the end."""
-        self.scan.scopes[ast.Pass()] = scope
-
     def expressions(self, nodes: Iterable[ast.expr]) -> None:
         """Lower expressions for their effects."""
         for node in nodes:
             self.expr(node)
+
+
+_TABLE = 32
+
+
+def _is_data(node: ast.AST) -> bool:
+    stack: list[ast.AST | None] = [node]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, (ast.Tuple, ast.List, ast.Set)):
+            stack.extend(part.elts)
+        elif isinstance(part, ast.Dict):
+            stack.extend(part.keys)
+            stack.extend(part.values)
+        elif isinstance(part, ast.UnaryOp):
+            stack.append(part.operand)
+        elif not isinstance(part, ast.Constant):
+            return False
+    return True

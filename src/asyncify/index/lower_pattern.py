@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 
 from asyncify.index.ir import NO_KEY
-from asyncify.index.lower_expr import Env, ExpressionLowering
+from asyncify.index.lower_code import CodeLowering
+from asyncify.index.lower_expr import Env
 
 
-class PatternLowering(ExpressionLowering):
+class PatternLowering(CodeLowering):
     """Annotations (string ones too) and ``match`` statements."""
 
     dead: bool

@@ -50,7 +50,9 @@ class ClassInfo:
     span: Span
     path: str
     bases: tuple[Value, ...]  # Class, External or Unknown
-    mro: tuple[str, ...] = field()  # (`field()`: type.mro would pass for a default) project classes, self first, as far as known
+    mro: tuple[str, ...] = (
+        field()
+    )  # (`field()`: type.mro would pass for a default) project classes, self first, as far as known
     external_bases: frozenset[str]  # of the whole hierarchy ("builtins.object" left out); "?" if one is unknown
     methods: Mapping[str, str]  # name -> function name, own ones only
 
@@ -101,7 +103,9 @@ class ImplicitCall:
     span: Span  # of the expression or statement
     within: str
     target: str
-    kind: str  # "property", "enter", "exit", "iter", "next", "operator", "getattr", "decorator", "callback", "len", "str" …
+    # "property", "enter", "exit", "iter", "next", "operator", "getattr", "setattr", "decorator", "callback", "len",
+    # "str", "bool", "raise"
+    kind: str
     external: str | None = None  # for "callback": who calls it ("concurrent.futures.ThreadPoolExecutor.submit")
 
 
@@ -139,13 +143,20 @@ class FileTree:
 class Project(Protocol):
     """A linked project. `values` and friends answer by exact span of an expression node."""
 
-    files: Mapping[str, FileTree]  # indexed files by path
-    diagnostics: Sequence[Diagnostic]
-    functions: Mapping[str, FunctionInfo]
-    classes: Mapping[str, ClassInfo]
-    calls: Sequence[CallSite]
-    implicit_calls: Sequence[ImplicitCall]
-    uses: Sequence[FunctionUse]
+    @property
+    def files(self) -> Mapping[str, FileTree]: ...
+    @property
+    def diagnostics(self) -> Sequence[Diagnostic]: ...
+    @property
+    def functions(self) -> Mapping[str, FunctionInfo]: ...
+    @property
+    def classes(self) -> Mapping[str, ClassInfo]: ...
+    @property
+    def calls(self) -> Sequence[CallSite]: ...
+    @property
+    def implicit_calls(self) -> Sequence[ImplicitCall]: ...
+    @property
+    def uses(self) -> Sequence[FunctionUse]: ...
 
     def span(self, path: str, node: ast.AST) -> Span:
         """The span of a node of that file (columns in code points)."""
@@ -161,6 +172,9 @@ class Project(Protocol):
 
     def callers(self, function: str) -> Sequence[CallSite]:
         """Call sites that may run the function."""
+
+    def maybe_callers(self, function: str) -> Sequence[CallSite]:
+        """Calls of a method of that name on something unknown."""
 
     def overrides(self, function: str) -> frozenset[str]:
         """All methods of the project in the same override family (same name, related classes), without itself."""

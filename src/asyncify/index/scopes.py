@@ -21,7 +21,8 @@ class Scope:
     """
 
     __slots__ = (
-        "bound", "cells", "definitions", "free_globals", "kind", "nonlocals", "outer_env", "parent", "qualname", "shared",
+        "bound", "cells", "definitions", "free_globals", "kind", "nonlocals", "outer_env", "parent", "qualname",
+        "shared",
     )  # fmt: skip
 
     def __init__(self, kind: str, parent: Scope | None, qualname: str) -> None:

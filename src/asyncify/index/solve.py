@@ -8,262 +8,32 @@ from typing import Any
 from asyncify.index.abstract import (
     MAPPINGS,
     SEQUENCES,
-    ABound,
     AClass,
     AConstant,
-    ADescriptor,
     AExternal,
-    AFunction,
     AInstance,
-    AMethod,
-    AModule,
     AObject,
     Args,
-    ASetter,
-    ASuper,
     AUnknown,
     AValue,
     Unit,
 )
+from asyncify.index.attributes import Attributes
 from asyncify.index.catalogue import Catalogue
-from asyncify.index.externals import Application, Externals
-from asyncify.index.ir import NO_KEY, FunctionFacts
-from asyncify.index.typeexpr import parse_type
+from asyncify.index.ir import NO_KEY
 
 
-class Solver(Externals):
-    """Attributes, subscripts, iteration, ``with``, operators, annotations.
-
-    Handlers named ``op_*`` take the details of an operation as lowered (variables local to the unit's file);
-    the others take global variables.
-    """
+class Solver(Attributes):
+    """Subscripts, iteration, ``with``, operators, annotations; handlers as in :class:`Attributes`."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         super().__init__(catalogue)
-        self.late: list[tuple[AValue, AClass, str, str, int, int, Unit, ast.AST, FunctionFacts]] = []
-        self.calls_ready = False
-        self._waiting: list[tuple[AValue, Unit, Any]] = []
-        self._looked_up: set[tuple[AValue, str, int]] = set()
-
-    # --- attributes --------------------------------------------------------------------------------------------
-
-    def op_attribute(self, value: AValue, unit: Unit, details: Any) -> None:
-        name, result, node, within = details
-        self.read_attribute(value, unit, (name, unit.offset + result, node, within))
-
-    def read_attribute(self, value: AValue, unit: Unit, details: Any) -> None:
-        name, result, node, within = details
-        if isinstance(value, AModule):
-            self.module_attribute(value, name, result, unit)
-        elif isinstance(value, AExternal):
-            full = f"{value.name}.{name}"
-            declared = self.catalogue.attributes.get(self.canonical(full))
-            if declared is None:
-                self.add(result, self.external(full))
-            else:
-                caller = self.implicitly(unit, node, within, "attribute")
-                application = Application(Args(), None, None, caller, full)
-                self.edge(self.evaluate(parse_type(declared), application), result)
-        elif isinstance(value, (AObject, AClass, ASuper)):
-            if self.calls_ready:
-                self._class_attribute(value, unit, details)
-            else:
-                self._waiting.append((value, unit, details))
-        elif isinstance(value, AInstance):
-            self._instance_attribute(value, name, result, unit, node, within)
-        elif isinstance(value, AMethod):
-            deep = f"{value.instance.type}.{value.name}"
-            if deep.count(".") > 7:
-                self.add(result, self.unknown("deep attribute of an external object"))
-            else:
-                inner = self.instance(deep, value.instance.unit, value.instance.node)
-                self.add(result, self.method(inner, name))
-        elif isinstance(value, AConstant):
-            self.add(result, self.method(self.instance(self.scalar_type(value), None, None), name))
-        elif isinstance(value, ADescriptor):
-            if name in ("setter", "getter", "deleter"):
-                self.add(result, ASetter(value, name))
-        elif isinstance(value, (AFunction, ABound)):
-            owner = value if isinstance(value, AFunction) else value.function
-            self.edge(self.field(owner, name), result)
-        elif isinstance(value, AUnknown):
-            self.add(result, value)
-
-    def method(self, instance: AInstance, name: str) -> AMethod:
-        """The bound method of an external instance."""
-        key = (instance, name)
-        found = self._method_values.get(key)
-        if found is None:
-            found = self._method_values[key] = AMethod(instance, name)
-        return found
-
-    def _instance_attribute(
-        self, value: AInstance, name: str, result: int, unit: Unit, node: ast.AST, within: FunctionFacts
-    ) -> None:
-        self.edge(self.field(value, name), result)
-        for base in self.bases_of(value.type):
-            declared = self.catalogue.attributes.get(f"{base}.{name}")
-            if declared is not None:
-                caller = self.implicitly(unit, node, within, "attribute")
-                application = Application(Args(), value, value, caller, f"{base}.{name}")
-                self.edge(self.evaluate(parse_type(declared), application), result)
-                return
-        self.add(result, self.method(value, name))
-
-    def module_attribute(self, module: AModule, name: str, result: int, importer: Unit) -> None:
-        """A name of a project module: its globals, its submodules, what it imports with a star."""
-        found = self.export(module.unit, name) if module.unit is not None else []
-        for variable in found:
-            self.edge(variable, result)
-        submodule = self.modules.get(f"{module.name}.{name}")
-        if submodule is not None and (not found or submodule.unit is not None):
-            own = module.unit.facts.exports.get(name) if module.unit is not None else None
-            if not own:
-                self.add(result, submodule)
-        if found or submodule is not None:
-            return
-        if module.unit is not None:
-            stars = self.external_stars(module.unit)
-            for star in stars:
-                self.add(result, self.external(f"{star}.{name}"))
-            if stars:
-                return
-        self.add(result, self.unknown(f"module {module.name} has no {name}"))
-
-    def release(self) -> None:
-        """Class attributes are looked up from now on: the class hierarchy is known as far as names say."""
-        self.calls_ready = True
-        waiting, self._waiting = self._waiting, []
-        for value, unit, details in waiting:
-            self._class_attribute(value, unit, details)
-
-    def _class_attribute(self, value: AValue, unit: Unit, details: Any) -> None:
-        name, result, node, within = details
-        if (value, name, result) in self._looked_up:
-            return
-        self._looked_up.add((value, name, result))
-        if isinstance(value, AObject):
-            cls, how = value.cls, "subs" if value.subs else "exact"
-            if name == "__class__":
-                self.add(result, cls)
-                return
-        elif isinstance(value, AClass):
-            cls, how = value, "exact"
-        else:
-            assert isinstance(value, ASuper)
-            cls, how = value.cls, "super"
-        hits = self.hits(cls, how, name)
-        for _, variable in hits:
-            self.on(variable, self.on_bind, unit, (value, result, node, within))
-        loaded = 0
-        if how != "super":
-            loaded = self.field_load(cls, how == "subs", name)
-            self.edge(loaded, result)
-        if not hits:
-            self.late.append((value, cls, how, name, result, loaded, unit, node, within))
+        self.late_keys: list[tuple[AInstance, int, int]] = []
 
     def fall_back(self) -> bool:
-        """What attributes found nowhere come from: ``__getattr__`` or an external base. Whether anything was new."""
-        late, self.late = self.late, []
-        again = []
-        for entry in late:
-            value, cls, how, name, result, loaded, unit, node, within = entry
-            if (loaded and self.held[loaded]) or self.hits(cls, how, name):
-                again.append(entry)
-                continue
-            if isinstance(value, AObject) and not (name.startswith("__") and name.endswith("__")):
-                for _, variable in self.hits(cls, how, "__getattr__"):
-                    method = self.new()
-                    self.on(variable, self.on_bind, unit, (value, method, node, within))
-                    key = self.new()
-                    self.add(key, self.constant(name))
-                    caller = self.implicitly(unit, node, within, "getattr")
-                    self.on(method, self.on_call, caller, (Args([key]), result))
-            bases = self.external_bases(cls)
-            for base in bases:
-                if base == "?":
-                    self.add(result, self.unknown("base class unknown"))
-                elif isinstance(value, AClass):
-                    self.add(result, self.external(f"{base}.{name}"))
-                else:
-                    part = self.external_part(cls, base)
-                    self._instance_attribute(part, name, result, unit, node, within)
-            if not bases and isinstance(value, ASuper):
-                part = self.external_part(cls, "builtins.object")
-                if name == "__new__":
-                    self.add(result, self.external("builtins.object.__new__"))
-                else:
-                    self.add(result, self.method(part, name))
-        return bool(late) and len(again) < len(late)
-
-    def on_bind(self, value: AValue, unit: Unit, details: Any) -> None:
-        receiver, result, node, within = details
-        cls = receiver if isinstance(receiver, AClass) else receiver.cls
-        if isinstance(value, AFunction):
-            name = value.facts.name.rpartition(".")[2]
-            if name in ("__init_subclass__", "__class_getitem__"):
-                self.add(result, self.bound(value, cls))
-            elif isinstance(receiver, AClass) or name == "__new__":
-                self.add(result, value)
-            else:
-                self.add(result, self.bound(value, cls))
-        elif isinstance(value, ADescriptor):
-            if value.kind == "static":
-                self.edge(value.getter, result)
-            elif value.kind == "class":
-                self.on(value.getter, self._on_bind_class, cls, result)
-            elif isinstance(receiver, AClass):
-                self.add(result, value)
-            else:
-                caller = self.implicitly(unit, node, within, "property")
-                self.on(value.getter, self._on_property, caller, (cls, result))
-        elif isinstance(value, AObject) and self.hits(value.cls, "exact", "__get__"):
-            self.call_dunder(value, unit, (("__get__",), "property", node, within, [], result))
-        else:
-            self.add(result, value)
-
-    def _on_bind_class(self, value: AValue, cls: AClass, result: int) -> None:
-        self.add(result, self.bound(value, cls) if isinstance(value, AFunction) else value)
-
-    def _on_property(self, value: AValue, caller: Any, details: Any) -> None:
-        cls, result = details
-        if isinstance(value, AFunction):
-            self.apply(self.bound(value, cls), Args(), result, caller)
-        else:
-            self.apply(value, Args(), result, caller)
-
-    def op_store(self, value: AValue, unit: Unit, details: Any) -> None:
-        name, source, node, within = details
-        self.write_attribute(value, unit, (name, unit.offset + source if source else 0, node, within))
-
-    def write_attribute(self, value: AValue, unit: Unit, details: Any) -> None:
-        name, source, node, within = details
-        if isinstance(value, AObject):
-            setters = 0
-            for _, variable in self.hits(value.cls, "subs" if value.subs else "exact", name):
-                self.on(variable, self._on_set_property, unit, (value, source, node, within))
-                setters += 1
-            self.edge(source, self.own_field(value.cls, name))
-            self.call_dunder(value, unit, (("__setattr__",), "setattr", node, within, [0, source], 0))
-        elif isinstance(value, AClass):
-            self.edge(source, self.own_field(value, name))
-        elif isinstance(value, AModule) and value.unit is not None:
-            own = value.unit.facts.exports.get(name)
-            if own:
-                self.edge(source, value.unit.offset + own)
-        elif isinstance(value, (AInstance, AFunction)):
-            self.edge(source, self.field(value, name))
-
-    def _on_set_property(self, value: AValue, unit: Unit, details: Any) -> None:
-        receiver, source, node, within = details
-        if isinstance(value, ADescriptor) and value.setter:
-            caller = self.implicitly(unit, node, within, "property")
-            self.on(value.setter, self._on_setter, caller, (receiver.cls, source))
-
-    def _on_setter(self, value: AValue, caller: Any, details: Any) -> None:
-        cls, source = details
-        if isinstance(value, AFunction):
-            self.apply(self.bound(value, cls), Args([source]), 0, caller)
+        """Settle what had to wait for all else; whether that gave anything new."""
+        keys = self._settle_keys()
+        return self.find_late() or keys
 
     # --- special methods ---------------------------------------------------------------------------------------
 
@@ -315,7 +85,11 @@ class Solver(Externals):
                 self.is_container(value) or value.type in ("builtins.str", "builtins.bytes")
             ):
                 self.add(result, value)
-        elif isinstance(value, AConstant) and isinstance(value.value, (str, bytes)) and name in ("add", "radd", "mod", "mul"):
+        elif (
+            isinstance(value, AConstant)
+            and isinstance(value.value, (str, bytes))
+            and name in ("add", "radd", "mod", "mul")
+        ):
             self.add(result, self.instance(self.scalar_type(value), None, None))
         elif isinstance(value, (AClass, AExternal)) and name in ("or", "ror"):
             self.add(result, value)
@@ -347,13 +121,15 @@ class Solver(Externals):
         key, variable, result, node, within = details
         result += unit.offset
         variable = unit.offset + variable if variable else 0
+        if isinstance(key, slice) and not (isinstance(value, AInstance) and value.type in SEQUENCES):
+            key = NO_KEY
         if isinstance(value, AInstance):
-            if value.type in SEQUENCES and key is slice:
-                part = self.instance(value.type, unit, node)
-                self.edge(self.every(value), self.loose(part))
-                self.add(result, part)
+            if value.type in SEQUENCES and isinstance(key, slice):
+                self._slice(value, key, self.instance(value.type, unit, node), result)
             elif value.type in SEQUENCES or value.type in MAPPINGS:
-                if key is NO_KEY:
+                if key is NO_KEY and variable and value.keyed:
+                    self.late_keys.append((value, variable, result))
+                elif key is NO_KEY:
                     self.edge(self.every(value), result)
                 else:
                     self.element(value, key, result)
@@ -375,6 +151,36 @@ class Solver(Externals):
         elif isinstance(value, AUnknown):
             self.add(result, value)
 
+    def _slice(self, value: AInstance, key: slice, part: AInstance, result: int) -> None:
+        start, stop = key.start or 0, key.stop
+        if key.step is None and start >= 0 and (stop is None or stop >= 0) and value.keyed and not value.loose:
+            for position, variable in tuple(value.keyed.items()):
+                if isinstance(position, int) and position >= start and (stop is None or position < stop):
+                    self.edge(variable, self.keyed(part, position - start))
+        else:
+            self.edge(self.every(value), self.loose(part))
+        self.add(result, part)
+
+    def _settle_keys(self) -> bool:
+        """Subscripts by a variable: only the elements under its literals, if it can be nothing else."""
+        late, self.late_keys = self.late_keys, []
+        for value, variable, result in late:
+            held = self.held[variable]
+            if held and all(isinstance(key, AConstant) for key in held):
+                for key in held:
+                    assert isinstance(key, AConstant)
+                    self.element(value, key.value, result)
+                self.on(variable, self._on_other_key, value, result)
+            else:
+                self.edge(self.every(value), result)
+        return bool(late)
+
+    def _on_other_key(self, value: AValue, container: AInstance, result: int) -> None:
+        if isinstance(value, AConstant):
+            self.element(container, value.value, result)
+        else:
+            self.edge(self.every(container), result)
+
     def op_store_subscript(self, value: AValue, unit: Unit, details: Any) -> None:
         key, variable, source, node, within = details
         variable, source = (unit.offset + v if v else 0 for v in (variable, source))
@@ -384,7 +190,7 @@ class Solver(Externals):
             if value.type in MAPPINGS:
                 self.edge(variable, self.keys(value))
             if value.type in MAPPINGS or value.type in SEQUENCES:
-                literal = key is not NO_KEY and key is not slice
+                literal = key is not NO_KEY and not isinstance(key, slice)
                 self.edge(source, self.keyed(value, key) if literal else self.loose(value))
             else:
                 self.edge(source, self.field(value, "[]"))
@@ -394,7 +200,7 @@ class Solver(Externals):
         self.op_iterate_value(value, unit, (unit.offset + result, node, within, is_async))
 
     def op_iterate_value(self, value: AValue, unit: Unit, details: Any) -> None:
-        result, node, within, is_async = details
+        result = details[0]
         if isinstance(value, AInstance):
             if value.type in SEQUENCES:
                 self.edge(self.every(value), result)
@@ -425,7 +231,7 @@ class Solver(Externals):
 
     def _on_iterator(self, value: AValue, unit: Unit, details: Any) -> None:
         source, result, node, within, is_async = details
-        if value is source:
+        if value is source and isinstance(source, AInstance):
             if not self.external_dunder(source, "__next__", unit, ([], result, node, within)):
                 self.edge(self.slot(source, 0), result)
         else:
@@ -513,4 +319,9 @@ class Solver(Externals):
                     self.edge(unit.offset + argument, self.slot_store(made, number))
             self.add(result, made)
         elif isinstance(value, AInstance) and value.type == "builtins.tuple":
-            self.on(self.every(value), self.op_instantiate, unit, details)
+            self.on(self.every(value), self._instantiate_member, unit, details)
+
+    def _instantiate_member(self, value: AValue, unit: Unit, details: Any) -> None:
+        """``isinstance(x, (A, B))``; tuples within tuples are left out, they could hold themselves."""
+        if isinstance(value, (AClass, AExternal)):
+            self.op_instantiate(value, unit, details)

@@ -14,7 +14,7 @@ from asyncify.model import Span
 
 @dataclass(frozen=True, slots=True)
 class External:
-    """A module, function or class from outside the project, by its canonical dotted name (builtins too: ``builtins.open``)."""
+    """A module, function or class from outside the project, by its canonical dotted name (``builtins.open``)."""
 
     name: str
 
@@ -103,5 +103,15 @@ class Unknown:
 
 
 Value = (
-    External | Instance | ExternalMethod | ModuleRef | Function | Class | Object | BoundMethod | Partial | Constant | Unknown
+    External
+    | Instance
+    | ExternalMethod
+    | ModuleRef
+    | Function
+    | Class
+    | Object
+    | BoundMethod
+    | Partial
+    | Constant
+    | Unknown
 )

@@ -57,15 +57,13 @@ def _wrap(facts: Facts, path: str, places: Sequence[Span], runner: str, reason: 
     first, last = block.index(chosen[0]), block.index(chosen[-1])
     moved = block[first : last + 1]
     start, end = facts.span(path, moved[0]), facts.span(path, moved[-1])
-    if getattr(moved[0], "decorator_list", None):
-        start = facts.span(path, moved[0].decorator_list[0])  # type: ignore[attr-defined]
     span = Span(path, start.line, start.column, end.end_line, end.end_column)
     bound = _bound(moved)
     outside = _used(tree, moved)
     taken = {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))}
     taken |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     name = next(n for n in ("main", "run_main", "async_main", "main_coroutine") if n not in taken)
-    return WrapStatements(span, reason, name, f"{runner}({name}())", tuple(sorted(bound & outside)))
+    return WrapStatements(span, start, end, reason, name, f"{runner}({name}())", tuple(sorted(bound & outside)))
 
 
 def _holds(facts: Facts, path: str, statement: ast.stmt, places: Sequence[Span]) -> bool:

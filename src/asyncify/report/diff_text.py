@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Group as Renderables
 from rich.console import RenderableType
+from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
@@ -88,17 +89,18 @@ def group_summary(group: Group) -> Text:
     return Text.assemble(", ".join(size), ": " if counts else "", Text(", ").join(counts))
 
 
-def problem_list(problems: Sequence[ProblemView]) -> Text:
-    """What the check objects to, or merely notes. A group with an objection is not written."""
-    lines: list[Text] = []
+def problem_list(problems: Sequence[ProblemView], most: int | None = None) -> RenderableType:
+    """What the check objects to, or merely notes (`most` of it). A group with an objection is not written."""
+    parts: list[RenderableType] = []
     if any(problem.fatal for problem in problems):
-        lines.append(Text("the check objects; this group will not be written", style="bold red"))
-    for problem in sorted(problems, key=lambda problem: not problem.fatal):
-        mark = (
-            safe(problem.code, "red") if problem.fatal else Text.assemble("note ", safe(problem.code), style="yellow")
-        )
-        lines.append(Text.assemble("  ", place(problem.span), " ", mark, ": ", safe(problem.message)))
-    return Text("\n").join(lines)
+        parts.append(Text("the check objects; this group will not be written", style="bold red"))
+    for problem in sorted(problems, key=lambda problem: not problem.fatal)[:most]:
+        mark = safe(problem.code, "red") if problem.fatal else safe(f"note {problem.code}", "yellow")
+        line = Text.assemble(place(problem.span), " ", mark, ": ", safe(problem.message))
+        parts.append(Padding(line, (0, 0, 0, 2)))
+    if most is not None and len(problems) > most:
+        parts.append(Text(f"  … and {len(problems) - most:,} more; asyncify diff shows all", style="dim"))
+    return Renderables(*parts)
 
 
 def site_list(sites: Sequence[Site]) -> RenderableType:

@@ -61,7 +61,9 @@ def _aspects(behaviour: Behaviour) -> Table:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for aspect in behaviour.compared:
         if found := differing.get(aspect):
-            table.add_row(Text("different", style="red"), safe(aspect.value), safe(found.message.removeprefix(f"{aspect}: ")))
+            table.add_row(
+                Text("different", style="red"), safe(aspect.value), safe(found.message.removeprefix(f"{aspect}: "))
+            )
         elif aspect in behaviour.unstable:
             note = "differs from run to run before, too; each run after matches one of them"
             table.add_row(Text("same", style="yellow"), safe(aspect.value), Text(note))

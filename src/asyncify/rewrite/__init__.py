@@ -9,13 +9,13 @@ import ast
 from collections.abc import Collection, Mapping, Sequence
 
 from asyncify.errors import InternalError
-from asyncify.model import AddFile, AddImport, DropImport, Edit, FileChange, Span
-from asyncify.rewrite import encoding
+from asyncify.model import AddFile, AddImport, DropImport, Edit, FileChange, Span, WrapStatements
+from asyncify.rewrite.enclose import moves
 from asyncify.rewrite.fstrings import misplaced_spans
 from asyncify.rewrite.imports import add_imports, drop_imports, local_modules_of
 from asyncify.rewrite.jobs import assign, node_edits, spans_of
-from asyncify.rewrite.locate import locate, parse
-from asyncify.rewrite.transform import transform
+from asyncify.rewrite.locate import find_nodes, read
+from asyncify.rewrite.transform import apply_jobs
 
 __all__ = ["apply_edits", "findable", "rewrite_file"]
 
@@ -35,21 +35,24 @@ def rewrite_file(path: str, data: bytes, edits: Sequence[Edit], *, local_modules
             raise InternalError("a file to add exists already", edit.span)
     if not edits:
         return data
-    source = encoding.decode(path, data)
-    module = parse(source)
+    source, module = read(path, data)
     nodes = node_edits(edits)
-    spans = spans_of(nodes)
+    wraps = [edit for edit in edits if isinstance(edit, WrapStatements)]
+    spans = spans_of(nodes) | {span for edit in wraps for span in (edit.first, edit.last)}
     for span in sorted(spans & misplaced_spans(path, source.text) if spans else ()):
         raise InternalError("this Python does not know where the parts of this f-string are", span)
-    places = locate(module, source, spans)
-    if nodes:
-        module = transform(module, assign(nodes, places), places)
+    places = find_nodes(module, source, spans)
+    if nodes or wraps:
+        module = apply_jobs(module, assign(nodes, places), places, moves(module, wraps, places))
     added = [edit for edit in edits if isinstance(edit, AddImport)]
     dropped = [edit for edit in edits if isinstance(edit, DropImport)]
     local = {*local_modules, *local_modules_of([path])}
     module = add_imports(module, added, local)
     module = drop_imports(module, dropped)
-    text = module.code
+    # An empty file has no last line that could lack its newline, and a file that became empty has none to keep.
+    if not source.text:
+        module = module.with_changes(has_trailing_newline=not source.tail)
+    text = module.code if module.header or module.body or module.footer else ""
     if text == source.text:
         return data
     try:
@@ -93,7 +96,7 @@ def findable(path: str, data: bytes, span: Span) -> bool:
 
     False for what the running Python cannot place: the inside of many f-strings before Python 3.12.
     """
-    source = encoding.decode(path, data)
+    source, module = read(path, data)
     if span in misplaced_spans(path, source.text):
         return False
-    return span in locate(parse(source), source, [span]).found
+    return span in find_nodes(module, source, [span]).found

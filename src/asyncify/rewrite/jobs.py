@@ -14,11 +14,11 @@ from typing import TypeAlias
 import libcst as cst
 
 from asyncify.errors import InternalError
-from asyncify.model import Await, Edit, MakeAsync, ReplaceExpr, ReplaceStatement, SetArguments, Span
+from asyncify.model import Await, Edit, Facade, MakeAsync, ReplaceExpr, ReplaceStatement, SetArguments, Span
 from asyncify.rewrite.locate import Found, Places
 from asyncify.rewrite.templates import hole_names
 
-NodeEdit: TypeAlias = Await | MakeAsync | ReplaceExpr | ReplaceStatement | SetArguments
+NodeEdit: TypeAlias = Await | MakeAsync | Facade | ReplaceExpr | ReplaceStatement | SetArguments
 HoleNode: TypeAlias = cst.BaseExpression | cst.Arg | cst.StarredElement | cst.BaseSuite
 
 
@@ -30,13 +30,14 @@ class Job:
     replacement: ReplaceExpr | ReplaceStatement | None = None
     asynchronous: MakeAsync | None = None
     awaited: Await | None = None
+    facade: Facade | None = None
     argument_holes: dict[str, HoleNode] = field(default_factory=dict)
     holes: dict[str, HoleNode] = field(default_factory=dict)
 
     @property
     def edits(self) -> list[NodeEdit]:
         """The edits, in the order in which they are made."""
-        parts = (self.arguments, self.replacement, self.asynchronous, self.awaited)
+        parts = (self.arguments, self.replacement, self.asynchronous, self.awaited, self.facade)
         return [edit for edit in parts if edit is not None]
 
 
@@ -45,7 +46,7 @@ def spans_of(edits: Iterable[NodeEdit]) -> set[Span]:
     spans: set[Span] = set()
     for edit in edits:
         spans.add(edit.span)
-        if not isinstance(edit, (Await, MakeAsync)):
+        if not isinstance(edit, (Await, MakeAsync, Facade)):
             spans.update(edit.holes.values())
     return spans
 
@@ -55,7 +56,7 @@ def node_edits(edits: Sequence[Edit]) -> list[NodeEdit]:
     seen: list[NodeEdit] = []
     keys: set[str] = set()
     for edit in edits:
-        if isinstance(edit, (Await, MakeAsync, ReplaceExpr, ReplaceStatement, SetArguments)):
+        if isinstance(edit, (Await, MakeAsync, Facade, ReplaceExpr, ReplaceStatement, SetArguments)):
             key = _key(edit)
             if key not in keys:
                 keys.add(key)
@@ -89,6 +90,8 @@ def assign(edits: Sequence[NodeEdit], places: Places) -> dict[cst.CSTNode, Job]:
                 job.asynchronous = edit
             case Await():
                 job.awaited = edit
+            case Facade():
+                job.facade = edit
     for node, job in jobs.items():
         _check_losses(node, job, jobs)
     return jobs
@@ -100,6 +103,8 @@ def _node(edit: NodeEdit, found: Found) -> cst.CSTNode | None:
             return found.expression
         case ReplaceStatement():
             return found.statement
+        case Facade():
+            return found.statement if isinstance(found.statement, cst.FunctionDef) else None
         case SetArguments():
             return found.expression if isinstance(found.expression, cst.Call) else None
         case MakeAsync():

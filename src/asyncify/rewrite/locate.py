@@ -8,6 +8,7 @@ the only argument, a clause of a comprehension), the extent of ``ast`` is used.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
@@ -20,7 +21,7 @@ from libcst._nodes.internal import CodegenState
 
 from asyncify.errors import InputError
 from asyncify.model import Span
-from asyncify.rewrite.encoding import Text, file_span, line_starts
+from asyncify.rewrite.encoding import Text, decode, file_span, line_starts
 
 Extent: TypeAlias = tuple[int, int]
 
@@ -41,29 +42,48 @@ class Found:
 
 @dataclass(slots=True)
 class Places:
-    """What :func:`locate` found: nodes by span, and all their ancestors (themselves included)."""
+    """What :func:`find_nodes` found: nodes by span, and all their ancestors (themselves included)."""
 
     found: Mapping[Span, Found]
     relevant: set[cst.CSTNode]
     touching: set[cst.CSTNode]  # expressions among them that stand directly beside a word or string
 
 
-def parse(source: Text) -> cst.Module:
-    """The LibCST tree of a file. Raises InputError, with the line, if LibCST cannot parse it or not losslessly."""
+def read(path: str, data: bytes) -> tuple[Text, cst.Module]:
+    """A file decoded and parsed. Raises InputError, with the line, if it cannot be."""
+    source = decode(path, data)
+    shorter = source.without_last_comments()
+    if shorter is not None:
+        try:
+            return shorter, _parse(shorter)
+        except InputError:  # what looked like comments at the end of the file was something else
+            pass
+    return source, _parse(source)
+
+
+def _parse(source: Text) -> cst.Module:
     try:
-        module = cst.parse_module(source.text)
+        return cst.parse_module(source.text)
     except cst.ParserSyntaxError as error:
-        line = error.raw_line
-        if match := _ERROR_LINE.search(error.message):
-            line = int(match[1])
-        raise InputError("LibCST cannot parse this file", file_span(source.path, line)) from error
+        raise InputError("LibCST cannot parse this file", file_span(source.path, _line(source, error))) from error
     except (RecursionError, cst.CSTValidationError, UnicodeError) as error:
         message = f"LibCST cannot parse this file ({type(error).__name__})"
         raise InputError(message, file_span(source.path)) from error
-    return module
 
 
-def locate(module: cst.Module, source: Text, wanted: Collection[Span]) -> Places:
+def _line(source: Text, error: cst.ParserSyntaxError) -> int:
+    """The line of an error: Python's own parser knows it better, if it sees the error too."""
+    try:
+        ast.parse(source.text)
+    except SyntaxError as better:
+        return better.lineno or 1
+    except ValueError:
+        return 1
+    match = _ERROR_LINE.search(error.message)
+    return int(match[1]) if match else error.raw_line
+
+
+def find_nodes(module: cst.Module, source: Text, wanted: Collection[Span]) -> Places:
     """The nodes at the `wanted` spans of one file; spans without any node are left out.
 
     Raises InputError if the tree does not generate the source text again (then no offset would mean anything).
@@ -153,6 +173,10 @@ class _Locator(CodegenState):
             self._sole_generator(node, extent)
         elif isinstance(node, cst.Expr):
             extent = (start, self._outer(node.value)[1])
+        elif isinstance(node, (cst.SimpleStatementLine, cst.SimpleStatementSuite)):
+            extent = self._line_of_statements(node, extent)
+        elif isinstance(node, cst.IndentedBlock) and isinstance(last := node.body[-1], cst.SimpleStatementLine):
+            extent = (extent[0], self.extents[last.body[-1]][1])
         if extent[0] in self.first:
             span = self.wanted.get(extent)
             if span is not None:
@@ -187,6 +211,18 @@ class _Locator(CodegenState):
     def _clause(self, node: cst.CompFor) -> Extent:
         last = node.ifs[-1].test if node.ifs else node.iter
         return self._own(node.target)[0], self._own(last)[1]
+
+    def _line_of_statements(self, node: cst.SimpleStatementLine | cst.SimpleStatementSuite, extent: Extent) -> Extent:
+        """The extent of the statements of a line.
+
+        A compound statement that ends with this line includes its final semicolon, if there is one.
+        """
+        last = node.body[-1]
+        end = self.extents[last][1]
+        if isinstance(last.semicolon, cst.Semicolon):
+            self.extents[node] = (extent[0], end + len(_text_of(last.semicolon.whitespace_before, self)) + 1)
+        first = self.extents[node.body[0]][0]
+        return first, end
 
     def _sole_generator(self, node: cst.Call, extent: Extent) -> None:
         """A generator expression without parentheses of its own takes those of the call."""

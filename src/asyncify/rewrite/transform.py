@@ -10,16 +10,27 @@ from collections.abc import Mapping, Sequence
 import libcst as cst
 
 from asyncify.errors import InternalError
-from asyncify.model import ReplaceExpr, ReplaceStatement, SetArguments
+from asyncify.model import ReplaceExpr, ReplaceStatement, SetArguments, Span
 from asyncify.rewrite import parens, templates
+from asyncify.rewrite.enclose import Block, Move, faced, moved
 from asyncify.rewrite.jobs import HoleNode, Job, dropped_positions
-from asyncify.rewrite.layout import insert_item, is_marker, remove_items, without_markers, without_markers_in
+from asyncify.rewrite.layout import (
+    insert_item,
+    is_marker,
+    leading_lines,
+    remove_items,
+    with_leading_lines,
+    without_markers,
+    without_markers_in,
+)
 from asyncify.rewrite.lines import replaced_line, replaced_suite, with_surroundings
 from asyncify.rewrite.locate import Places
 
 
-def transform(module: cst.Module, jobs: Mapping[cst.CSTNode, Job], places: Places) -> cst.Module:
-    """The tree after all jobs. `places` are those of the jobs' nodes and their holes.
+def apply_jobs(
+    module: cst.Module, jobs: Mapping[cst.CSTNode, Job], places: Places, moves: Mapping[Block, Move] | None = None
+) -> cst.Module:
+    """The tree after all jobs and moves. `places` are those of the jobs' nodes, their holes and the moved ends.
 
     Raises InternalError if a template is wrong for its place.
     """
@@ -27,10 +38,16 @@ def transform(module: cst.Module, jobs: Mapping[cst.CSTNode, Job], places: Place
     # LibCST objects to a new expression that touches a keyword (`1if x else y`). Parentheses part them: first
     # around those that touch a word, then, should that not be enough, around all.
     for careful in (set[cst.CSTNode](), places.touching, set(jobs)):
+        transformer = _Transformer(module, jobs, places.relevant, careful, moves or {})
         try:
-            return module.visit(_Transformer(module, jobs, places.relevant, careful))
+            result = module.visit(transformer)
         except cst.CSTValidationError as error:
             problem = error
+            continue
+        for node, job in jobs.items():
+            if node not in transformer.left:  # it is not in this tree: an edit must never be lost silently
+                raise InternalError("an edit was not made", job.edits[0].span)
+        return result
     first = min(edit.span for job in jobs.values() for edit in job.edits)
     raise InternalError(f"the edits make no valid code: {problem}", first) from problem
 
@@ -42,15 +59,21 @@ class _Transformer(cst.CSTTransformer):
         jobs: Mapping[cst.CSTNode, Job],
         relevant: set[cst.CSTNode],
         careful: set[cst.CSTNode],
+        moves: Mapping[Block, Move],
     ) -> None:
         super().__init__()
         self.module = module
         self.jobs = jobs
         self.relevant = relevant
         self.careful = careful
+        self.moves = moves
+        self.done: dict[cst.CSTNode, Sequence[cst.BaseStatement]] = {}  # by original statement
         self.holes = {node for job in jobs.values() for node in (*job.holes.values(), *job.argument_holes.values())}
         self.edited: dict[cst.CSTNode, cst.CSTNode] = {}  # by original node: what fills the holes
         self.statements: dict[cst.CSTNode, list[cst.BaseStatement]] = {}  # by original small statement
+        self.quotes: list[str] = []  # of the f-strings around
+        self.elifs: set[cst.CSTNode] = set()
+        self.left: set[cst.CSTNode] = set()
         # New expressions that may still need parentheses, one list for every expression or statement around.
         self.pending: list[list[cst.BaseExpression]] = [[]]
 
@@ -59,13 +82,20 @@ class _Transformer(cst.CSTTransformer):
             return False
         if _is_host(node):
             self.pending.append([])
+        if isinstance(node, cst.FormattedString):
+            self.quotes.append(node.quote)
+        elif isinstance(node, cst.If) and node.orelse is not None:
+            self.elifs.add(node.orelse)
         return True
 
     def on_leave(  # type: ignore[override]
         self, original_node: cst.CSTNode, updated_node: cst.CSTNode
-    ) -> cst.CSTNode | cst.FlattenSentinel[cst.CSTNode]:
+    ) -> cst.CSTNode | cst.FlattenSentinel[cst.CSTNode] | cst.RemovalSentinel:
         if original_node not in self.relevant:
             return updated_node
+        self.left.add(original_node)
+        if isinstance(original_node, cst.FormattedString):
+            self.quotes.pop()
         node = updated_node
         if _is_host(original_node):
             for new in self.pending.pop():
@@ -75,13 +105,16 @@ class _Transformer(cst.CSTTransformer):
         elif isinstance(node, cst.BaseSmallStatement):
             self._small_statement(original_node, node)
         elif isinstance(node, cst.BaseCompoundStatement):
-            return self._compound_statement(original_node, node)
+            statements = self._compound_statement(original_node, node)
+            self.done[original_node] = _flat(statements)
+            return statements
         elif isinstance(node, cst.CompFor):
             if self._job(original_node).asynchronous:
                 node = node.with_changes(asynchronous=cst.Asynchronous())
         elif isinstance(node, cst.SimpleStatementLine):
             assert isinstance(original_node, cst.SimpleStatementLine)
             lines = replaced_line(original_node, node, self.statements)
+            self.done[original_node] = lines
             return lines[0] if len(lines) == 1 else cst.FlattenSentinel(lines)
         elif isinstance(node, cst.SimpleStatementSuite):
             assert isinstance(original_node, cst.SimpleStatementSuite)
@@ -91,6 +124,9 @@ class _Transformer(cst.CSTTransformer):
         elif isinstance(node, cst.Module) and any(is_marker(statement) for statement in node.body):
             body, footer = without_markers(node.body, node.footer, opens_file=not node.header)
             node = node.with_changes(body=body, footer=footer)
+        if isinstance(original_node, (cst.Module, cst.IndentedBlock)) and original_node in self.moves:
+            assert isinstance(node, (cst.Module, cst.IndentedBlock))
+            node = moved(self.moves[original_node], original_node, node, self.done)
         if original_node in self.holes:
             self.edited[original_node] = node
         return node
@@ -107,9 +143,7 @@ class _Transformer(cst.CSTTransformer):
             node = self._set_arguments(original, node, job.arguments, job.argument_holes)
         if isinstance(job.replacement, ReplaceExpr):
             self.edited[original] = node
-            new = templates.expression(
-                job.replacement.template, self._fillings(job.holes), self.module, job.replacement.span
-            )
+            new = self._new_expression(job.replacement.template, self._fillings(job.holes), job.replacement.span)
             node = parens.wrapped(parens.bare(new), node) if parens.outer(node)[0] else new
         if job.awaited is not None:
             node = self._awaited(node)
@@ -142,7 +176,7 @@ class _Transformer(cst.CSTTransformer):
                 if template is None:
                     drop.add(position)
                 else:
-                    value = templates.expression(template, fillings, self.module, edit.span)
+                    value = self._new_expression(template, fillings, edit.span)
                     new_values.append(value)
                     argument = argument.with_changes(value=value)
             items.append(argument)
@@ -152,7 +186,7 @@ class _Transformer(cst.CSTTransformer):
         items, tail = remove_items(items, drop, tail)
         added = [(name, text) for name, text in edit.keywords.items() if text is not None and name not in present]
         for name, text in added:
-            value = templates.expression(text, fillings, self.module, edit.span)
+            value = self._new_expression(text, fillings, edit.span)
             new_values.append(value)
             equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
             new = cst.Arg(value, keyword=cst.Name(name), equal=equal)
@@ -175,19 +209,36 @@ class _Transformer(cst.CSTTransformer):
 
     def _compound_statement(
         self, original: cst.CSTNode, node: cst.BaseCompoundStatement
-    ) -> cst.CSTNode | cst.FlattenSentinel[cst.CSTNode]:
+    ) -> cst.CSTNode | cst.FlattenSentinel[cst.CSTNode] | cst.RemovalSentinel:
         job = self._job(original)
         if job.asynchronous is not None:
             assert isinstance(node, (cst.FunctionDef, cst.With, cst.For))
             node = node.with_changes(asynchronous=cst.Asynchronous())
+        if job.facade is not None:
+            assert isinstance(node, cst.FunctionDef)
+            return cst.FlattenSentinel(faced(node, job.facade))
         if isinstance(job.replacement, ReplaceStatement):
             new = self._new_statements(job.replacement, job.holes)
             keeps_body = any(isinstance(hole, cst.BaseSuite) for hole in job.holes.values())
             lines = with_surroundings(node, new, keeps_body=keeps_body)
-            if isinstance(original, cst.If) and isinstance(lines[0], cst.If) and len(lines) == 1:
-                return lines[0]
+            if original in self.elifs:
+                return _in_place_of_elif(lines)
             return cst.FlattenSentinel(lines) if len(lines) > 1 else lines[0]
         return node
+
+    def _new_expression(
+        self, template: str, fillings: Mapping[str, templates.Filling], span: Span
+    ) -> cst.BaseExpression:
+        for quote in self.quotes:
+            # Before Python 3.12 the quotes of an f-string and backslashes cannot stand in its expressions.
+            if quote in template:
+                other = "'" if quote[0] == '"' else '"'
+                if other in template or any(other in one for one in self.quotes):
+                    raise InternalError(f"the quotes of {template!r} cannot stand in this f-string", span)
+                template = template.replace(quote[0], other)
+            if "\\" in template or "\n" in template:
+                raise InternalError(f"{template!r} cannot stand in an f-string", span)
+        return templates.expression(template, fillings, self.module, span)
 
     def _new_statements(self, edit: ReplaceStatement, holes: Mapping[str, HoleNode]) -> list[cst.BaseStatement]:
         return templates.statements(edit.template, self._fillings(holes), self.module, edit.span)
@@ -201,11 +252,31 @@ class _Transformer(cst.CSTTransformer):
         return fillings
 
 
+def _flat(
+    result: cst.CSTNode | cst.FlattenSentinel[cst.CSTNode] | cst.RemovalSentinel,
+) -> Sequence[cst.BaseStatement]:
+    if isinstance(result, cst.FlattenSentinel):
+        return [node for node in result if isinstance(node, cst.BaseStatement)]
+    return [result] if isinstance(result, cst.BaseStatement) else []
+
+
 def _is_host(node: cst.CSTNode) -> bool:
     """Whether `node` alone can be given to Python's parser to see how it reads an expression in it."""
     if isinstance(node, cst.StarredElement):
         return False
     return isinstance(node, (cst.BaseExpression, cst.BaseSmallStatement, cst.BaseCompoundStatement))
+
+
+def _in_place_of_elif(lines: Sequence[cst.BaseStatement]) -> cst.If | cst.Else | cst.RemovalSentinel:
+    """What continues an `if` whose `elif` was replaced: ``ast`` sees a statement there, Python wants a clause."""
+    first = lines[0]
+    if len(lines) == 1 and isinstance(first, cst.If):
+        return first
+    if all(is_marker(line) for line in lines):
+        return cst.RemovalSentinel.REMOVE
+    above = leading_lines(first)
+    body = [with_leading_lines(first, ()), *lines[1:]]
+    return cst.Else(body=cst.IndentedBlock(body=body), leading_lines=above)
 
 
 def _own_parentheses(argument: cst.Arg) -> cst.Arg:

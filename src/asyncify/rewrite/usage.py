@@ -8,7 +8,7 @@ import re
 import tokenize
 from collections.abc import Collection, Iterator
 
-_TYPE_COMMENT = re.compile(r"#\s*type:\s*(?!ignore)(.*)")
+_TYPE_COMMENT = re.compile(r"#\s*type:(?!\s*ignore)\s*(.*)")
 # Calls whose string arguments are types.
 _TYPE_CALLS = frozenset({"cast", "TypeVar", "NewType", "ForwardRef", "NamedTuple", "TypedDict", "TypeAliasType"})
 

@@ -31,7 +31,7 @@ from asyncify.graph import Implication
 from asyncify.index.catalogue import Catalogue, Signature
 from asyncify.index.project import CallSite
 from asyncify.index.values import Class, External, ExternalMethod, Instance, Object
-from asyncify.model import Await, DropImport, Edit, Reason, Refusal, ReplaceExpr, Span, Verdict
+from asyncify.model import Await, DropImport, Edit, MakeAsync, Reason, Refusal, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import (
     Block,
     Claim,
@@ -123,6 +123,7 @@ def match(facts: Facts) -> Iterator[Finding]:
     yield from _session_jobs(facts)
     yield from _sessions(facts)
     yield from _subclasses(facts)
+    yield from _annotations(facts)
 
 
 def _refuse(code: RefusalCode, span: Span, message: str = "") -> Refusal:
@@ -221,7 +222,7 @@ def _session_owners(facts: Facts, call: CallSite) -> tuple[set[str], bool]:
                 owners.add(object_node(info.span))
     if isinstance(func.value, ast.Call) and isinstance(func.value.func, ast.Name) and func.value.func.id == "super":
         function = facts.project.functions.get(call.within)
-        if function is not None and function.cls in facts.project.classes:
+        if function is not None and function.cls is not None and function.cls in facts.project.classes:
             owners.add(object_node(facts.project.classes[function.cls].span))
     return owners, unknown or not owners
 
@@ -329,6 +330,67 @@ def _sessions(facts: Facts) -> Iterator[Finding]:
                 refusal = _escape(facts, path, node)
                 if refusal is not None:
                     yield Block(owner, refusal, "requests")
+            yield from _with_statements(facts, places, owner)
+
+
+def _with_statements(facts: Facts, places: list[tuple[str, ast.expr]], owner: str) -> Iterator[Finding]:
+    """``with`` on a session becomes ``async with``, so that its connections are closed on the loop."""
+    for path, node in places:
+        item = facts.parent(path, node)
+        statement = facts.parent(path, item) if isinstance(item, ast.withitem) and item.context_expr is node else None
+        if isinstance(statement, ast.With) and len(statement.items) == 1:
+            span = facts.span(path, statement)
+            reason = Reason("leaving the block closes the session", span)
+            within = facts.enclosing(path, statement)
+            edits = {"": (MakeAsync(span, reason),)}
+            yield Claim(
+                "requests", span, within, Role.PART, Verdict.EXACT, reason.text, edits, follows=(owner,), leads=(owner,)
+            )
+
+
+def _annotations(facts: Facts) -> Iterator[Finding]:
+    """Annotations that say ``requests.Session`` where a session of the project arrives."""
+    owners: dict[tuple[str, str], set[str]] = {}
+    for instance, places in facts.instances.items():
+        if instance.type == SESSION and instance.site is not None:
+            for path, node in places:
+                name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else None
+                if name is not None:
+                    owners.setdefault((path, name), set()).add(object_node(instance.site))
+    for path, node, _ in facts.references(frozenset({SESSION})):
+        target = _annotated(facts, path, node)
+        follows = owners.get((path, target)) if target is not None else None
+        if follows:
+            span = facts.span(path, node)
+            reason = Reason(f"{target} is such a session", span)
+            edits = {"": (ReplaceExpr(span, "aio_requests.Session", reason), *_imports(facts, span, node, reason))}
+            yield Claim(
+                "requests",
+                span,
+                facts.enclosing(path, node),
+                Role.PART,
+                Verdict.EXACT,
+                reason.text,
+                edits,
+                needs_async=False,
+                follows=tuple(sorted(follows)),
+            )
+
+
+def _annotated(facts: Facts, path: str, node: ast.expr) -> str | None:
+    """The name that an annotation containing the node is about."""
+    child: ast.AST = node
+    for parent in facts.parents(path, node):
+        match parent:
+            case ast.arg():
+                return parent.arg
+            case ast.AnnAssign() if child is parent.annotation:
+                target = parent.target
+                return target.id if isinstance(target, ast.Name) else getattr(target, "attr", None)
+            case ast.Call() | ast.stmt() | ast.Lambda():
+                return None
+        child = parent
+    return None
 
 
 def _escape(facts: Facts, path: str, node: ast.expr) -> Refusal | None:

@@ -20,7 +20,7 @@ from asyncify.support._scope import bound_by, globals_read
 Module = Literal["aio_support", "aio_requests"]
 
 _PARTS: dict[Module, tuple[str, ...]] = {
-    "aio_support": ("aio_support.py", "aio_support_http.py"),
+    "aio_support": ("aio_support.py", "aio_support_iteration.py", "aio_support_http.py"),
     "aio_requests": ("aio_requests.py", "aio_requests_transport.py"),
 }
 _DOCSTRINGS: dict[Module, str] = {
@@ -68,6 +68,11 @@ def helpers_in(module: Module, text: str) -> frozenset[str]:
     except (SyntaxError, ValueError):
         return frozenset()
     return frozenset(name for statement in tree.body for name in bound_by(statement)) & helpers(module)
+
+
+def is_emitted(text: str) -> bool:
+    """Whether `text` is a support module that an earlier run added to a project."""
+    return text.startswith(tuple(docstring.partition("\n")[0] for docstring in _DOCSTRINGS.values()))
 
 
 def emit(module: Module, names: Collection[str]) -> str:

@@ -316,11 +316,13 @@ class Session(_Requests):  # type: ignore[misc]
 
 
 async def _read_redirect(response: Any) -> None:
-    if response.is_redirect and isinstance(response, Response):
+    """Only needed where the body is on the wire; else `resolve_redirects` looks at it, as it always does."""
+    if getattr(response, "_live", None) is not None and response.is_redirect:
         try:
             await response.aread()
-        except (requests.exceptions.RequestException, RuntimeError):
+        except requests.RequestException:
             response._content = b""  # a redirect counts, whatever its body
+            response.close()
 
 
 def _readable(response: Any, in_thread: bool = False) -> Any:
@@ -412,3 +414,8 @@ async def patch(*args: Any, **kwargs: Any) -> Any:
 async def delete(*args: Any, **kwargs: Any) -> Any:
     """`requests.delete`, awaited."""
     return await _function("delete", *args, **kwargs)
+
+
+def session() -> Session:
+    """`requests.session`: a new `Session`."""
+    return Session()

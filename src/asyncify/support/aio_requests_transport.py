@@ -201,19 +201,23 @@ def _tls(verify: str, cert: str | None, key: str | None) -> ssl.SSLContext:
     return context
 
 
+def _key_pair(cert: Any) -> tuple[str | None, str | None]:
+    pair = (None, None) if not cert else (cert, None) if isinstance(cert, str) else (cert[0], cert[1])
+    for what, path in zip(("certificate file", "key file"), pair, strict=True):
+        if path and not Path(path).exists():
+            raise OSError(f"Could not find the TLS {what}, invalid path: {path}")
+    return pair
+
+
 def _tls_for(verify: Any, cert: Any) -> ssl.SSLContext:
     """As `HTTPAdapter.cert_verify`, which raises OSError for a path that does not exist."""
     bundle = "" if not verify else requests.utils.DEFAULT_CA_BUNDLE_PATH if verify is True else str(verify)
     if verify and not Path(bundle).exists():
         raise OSError(f"Could not find a suitable TLS CA certificate bundle, invalid path: {bundle}")
-    pair = (None, None) if not cert else (cert, None) if isinstance(cert, str) else (cert[0], cert[1])
-    for what, path in zip(("certificate file", "key file"), pair, strict=True):
-        if path and not Path(path).exists():
-            raise OSError(f"Could not find the TLS {what}, invalid path: {path}")
     if not verify:
         warnings.warn("Unverified HTTPS request is being made", urllib3.exceptions.InsecureRequestWarning, 2)
     try:
-        return _tls(bundle, *pair)
+        return _tls(bundle, *_key_pair(cert))
     except ssl.SSLError as error:
         raise requests.exceptions.SSLError(error) from error
 
@@ -282,7 +286,15 @@ class _Exchange:
         netloc = parts.netloc.rpartition("@")[2]
         self.url = yarl.URL(f"{parts.scheme}://{netloc}{request.path_url}", encoded=True)
         self.connect, self.read = _timeouts(timeout)
-        headers = {str(k): v.decode("latin-1") if isinstance(v, bytes) else v for k, v in request.headers.items()}
+        headers = {k: v.decode("latin-1") if isinstance(v, bytes) else v for k, v in request.headers.items()}
+        names = {name.lower() for name in headers}
+        if "user-agent" not in names:
+            headers["User-Agent"] = f"python-urllib3/{vars(urllib3)['__version__']}"
+        if "accept-encoding" not in names:
+            headers["Accept-Encoding"] = "identity"
+        if request.headers.get("Transfer-Encoding") == "chunked":  # aiohttp says so itself, and only once
+            headers = {name: value for name, value in headers.items() if name.lower() != "transfer-encoding"}
+        _key_pair(cert)
         self.options: dict[str, Any] = {
             "headers": headers,
             "allow_redirects": False,
@@ -331,6 +343,8 @@ class _Exchange:
                 return errors.SSLError(getattr(error, "certificate_error", None) or error)
             case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
                 return errors.ProxyError("Unable to connect to proxy", error)
+            case aiohttp.ClientConnectorError(os_error=ConnectionResetError(errno=None)) if self.secure:
+                return errors.SSLError(ssl.SSLEOFError("the connection ended in the TLS handshake"))
             case aiohttp.ClientConnectorError():
                 number = error.os_error.errno
                 why = f"[Errno {number}] {os.strerror(number)}" if number and number > 0 else error.os_error
@@ -341,6 +355,8 @@ class _Exchange:
                 return errors.ProtocolError("Connection aborted.", gone)
             case aiohttp.InvalidURL():
                 return errors.LocationParseError(self.url.raw_path)
+            case aiohttp.ClientResponseError() if "chunk" in error.message:
+                return requests.exceptions.ChunkedEncodingError(error)
             case aiohttp.ClientResponseError():
                 return errors.ProtocolError("Connection aborted.", http.client.BadStatusLine(error.message))
             case aiohttp.ClientError() | OSError():
@@ -373,7 +389,7 @@ class _Exchange:
         while True:
             try:
                 response = await self.open(client)
-            except urllib3.exceptions.LocationValueError:
+            except (urllib3.exceptions.LocationValueError, requests.RequestException):
                 raise
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 retries = retries.increment(method, path, error=error, _pool=self.pool)
@@ -404,6 +420,8 @@ async def _received(response: aiohttp.ClientResponse) -> _Body:
     except aiohttp.SocketTimeoutError:
         return _Body(chunks, TimeoutError("The read operation timed out"))
     except (aiohttp.ClientError, OSError) as error:
+        if "Content-Length" in response.headers and "Transfer-Encoding" not in response.headers:
+            return _Body(chunks, None)  # urllib3 counts, and finds that bytes are missing
         broken = http.client.IncompleteRead(b"".join(chunks))
         broken.__cause__ = error
         return _Body(chunks, broken)
@@ -439,6 +457,8 @@ async def _carry(
         if not stream:
             raw = exchange.raw(live, await _received(live))
         kept = stream
+    except raised.RequestException:
+        raise
     except errors.MaxRetryError as error:
         reason = error.reason
         if isinstance(reason, errors.ConnectTimeoutError) and not isinstance(reason, errors.NewConnectionError):

@@ -10,9 +10,10 @@ import os
 import re
 import ssl
 import weakref
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import cache, lru_cache
+from http.cookies import Morsel
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
@@ -20,6 +21,7 @@ from urllib.parse import quote, unquote, urlencode
 import aiohttp
 import idna
 import yarl
+from aiohttp.abc import AbstractCookieJar
 
 _bodies: weakref.WeakKeyDictionary[aiohttp.ClientResponse, bytes] = weakref.WeakKeyDictionary()
 _loop_sessions: weakref.WeakKeyDictionary[
@@ -33,6 +35,7 @@ _SIMPLE = re.compile(
 )
 _URL = re.compile(r"(?:([a-z][a-z0-9+.-]*):)?(?://([^\\/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.I | re.S)
 _AUTHORITY = re.compile(r"(?:(.*)@)?(\[[0-9a-f:.]+\]|[^\[\]%:/?#\x00-\x20\x7f]*)(?::0*(\d{0,5}))?", re.I | re.S)
+_NOWHERE = yarl.URL()
 _ESCAPE = re.compile(r"%[a-fA-F0-9]{2}")
 _USERINFO = "!$&'()*+,;=:"
 _PATH = f"{_USERINFO}@/"
@@ -43,6 +46,20 @@ _QUERY = f"{_PATH}?"
 def _trusted(bundle: str) -> ssl.SSLContext:
     path = Path(bundle)
     return ssl.create_default_context(cafile=None if path.is_dir() else path, capath=path if path.is_dir() else None)
+
+
+class _VerbatimJar(aiohttp.CookieJar):
+    """Sends a cookie's value with the quotes it came with, and with no others."""
+
+    def update_cookies(self, cookies: Any, response_url: yarl.URL = _NOWHERE) -> None:
+        cookies = list(cookies.items() if isinstance(cookies, Mapping) else cookies)
+        for _, cookie in cookies:
+            if isinstance(cookie, Morsel):
+                cookie.set(cookie.key, cookie.coded_value, cookie.coded_value)
+        super().update_cookies(cookies, response_url)
+
+    def update_cookies_from_headers(self, headers: Sequence[str], response_url: yarl.URL) -> None:
+        AbstractCookieJar.update_cookies_from_headers(self, headers, response_url)  # by way of update_cookies
 
 
 def _connector(keepalive: float) -> aiohttp.TCPConnector:
@@ -74,13 +91,13 @@ def _session(connector: aiohttp.TCPConnector, **kwargs: Any) -> aiohttp.ClientSe
 def client_session(**kwargs: Any) -> aiohttp.ClientSession:
     """An `aiohttp.ClientSession` with the settings of `requests.Session`; `kwargs` go to its constructor.
 
-    That is: no limit on connections or time, cookies also for hosts without a name and never re-quoted, proxies and
+    That is: no limit on connections or time, cookies also for hosts without a name and sent as they came, proxies and
     .netrc of the environment, requests' trusted certificates, and no silent second attempt. Close it as any other.
     """
     if "connector" not in kwargs:
         kwargs["connector"] = _connector(24 * 3600)
     if "cookie_jar" not in kwargs:
-        kwargs["cookie_jar"] = aiohttp.CookieJar(unsafe=True, quote_cookie=False)
+        kwargs["cookie_jar"] = _VerbatimJar(unsafe=True, quote_cookie=False)
     return _session(**kwargs)
 
 

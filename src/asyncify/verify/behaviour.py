@@ -97,10 +97,18 @@ class Behaviour:
 def digests(folder: Path) -> dict[str, str]:
     """The hash of every file below `folder`, by relative path with ``/``; compiled files left out."""
     return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(folder).as_posix(): hashlib.sha256(_bytes(path)).hexdigest()
         for path in folder.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
+
+
+def _bytes(path: Path) -> bytes:
+    """The content of a file; a fixed word for one we may not read, so that only its being there counts."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b"(unreadable)"
 
 
 def observe(run: Run, folder: Path, earlier: Mapping[str, str], traffic: Traffic | None) -> Observation:
@@ -109,7 +117,7 @@ def observe(run: Run, folder: Path, earlier: Mapping[str, str], traffic: Traffic
     files: dict[str, bytes | None] = {path: None for path in earlier if path not in now}
     for path, digest in now.items():
         if earlier.get(path) != digest:
-            files[path] = (folder / path).read_bytes()
+            files[path] = _bytes(folder / path)
     return Observation(
         run.exit_code,
         run.stdout.decode("utf-8", "backslashreplace"),

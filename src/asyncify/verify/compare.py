@@ -2,7 +2,7 @@
 
 All runs use one and the same working path, so that no version can be told by it, and each starts from the same
 files, home and temporary folder. Versions alternate (A B A B …): what the machine does meanwhile hits all of them.
-Warm-up runs fill the caches of compiled modules and are thrown away.
+Warm-up runs fill the caches (the program's compiled modules too) and are thrown away.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from asyncify.verify.result import Comparison, Floor, Gate, Measured, Metric, Ve
 from asyncify.verify.server import LocalServer
 from asyncify.verify.sources import Source, folder_of, lay_out
 
-FLOOR_RUNS = 3
+FLOOR_RUNS = 3  # at most; never more than measured runs
 
 Progress = Callable[[str, int, int], None]
 """Called before each run with what is run, how many runs are done and how many there are."""
@@ -67,7 +67,7 @@ def compare(
         raise UsageError("nothing to run")
     if any(measured < 1 or warm < 0 for warm, measured in counts.values()):
         raise UsageError("at least one run, please")
-    total = sum(warm + measured + FLOOR_RUNS for warm, measured in counts.values())
+    total = sum(warm + measured + min(FLOOR_RUNS, runs) for warm, measured in counts.values())
     found: dict[str, list[tuple[Run, Observation]]] = {name: [] for name in variants}
     floors: dict[str, list[Run]] = {name: [] for name in variants}
     done = 0
@@ -86,7 +86,7 @@ def compare(
                     outcome = bench.run(name)
                     if round_number >= warm:
                         found[name].append(outcome)
-        for _ in range(FLOOR_RUNS):
+        for _ in range(min(FLOOR_RUNS, runs)):
             for name in variants:
                 report(f"{name}: imports only")
                 floors[name] += bench.floor(name)
@@ -194,8 +194,8 @@ class _Bench:
     """A scratch folder in which one run at a time has the same working path.
 
     ``base/<n>`` holds each version as laid out, ``work`` is the copy of the run, ``run`` its home, temporary
-    folder, output and compiled modules. Those of the program itself (``compiled/<n>`` between runs) are kept per
-    version: two versions of one file may have the same size and time, and would be taken for each other.
+    folder and output. What a run compiled of the program goes back to its base: the next run need not compile
+    it again, and never meets what another version compiled.
     """
 
     def __init__(
@@ -204,12 +204,10 @@ class _Bench:
         self.variants = variants
         self._numbers = {name: str(number) for number, name in enumerate(variants)}
         self._base = scratch / "base"
-        self._compiled = scratch / "compiled"
         self._work = scratch / "work"
         self._run = scratch / "run"
         self._timeout = timeout
         self._server = server
-        self._compiled.mkdir()
         for name, variant in variants.items():
             lay_out(variant.source, self._base / self._numbers[name])
 
@@ -245,16 +243,12 @@ class _Bench:
 
     @contextmanager
     def _fresh(self, name: str) -> Iterator[None]:
-        number = self._numbers[name]
+        base = self._base / self._numbers[name]
         for folder in (self._work, self._run / "home", self._run / "tmp"):
             shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(self._base / number, self._work, symlinks=True)
-        compiled = self._run / "pycache" / self._work.relative_to(self._work.anchor)
-        if (self._compiled / number).exists():
-            compiled.parent.mkdir(parents=True, exist_ok=True)
-            (self._compiled / number).rename(compiled)
-        try:
-            yield
-        finally:
-            if compiled.exists():
-                compiled.rename(self._compiled / number)
+        shutil.copytree(base, self._work, symlinks=True)
+        yield
+        for compiled in self._work.rglob("__pycache__"):
+            target = base / compiled.relative_to(self._work)
+            if target.parent.is_dir() and not target.exists():
+                compiled.rename(target)

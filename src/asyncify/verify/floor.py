@@ -103,8 +103,7 @@ def _runs(node: ast.AST) -> Iterator[ast.stmt]:
         if isinstance(child, ast.Import | ast.ImportFrom):
             yield child
         elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            for other in child.orelse:
-                yield from _runs(other)
+            yield from _runs(ast.Module(child.orelse, []))
         else:
             yield from _runs(child)
 

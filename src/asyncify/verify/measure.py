@@ -101,8 +101,7 @@ class Run:
 def clean_environment(scratch: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """An environment that is the same for every run: search path, language, hash seed; home inside `scratch`.
 
-    Compiled files go to ``scratch/pycache`` and stay from run to run, so that a warm-up run compiles and
-    the others do not, and no ``__pycache__`` appears in the working folder. `extra` is added at the end.
+    `extra` is added at the end.
     """
     home, temporary = scratch / "home", scratch / "tmp"
     for folder in (home, temporary):
@@ -115,7 +114,6 @@ def clean_environment(scratch: Path, extra: Mapping[str, str] | None = None) -> 
         "LANG": "C.UTF-8",
         "PYTHONUTF8": "1",
         "PYTHONHASHSEED": "0",
-        "PYTHONPYCACHEPREFIX": str(scratch / "pycache"),
         "NO_PROXY": "*",
         "NO_COLOR": "1",
         **(extra or {}),

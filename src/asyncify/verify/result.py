@@ -71,8 +71,7 @@ class Measured:
     @property
     def requests(self) -> int | None:
         """The number of requests of the first run; None without a recording server."""
-        traffic = self.observations[0].traffic
-        return len(traffic.requests) if traffic else None
+        return next((len(seen.traffic.requests) for seen in self.observations if seen.traffic), None)
 
     @property
     def memory_per_request(self) -> float | None:

@@ -4,28 +4,35 @@ A call that may block (a sleep, an operation of a blocking socket) in a thread w
 written to the file HARNESS_GUARD, one line each. The program itself behaves as ever.
 """
 
+from __future__ import annotations
+
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 _LOG = os.environ.get("HARNESS_GUARD")
 
 
-def _install(log):
+def _install(log: str) -> None:
     import _socket
     import socket
     import time
     from asyncio import events
 
-    def note(what):
+    def note(what: str) -> None:
         frame = sys._getframe(2)
         while frame.f_back is not None and "/lib/python" in frame.f_code.co_filename:
             frame = frame.f_back
-        place = f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
-        with open(log, "a", encoding="utf-8") as file:
+        place = f"{frame.f_code.co_filename.rpartition(os.sep)[2]}:{frame.f_lineno}"
+        with open(log, "a", encoding="utf-8") as file:  # noqa: PTH123 (pathlib is not loaded in every program)
             file.write(f"{what} on the event loop's thread, from {place}\n")
 
-    def guarded(name, function):
-        def call(self, *args, **kwargs):
+    def guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(self: socket.socket, *args: Any, **kwargs: Any) -> Any:
             if events._get_running_loop() is not None and self.gettimeout() != 0:
                 note(f"socket.{name}")
             return function(self, *args, **kwargs)
@@ -35,10 +42,10 @@ def _install(log):
 
     sleep = time.sleep
 
-    def guarded_sleep(seconds):
+    def guarded_sleep(seconds: Any) -> None:
         if events._get_running_loop() is not None:
             note("time.sleep")
-        return sleep(seconds)
+        sleep(seconds)
 
     time.sleep = guarded_sleep
     for name in ("connect", "recv", "recv_into", "send", "sendall"):
