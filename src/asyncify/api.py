@@ -22,7 +22,7 @@ from asyncify.entry_points import entry_points
 from asyncify.errors import CheckError
 from asyncify.index import build as build_index
 from asyncify.index.project import Diagnostic, SourceFile
-from asyncify.model import AddFile, Colour, Edit, FileChange, Group, GroupChange, MakeAsync, Plan, Reason, Verdict
+from asyncify.model import Colour, Edit, FileChange, Group, GroupChange, MakeAsync, Plan, Reason, Verdict
 from asyncify.plan.build import build as build_plan
 from asyncify.plan.support_files import support_files
 from asyncify.rewrite import apply_edits
@@ -67,6 +67,7 @@ class ScanResult:
     functions_changed: int
     tree: Tree
     config: Config
+    config_files: Mapping[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def scan(paths: Sequence[Path], config: Config, progress: Progress | None = None
     lines = sum(source.data.count(b"\n") for source in tree.sources)
     seconds = time.perf_counter() - start
     diagnostics = (*tree.diagnostics, *skipped)
-    return ScanResult(tree.root, plan, len(tree.sources), lines, seconds, diagnostics, changed, tree, config)
+    return ScanResult(tree.root, plan, len(tree.sources), lines, seconds, diagnostics, changed, tree, config, {})
 
 
 def _analyse(tree: Tree, config: Config, progress: Progress) -> tuple[Plan, Colouring, Sequence[Diagnostic]]:
@@ -192,11 +193,8 @@ def _problems(result: ScanResult, changes: Sequence[GroupChange]) -> dict[str, S
     out: dict[str, list[Problem]] = {change.group: [] for change in changes}
     if not out:
         return {}
-    emitted = {edit.span.path for group in result.plan.groups for edit in group.edits if isinstance(edit, AddFile)}
-    emitted |= {file.path for change in changes for file in change.changes if file.path not in before}
-    for problem in check(before, after):
-        if problem.span.path in emitted:
-            continue  # a support module: its text is asyncify's own, with tests of its own
+    trusted = [path for path, data in after.items() if is_emitted(data[:400].decode("utf-8", "replace"))]
+    for problem in check(before, after, result.config_files, trusted):
         out[owner.get(problem.span.path, next(iter(out)))].append(problem)
     return dict(out)
 

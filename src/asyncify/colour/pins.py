@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from asyncify.index.project import FunctionInfo, FunctionUse, ImplicitCall, Kind, Sink
-from asyncify.index.values import External, Value
+from asyncify.index.values import Class, External, ModuleRef, Object, Value
 from asyncify.model import Reason, Refusal, Span
 from asyncify.rules.base import RefusalCode, function_node
 from asyncify.rules.facts import Facts
@@ -73,8 +73,18 @@ PIN_CODES = (
 _ASYNC_SPECIAL = frozenset({"__call__", "__aenter__", "__aexit__", "__anext__"})
 # Decorators from outside that leave the function what it is.
 _TRANSPARENT = frozenset(
-    "builtins.staticmethod builtins.classmethod abc.abstractmethod typing.overload typing.final typing.override "
-    "typing_extensions.override typing_extensions.final functools.wraps typing.no_type_check".split()
+    [
+        "builtins.staticmethod",
+        "builtins.classmethod",
+        "abc.abstractmethod",
+        "typing.overload",
+        "typing.final",
+        "typing.override",
+        "typing_extensions.override",
+        "typing_extensions.final",
+        "functools.wraps",
+        "typing.no_type_check",
+    ]
 )
 _TRANSPARENT_PREFIXES = ("pytest.mark.", "unittest.skip", "unittest.mock.patch", "mock.patch")
 _PROPERTIES = frozenset({"builtins.property", "functools.cached_property", "builtins.property.setter"})
@@ -83,8 +93,17 @@ _BUILTIN_METHODS = frozenset(
 )
 # Bases that never call a method they do not define under its name.
 _INERT_BASES = frozenset(
-    "builtins.object abc.ABC typing.Protocol typing.Generic typing.NamedTuple requests.Session typing.TypedDict "
-    "typing_extensions.Protocol typing_extensions.TypedDict".split()
+    [
+        "builtins.object",
+        "abc.ABC",
+        "typing.Protocol",
+        "typing.Generic",
+        "typing.NamedTuple",
+        "requests.Session",
+        "typing.TypedDict",
+        "typing_extensions.Protocol",
+        "typing_extensions.TypedDict",
+    ]
 )
 
 
@@ -103,6 +122,7 @@ def pins(facts: Facts, handled: frozenset[Span], kept: dict[str, frozenset[int]]
         reason = _own_pin(facts, info, kept) or _maybe_called(facts, info)
         if reason is not None:
             yield function_node(info.name), reason
+    yield from _dynamic_pins(facts)
     for implicit in project.implicit_calls:
         if implicit.span not in handled and implicit.target in project.functions:
             found = _implicit_pin(implicit)
@@ -113,6 +133,56 @@ def pins(facts: Facts, handled: frozenset[Span], kept: dict[str, frozenset[int]]
             found = _use_pin(use)
             if found is not None:
                 yield function_node(use.function), found
+
+
+def _dynamic_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
+    """Functions that may be fetched by a computed name: ``getattr(obj, name)``, ``globals()[name]``."""
+    project = facts.project
+    for call in project.calls:
+        node = facts.node(call.span, ast.Call)
+        if node is None:
+            continue
+        if "builtins.getattr" in call.externals and len(node.args) >= 2 and not isinstance(node.args[1], ast.Constant):
+            prefix = _constant_prefix(node.args[1])
+            for value in facts.values(call.span.path, node.args[0]):
+                for name in _members(facts, value):
+                    if name.rpartition(".")[2].startswith(prefix):
+                        text = "The function may be fetched here by a name that is computed."
+                        yield function_node(name), refusal(CALLBACK, call.span, text)
+        elif call.externals & {"builtins.globals", "builtins.vars", "builtins.locals"} and not node.args:
+            for info in project.functions.values():
+                if info.path == call.span.path and info.parent is None and info.kind is Kind.FUNCTION:
+                    text = "The function may be fetched here from the table of names."
+                    yield function_node(info.name), refusal(CALLBACK, call.span, text)
+
+
+def _constant_prefix(node: ast.expr) -> str:
+    """What the computed name certainly starts with."""
+    match node:
+        case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Add()):
+            return text
+        case ast.JoinedStr(values=[ast.Constant(value=str(text)), *_]):
+            return text
+        case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Mod()):
+            return text.partition("%")[0]
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format")):
+            return text.partition("{")[0]
+    return ""
+
+
+def _members(facts: Facts, value: Value) -> Iterator[str]:
+    project = facts.project
+    match value:
+        case Object(name) | Class(name) if name in project.classes:
+            related = {name, *project.classes[name].mro}
+            related |= {c.name for c in project.classes.values() if name in c.mro}
+            for cls in related:
+                if cls in project.classes:
+                    yield from project.classes[cls].methods.values()
+        case ModuleRef(name):
+            for info in project.functions.values():
+                if info.module == name and info.parent is None and info.cls is None and info.kind is Kind.FUNCTION:
+                    yield info.name
 
 
 def _own_pin(facts: Facts, info: FunctionInfo, kept: dict[str, frozenset[int]]) -> Refusal | None:
@@ -194,7 +264,9 @@ def _base_pin(facts: Facts, info: FunctionInfo, method: str) -> Refusal | None:
             continue
         if defines or (defines is None and not facts.project.callers(info.name)):
             what = f"{base}.{method}" if defines else f"a method of {base}" if base != "?" else "a method of its base"
-            return refusal(FOREIGN_OVERRIDE, info.span, f"{method}() may override {what}, which is called without await.")
+            return refusal(
+                FOREIGN_OVERRIDE, info.span, f"{method}() may override {what}, which is called without await."
+            )
     return None
 
 
@@ -224,4 +296,6 @@ def _use_pin(use: FunctionUse) -> Refusal | None:
             who = use.external or "code that asyncify does not resolve"
             return refusal(CALLBACK, use.span, f"The function is handed to {who}, which calls it without await.")
         case _:
-            return refusal(CALLBACK, use.span, f"The function is {use.sink} as a value here; who calls it is not known.")
+            return refusal(
+                CALLBACK, use.span, f"The function is {use.sink} as a value here; who calls it is not known."
+            )

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from asyncify.colour.pins import KEPT, refusal
+from asyncify.colour.pins import KEPT, LAMBDA, refusal
 from asyncify.colour.structure import (
     NO_AWAIT_HERE,
     CallPlan,
@@ -19,9 +19,10 @@ from asyncify.colour.structure import (
     call_implications,
     call_node,
     family_implications,
+    hands_result_on,
 )
 from asyncify.graph import Implication, Implications
-from asyncify.index.project import CallSite
+from asyncify.index.project import CallSite, Kind
 from asyncify.model import Colour, Reason, Refusal, Span
 from asyncify.rules.base import Block, Claim, Handles, Jobs, RefusalCode, Role, function_node
 from asyncify.rules.facts import Facts
@@ -112,6 +113,12 @@ class Solver:
         if node is None:
             self.pins.setdefault(claim.node, refusal(NO_AWAIT_HERE, claim.span))
             return
+        if hands_result_on(self.facts, claim.span.path, node):
+            return
+        info = self.facts.project.functions.get(claim.within)
+        if info is not None and info.kind is Kind.LAMBDA:
+            self.pins.setdefault(claim.node, refusal(LAMBDA, claim.span))
+            return
         place = await_place(self.facts, claim.span.path, node)
         if place.refusal is not None:
             self.pins.setdefault(claim.node, place.refusal)
@@ -120,8 +127,12 @@ class Solver:
         for block in self.blocks:
             self.pins.setdefault(block.node, block.refusal)
             if block.blocks_loop and block.within is not None:
-                reason = Reason("it stays here and would block the event loop", block.refusal.span, block.refusal.reason)
-                found = Refusal(block.refusal.code, block.refusal.span, block.refusal.message, block.refusal.remedy, reason)
+                reason = Reason(
+                    "it stays here and would block the event loop", block.refusal.span, block.refusal.reason
+                )
+                found = Refusal(
+                    block.refusal.code, block.refusal.span, block.refusal.message, block.refusal.remedy, reason
+                )
                 self.pins.setdefault(function_node(block.within), found)
 
     # --- the fixpoint ------------------------------------------------------------------------------------------
@@ -235,7 +246,9 @@ class Solver:
                 last = target.rpartition(".")[2]
                 closure = graph.closure({node: Reason("")})
                 if not closure.keys() & self.pins.keys():
-                    step = Implication(function_node(call.within), node, f"{last}() would block the event loop", call.span)
+                    step = Implication(
+                        function_node(call.within), node, f"{last}() would block the event loop", call.span
+                    )
                     self.implications.append(step)
                     changed = True
                 elif call.span not in self.bridges:
@@ -243,8 +256,15 @@ class Solver:
                     self._bridge(call, last, waiting[target])
         for implicit in self.facts.project.implicit_calls:
             caller = function_node(implicit.within)
-            if implicit.kind != "callback" and caller in holds and implicit.target in waiting and caller not in self.pins:
-                text = f"{implicit.target.rpartition('.')[2]} waits and is called here by the language ({implicit.kind})"
+            if (
+                implicit.kind != "callback"
+                and caller in holds
+                and implicit.target in waiting
+                and caller not in self.pins
+            ):
+                text = (
+                    f"{implicit.target.rpartition('.')[2]} waits and is called here by the language ({implicit.kind})"
+                )
                 self.pins[caller] = refusal(NO_AWAIT_HERE, implicit.span, text)
                 changed = True
         return changed

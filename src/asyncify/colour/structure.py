@@ -13,6 +13,7 @@ from asyncify.model import Edit, MakeAsync, Reason, Refusal, Span
 from asyncify.rules.base import RefusalCode, function_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.iteration import EAGER, consumption, eager_list
+from asyncify.rules.thread_locks import LOCKS
 
 MIXED_CALL = RefusalCode(
     "mixed-call",
@@ -30,8 +31,6 @@ LOCKED = RefusalCode(
     "Release the lock before the call, or move to asyncio.Lock by hand.",
 )
 STRUCTURE_CODES = (MIXED_CALL, NO_AWAIT_HERE, LOCKED)
-
-_LOCKS = frozenset(f"threading.{name}" for name in ("Lock", "RLock", "Condition", "Semaphore", "BoundedSemaphore"))
 
 
 def call_node(span: Span) -> str:
@@ -71,9 +70,11 @@ def await_place(facts: Facts, path: str, node: ast.AST) -> Place:
                     continue
             case ast.With() | ast.AsyncWith() if child in parent.body and _holds_lock(facts, path, parent):
                 return Place(refusal=refusal(LOCKED, facts.span(path, parent)))
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                break
-            case ast.Lambda() | ast.ClassDef() | ast.Module():
+            case ast.FunctionDef() | ast.AsyncFunctionDef() if child not in parent.body:
+                # Defaults, decorators and annotations run where the function is defined.
+                text = "An await in a default, decorator or annotation is hard to read."
+                return Place(refusal=refusal(NO_AWAIT_HERE, facts.span(path, node), text))
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda() | ast.ClassDef() | ast.Module():
                 break
         child = parent
     return Place(tuple(edit for number, edit in enumerate(edits) if edit not in edits[:number]))
@@ -91,7 +92,7 @@ def _generator_place(facts: Facts, path: str, generator: ast.GeneratorExp) -> Pl
 def _holds_lock(facts: Facts, path: str, statement: ast.With | ast.AsyncWith) -> bool:
     for item in statement.items:
         for value in facts.values(path, item.context_expr):
-            if getattr(value, "type", None) in _LOCKS:
+            if getattr(value, "type", None) in LOCKS:
                 return True
     return False
 
@@ -122,8 +123,7 @@ def plan_call(facts: Facts, call: CallSite, scripts: frozenset[str]) -> CallPlan
     if any(generators):
         return _generator_call(facts, call, node, all(generators), caller.kind is Kind.MODULE)
     if caller.kind is Kind.LAMBDA:
-        body = facts.parent(path, node)
-        if isinstance(body, ast.Lambda) and body.body is node:
+        if hands_result_on(facts, path, node):
             return CallPlan(call, False)
         return CallPlan(call, True, refusal=refusal(LAMBDA, call.span))
     if caller.kind is Kind.CLASS_BODY:
@@ -134,6 +134,12 @@ def plan_call(facts: Facts, call: CallSite, scripts: frozenset[str]) -> CallPlan
             return CallPlan(call, True, refusal=refusal(IMPORT_TIME, call.span))
         return CallPlan(call, True, entry=True, refusal=place.refusal)
     return CallPlan(call, True, place.edits, refusal=place.refusal)
+
+
+def hands_result_on(facts: Facts, path: str, node: ast.AST) -> bool:
+    """Whether the node is the whole body of a lambda, which then returns the coroutine to be awaited by its caller."""
+    parent = facts.parent(path, node)
+    return isinstance(parent, ast.Lambda) and parent.body is node
 
 
 def _generator_call(facts: Facts, call: CallSite, node: ast.Call, pure: bool, at_module: bool) -> CallPlan:

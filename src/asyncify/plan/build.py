@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 from asyncify.colour.solve import Colouring
-from asyncify.colour.structure import await_place, call_node
+from asyncify.colour.structure import await_place, call_node, hands_result_on
 from asyncify.index.project import CallSite, Kind
 from asyncify.model import (
     AddImport,
@@ -44,9 +44,17 @@ def build(facts: Facts, colouring: Colouring, facades: Mapping[str, Reason], pro
     outside = builder.other_sites(set(component_of))
     sites = sorted([s for g in groups for s in g.sites] + outside, key=lambda s: (s.span, s.rule))
     refusals = dict.fromkeys(colouring.disabled.values())
-    refusals.update(dict.fromkeys(b.refusal for b in colouring.blocks if b.node.startswith("site:")))
+    refusals.update(
+        dict.fromkeys(b.refusal for b in colouring.blocks if b.node.startswith("site:") or b.rule == "requests")
+    )
+    for claim in colouring.claims:
+        if claim.role is Role.ROOT and claim.node in colouring.pins and claim.node not in colouring.disabled:
+            pin = colouring.pins[claim.node]
+            refusals[Refusal(pin.code, claim.span, pin.message, pin.remedy, pin.reason)] = None
     order = sorted(refusals, key=lambda r: (r.span, r.code))
-    return Plan(tuple(sorted(groups, key=lambda g: (g.reason.span or g.edits[0].span, g.id))), tuple(sites), tuple(order))
+    return Plan(
+        tuple(sorted(groups, key=lambda g: (g.reason.span or g.edits[0].span, g.id))), tuple(sites), tuple(order)
+    )
 
 
 class _Builder:
@@ -87,6 +95,8 @@ class _Builder:
     def _claim_edits(self, claim: Claim) -> list[Edit]:
         edits = list(claim.edits.get(self.profile) or claim.edits.get("", ()))
         node = self.facts.node(claim.span, ast.AST)
+        if node is not None and hands_result_on(self.facts, claim.span.path, node):
+            return [edit for edit in edits if not isinstance(edit, Await)]
         if claim.needs_async and node is not None:
             edits += await_place(self.facts, claim.span.path, node).edits
         return edits
@@ -169,9 +179,7 @@ class _Builder:
             if block.node.startswith("site:"):
                 reason = block.refusal.reason or Reason(block.refusal.message, block.refusal.span)
                 within = block.within or ""
-                out.append(
-                    Site(block.rule, block.refusal.span, within, Verdict.REFUSE, _coded(block.refusal, reason))
-                )
+                out.append(Site(block.rule, block.refusal.span, within, Verdict.REFUSE, _coded(block.refusal, reason)))
         return out
 
 

@@ -41,9 +41,7 @@ def runs_alone(facts: Facts, calls: Sequence[Span], others: Sequence[Span]) -> b
 
 def _in_loop(facts: Facts, span: Span) -> bool:
     node = facts.node(span, ast.AST)
-    return node is not None and any(
-        isinstance(parent, _LOOPS) for parent in facts.parents(span.path, node)
-    )
+    return node is not None and any(isinstance(parent, _LOOPS) for parent in facts.parents(span.path, node))
 
 
 def _wrap(facts: Facts, path: str, places: Sequence[Span], runner: str, reason: Reason) -> WrapStatements:
@@ -60,7 +58,9 @@ def _wrap(facts: Facts, path: str, places: Sequence[Span], runner: str, reason: 
     span = Span(path, start.line, start.column, end.end_line, end.end_column)
     bound = _bound(moved)
     outside = _used(tree, moved)
-    taken = {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))}
+    taken = {
+        node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+    }
     taken |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     name = next(n for n in ("main", "run_main", "async_main", "main_coroutine") if n not in taken)
     return WrapStatements(span, start, end, reason, name, f"{runner}({name}())", tuple(sorted(bound & outside)))

@@ -89,6 +89,7 @@ def moved(
         into += done.get(statement, [statement])
         if statement is move.last:
             into = after
+    inside = [_without_trailing_space(statement) for statement in inside]
     inside[0] = _without_blank_lines(inside[0])
     if move.edit.global_names:
         names = [cst.NameItem(cst.Name(name)) for name in move.edit.global_names]
@@ -106,6 +107,15 @@ def moved(
     assert isinstance(call, cst.SimpleStatementLine)
     call = call.with_changes(leading_lines=(blank, blank) if at_module else (blank,))
     return updated.with_changes(body=[*before, function, call, *after])
+
+
+def _without_trailing_space(statement: cst.BaseStatement) -> cst.BaseStatement:
+    """The statement with blank lines above it that stay blank when they are indented."""
+    lines = [
+        line if line.comment is not None else line.with_changes(indent=False)
+        for line in getattr(statement, "leading_lines", ())
+    ]
+    return statement.with_changes(leading_lines=lines)
 
 
 def _without_blank_lines(statement: cst.BaseStatement) -> cst.BaseStatement:

@@ -25,10 +25,66 @@ from asyncify.rules.base import Block, Claim, Finding, RefusalCode, Role, Rule, 
 from asyncify.rules.facts import Facts
 
 ONE_SHOT = frozenset(
-    ["subprocess.run", "subprocess.call", "subprocess.check_call", "subprocess.check_output", "subprocess.getoutput", "subprocess.getstatusoutput", "os.system", "os.wait", "os.waitpid", "builtins.input", "getpass.getpass", "socket.gethostbyname", "socket.getaddrinfo", "socket.gethostbyaddr", "urllib.request.urlretrieve", "shutil.copytree", "shutil.rmtree", "shutil.make_archive"]
+    [
+        "subprocess.run",
+        "subprocess.call",
+        "subprocess.check_call",
+        "subprocess.check_output",
+        "subprocess.getoutput",
+        "subprocess.getstatusoutput",
+        "os.system",
+        "os.wait",
+        "os.waitpid",
+        "builtins.input",
+        "getpass.getpass",
+        "socket.gethostbyname",
+        "socket.getaddrinfo",
+        "socket.gethostbyaddr",
+        "urllib.request.urlretrieve",
+        "shutil.copytree",
+        "shutil.rmtree",
+        "shutil.make_archive",
+    ]
 )
 STATEFUL = frozenset(
-    ["urllib.request.urlopen", "http.client.HTTPConnection", "http.client.HTTPSConnection", "socket.create_connection", "socket.socket", "smtplib.SMTP", "smtplib.SMTP_SSL", "ftplib.FTP", "ftplib.FTP_TLS", "imaplib.IMAP4", "imaplib.IMAP4_SSL", "poplib.POP3", "telnetlib.Telnet", "sqlite3.connect", "psycopg2.connect", "psycopg.connect", "pymysql.connect", "MySQLdb.connect", "mysql.connector.connect", "redis.Redis", "redis.StrictRedis", "redis.from_url", "pymongo.MongoClient", "boto3.client", "boto3.resource", "httpx.get", "httpx.post", "httpx.put", "httpx.patch", "httpx.delete", "httpx.head", "httpx.request", "httpx.Client", "urllib3.PoolManager", "urllib3.request", "select.select"]
+    [
+        "urllib.request.urlopen",
+        "http.client.HTTPConnection",
+        "http.client.HTTPSConnection",
+        "socket.create_connection",
+        "socket.socket",
+        "smtplib.SMTP",
+        "smtplib.SMTP_SSL",
+        "ftplib.FTP",
+        "ftplib.FTP_TLS",
+        "imaplib.IMAP4",
+        "imaplib.IMAP4_SSL",
+        "poplib.POP3",
+        "telnetlib.Telnet",
+        "sqlite3.connect",
+        "psycopg2.connect",
+        "psycopg.connect",
+        "pymysql.connect",
+        "MySQLdb.connect",
+        "mysql.connector.connect",
+        "redis.Redis",
+        "redis.StrictRedis",
+        "redis.from_url",
+        "pymongo.MongoClient",
+        "boto3.client",
+        "boto3.resource",
+        "httpx.get",
+        "httpx.post",
+        "httpx.put",
+        "httpx.patch",
+        "httpx.delete",
+        "httpx.head",
+        "httpx.request",
+        "httpx.Client",
+        "urllib3.PoolManager",
+        "urllib3.request",
+        "select.select",
+    ]
 )
 
 NO_COUNTERPART = RefusalCode(
@@ -58,7 +114,9 @@ def _one_shot(facts: Facts, call: CallSite, name: str) -> Finding:
     node = facts.node(call.span, ast.Call)
     if node is None or call.externals != {name} or call.targets:
         return _block(call, name)
-    edits = to_thread(facts, node, call.span, Reason(f"{name.removeprefix('builtins.')}() would stop the event loop", call.span))
+    edits = to_thread(
+        facts, node, call.span, Reason(f"{name.removeprefix('builtins.')}() would stop the event loop", call.span)
+    )
     text = edits[0].reason.text
     return Claim("blocking", call.span, call.within, Role.FOLLOWER, Verdict.BRIDGE, text, {"": edits})
 

@@ -12,7 +12,16 @@ from asyncify.index.values import External, ExternalMethod, Instance, Value
 from asyncify.model import Span
 
 _N = TypeVar("_N", bound=ast.AST)
-_EXPRESSION_WITH_VALUE = (ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.Await, ast.NamedExpr, ast.IfExp, ast.BoolOp)
+_EXPRESSION_WITH_VALUE = (
+    ast.Name,
+    ast.Attribute,
+    ast.Call,
+    ast.Subscript,
+    ast.Await,
+    ast.NamedExpr,
+    ast.IfExp,
+    ast.BoolOp,
+)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.Module)
 
 
@@ -100,13 +109,13 @@ class Facts:
 
     @cached_property
     def instances(self) -> dict[Instance, list[tuple[str, ast.expr]]]:
-        """For every external instance with a known creation site, all expressions that may be it."""
+        """For every external instance that a known call creates, all expressions that may be it."""
         out: dict[Instance, list[tuple[str, ast.expr]]] = {}
         for path, file in self.project.files.items():
             for node in ast.walk(file.tree):
                 if isinstance(node, _EXPRESSION_WITH_VALUE):
                     for value in self.values(path, node):
-                        if isinstance(value, Instance) and value.site is not None:
+                        if isinstance(value, Instance) and self.made_by_call(value):
                             out.setdefault(value, []).append((path, node))
         return out
 
@@ -119,9 +128,14 @@ class Facts:
                     if found:
                         yield path, node, found
 
+    def made_by_call(self, instance: Instance) -> bool:
+        """Whether the instance is created by a call that is known (and not only promised by an annotation)."""
+        return instance.site is not None and self.project.call_at(instance.site) is not None
+
     def receivers(self, call: CallSite) -> frozenset[Instance]:
-        """The external instances a method call may be made on."""
-        return frozenset(v.instance for v in self.project.values(call.func) if isinstance(v, ExternalMethod))
+        """The external instances a method call may be made on; those of annotations only where no other is known."""
+        found = frozenset(v.instance for v in self.project.values(call.func) if isinstance(v, ExternalMethod))
+        return frozenset(instance for instance in found if self.made_by_call(instance)) or found
 
     def enclosing(self, path: str, node: ast.AST) -> str:
         """The name of the function, lambda or module (class bodies count as themselves) that runs the node."""

@@ -11,7 +11,24 @@ from asyncify.rules.support import import_of
 
 # Builtins that read their argument to its end before they return: a list made beforehand changes nothing.
 EAGER = frozenset(
-    ["builtins.list", "builtins.tuple", "builtins.set", "builtins.frozenset", "builtins.sorted", "builtins.sum", "builtins.dict", "builtins.max", "builtins.min", "builtins.len", "builtins.str.join", "collections.Counter", "collections.deque", "builtins.list.extend", "builtins.dict.update", "builtins.set.update"]
+    [
+        "builtins.list",
+        "builtins.tuple",
+        "builtins.set",
+        "builtins.frozenset",
+        "builtins.sorted",
+        "builtins.sum",
+        "builtins.dict",
+        "builtins.max",
+        "builtins.min",
+        "builtins.len",
+        "builtins.str.join",
+        "collections.Counter",
+        "collections.deque",
+        "builtins.list.extend",
+        "builtins.dict.update",
+        "builtins.set.update",
+    ]
 )
 LAZY_PAIRS = {"builtins.zip": "zip_async", "builtins.enumerate": "enumerate_async"}
 
@@ -67,10 +84,14 @@ def _clause(facts: Facts, path: str, clause: ast.comprehension, reason: Reason) 
         if call is None or not call.externals or not call.externals <= EAGER:
             return Consumption(impossible="a generator expression would become an asynchronous one")
         whole = facts.span(path, comprehension)
-        return Consumption(
-            (MakeAsync(clause_span(facts, path, clause), reason), eager_list(facts, path, comprehension, reason)),
-            moves_on=False,
-        ) if whole else MOVES_ON
+        return (
+            Consumption(
+                (MakeAsync(clause_span(facts, path, clause), reason), eager_list(facts, path, comprehension, reason)),
+                moves_on=False,
+            )
+            if whole
+            else MOVES_ON
+        )
     return Consumption((MakeAsync(clause_span(facts, path, clause), reason),))
 
 

@@ -30,7 +30,7 @@ from collections.abc import Iterator
 from asyncify.graph import Implication
 from asyncify.index.catalogue import Catalogue, Signature
 from asyncify.index.project import CallSite
-from asyncify.index.values import Class, External, ExternalMethod, Instance, Object
+from asyncify.index.values import Class, External, ExternalMethod, Instance, ModuleRef, Object
 from asyncify.model import Await, DropImport, Edit, MakeAsync, Reason, Refusal, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import (
     Block,
@@ -44,6 +44,7 @@ from asyncify.rules.base import (
     site_node,
 )
 from asyncify.rules.facts import Facts
+from asyncify.rules.flow import annotations, receiving_call
 from asyncify.rules.support import import_of
 
 VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request")
@@ -54,11 +55,48 @@ METHODS = frozenset(f"{SESSION}.{verb}" for verb in SESSION_VERBS)
 
 # Attributes of a session that do no I/O; they mean the same on aio_requests.Session, which inherits them.
 PLAIN_ATTRIBUTES = frozenset(
-    ["headers", "auth", "cookies", "params", "verify", "cert", "proxies", "hooks", "stream", "max_redirects", "trust_env", "adapters", "mount", "close", "get_adapter", "prepare_request", "merge_environment_settings", "get_redirect_target", "should_strip_auth", "rebuild_method", "rebuild_auth", "rebuild_proxies", "__attrs__", "__class__", "__dict__"]
+    [
+        "headers",
+        "auth",
+        "cookies",
+        "params",
+        "verify",
+        "cert",
+        "proxies",
+        "hooks",
+        "stream",
+        "max_redirects",
+        "trust_env",
+        "adapters",
+        "mount",
+        "close",
+        "get_adapter",
+        "prepare_request",
+        "merge_environment_settings",
+        "get_redirect_target",
+        "should_strip_auth",
+        "rebuild_method",
+        "rebuild_auth",
+        "rebuild_proxies",
+        "__attrs__",
+        "__class__",
+        "__dict__",
+    ]
 )
 # External callables that look at a session without using it.
 HARMLESS = frozenset(
-    ["builtins.isinstance", "builtins.id", "builtins.repr", "builtins.print", "builtins.bool", "builtins.type", "builtins.hasattr", "builtins.setattr", "builtins.list.append", "builtins.str"]
+    [
+        "builtins.isinstance",
+        "builtins.id",
+        "builtins.repr",
+        "builtins.print",
+        "builtins.bool",
+        "builtins.type",
+        "builtins.hasattr",
+        "builtins.setattr",
+        "builtins.list.append",
+        "builtins.str",
+    ]
 )
 
 STREAMING = RefusalCode(
@@ -82,9 +120,9 @@ UNCLEAR_CALL = RefusalCode(
     "Call requests directly, or give the two cases two call sites.",
 )
 
-_BY_VERB = {
-    f"requests.{verb}": Signature(returns="requests.Response") for verb in VERBS
-} | {f"{SESSION}.{verb}": Signature(returns="requests.Response") for verb in SESSION_VERBS}
+_BY_VERB = {f"requests.{verb}": Signature(returns="requests.Response") for verb in VERBS} | {
+    f"{SESSION}.{verb}": Signature(returns="requests.Response") for verb in SESSION_VERBS
+}
 
 CATALOGUE = Catalogue(
     signatures=_BY_VERB
@@ -123,7 +161,7 @@ def match(facts: Facts) -> Iterator[Finding]:
     yield from _session_jobs(facts)
     yield from _sessions(facts)
     yield from _subclasses(facts)
-    yield from _annotations(facts)
+    yield from annotations(facts, "requests", SESSION, frozenset({SESSION}), "aio_requests.Session", {})
 
 
 def _refuse(code: RefusalCode, span: Span, message: str = "") -> Refusal:
@@ -165,9 +203,7 @@ def _direct_calls(facts: Facts) -> Iterator[Finding]:
             reason = Reason(f"{facts.text(path, node)} is run as a job", span)
             edits = (ReplaceExpr(span, f"aio_requests.{verb}", reason), *_imports(facts, span, node, reason))
             within = facts.enclosing(path, node)
-            yield Claim(
-                "requests", span, within, Role.ROOT, Verdict.EXACT, reason.text, {"": edits}, needs_async=False
-            )
+            yield Claim("requests", span, within, Role.ROOT, Verdict.EXACT, reason.text, {"": edits}, needs_async=False)
 
 
 def _runs_jobs(facts: Facts, path: str, call: ast.Call) -> bool:
@@ -181,9 +217,7 @@ def _direct_call(facts: Facts, call: CallSite, name: str) -> Finding:
     text = facts.text(call.span.path, node) if node is not None else name
     verb = name.rpartition(".")[2]
     if node is None or call.externals != {name} or call.targets or not _named(node, verb, facts, call.span.path):
-        return Block(
-            site_node(call.span), _refuse(UNCLEAR_CALL, call.span), "requests", call.within, blocks_loop=True
-        )
+        return Block(site_node(call.span), _refuse(UNCLEAR_CALL, call.span), "requests", call.within, blocks_loop=True)
     if _streams(facts, call):
         return Block(site_node(call.span), _refuse(STREAMING, call.span), "requests", call.within, blocks_loop=True)
     reason = Reason(f"{text}() waits for the network", call.span)
@@ -212,9 +246,7 @@ def _session_owners(facts: Facts, call: CallSite) -> tuple[set[str], bool]:
     unknown = False
     for value in facts.values(path, func.value):
         if isinstance(value, Instance) and value.type == SESSION:
-            if value.site is None:
-                unknown = True
-            else:
+            if value.site is not None and facts.made_by_call(value):
                 owners.add(object_node(value.site))
         elif isinstance(value, Object):
             info = facts.project.classes.get(value.cls)
@@ -302,9 +334,7 @@ def _sessions(facts: Facts) -> Iterator[Finding]:
             continue
         owner = object_node(call.span)
         if call.externals != {SESSION} or call.targets:
-            if SESSION in call.externals and not any(
-                isinstance(v, Class) for v in facts.project.values(call.func)
-            ):
+            if SESSION in call.externals and not any(isinstance(v, Class) for v in facts.project.values(call.func)):
                 yield Block(owner, _refuse(UNCLEAR_CALL, call.span), "requests", call.within)
             continue
         reason = Reason("the session is made here", call.span)
@@ -348,55 +378,12 @@ def _with_statements(facts: Facts, places: list[tuple[str, ast.expr]], owner: st
             )
 
 
-def _annotations(facts: Facts) -> Iterator[Finding]:
-    """Annotations that say ``requests.Session`` where a session of the project arrives."""
-    owners: dict[tuple[str, str], set[str]] = {}
-    for instance, places in facts.instances.items():
-        if instance.type == SESSION and instance.site is not None:
-            for path, node in places:
-                name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else None
-                if name is not None:
-                    owners.setdefault((path, name), set()).add(object_node(instance.site))
-    for path, node, _ in facts.references(frozenset({SESSION})):
-        target = _annotated(facts, path, node)
-        follows = owners.get((path, target)) if target is not None else None
-        if follows:
-            span = facts.span(path, node)
-            reason = Reason(f"{target} is such a session", span)
-            edits = {"": (ReplaceExpr(span, "aio_requests.Session", reason), *_imports(facts, span, node, reason))}
-            yield Claim(
-                "requests",
-                span,
-                facts.enclosing(path, node),
-                Role.PART,
-                Verdict.EXACT,
-                reason.text,
-                edits,
-                needs_async=False,
-                follows=tuple(sorted(follows)),
-            )
-
-
-def _annotated(facts: Facts, path: str, node: ast.expr) -> str | None:
-    """The name that an annotation containing the node is about."""
-    child: ast.AST = node
-    for parent in facts.parents(path, node):
-        match parent:
-            case ast.arg():
-                return parent.arg
-            case ast.AnnAssign() if child is parent.annotation:
-                target = parent.target
-                return target.id if isinstance(target, ast.Name) else getattr(target, "attr", None)
-            case ast.Call() | ast.stmt() | ast.Lambda():
-                return None
-        child = parent
-    return None
-
-
 def _escape(facts: Facts, path: str, node: ast.expr) -> Refusal | None:
     """Why this use of a session is beyond what asyncify follows, or None."""
     span = facts.span(path, node)
     parent = facts.parent(path, node)
+    if _stored_out_of_sight(facts, path, node):
+        return _refuse(SESSION_ESCAPES, span, "the session is stored where asyncify does not see who uses it")
     if isinstance(parent, ast.Attribute):
         if parent.attr in PLAIN_ATTRIBUTES or isinstance(parent.ctx, ast.Store):
             return None
@@ -405,12 +392,26 @@ def _escape(facts: Facts, path: str, node: ast.expr) -> Refusal | None:
         if any(not isinstance(v, ExternalMethod) for v in facts.values(path, parent)):
             return None
         return _refuse(SESSION_ESCAPES, span, f"asyncify does not know the session attribute {parent.attr!r}")
-    if isinstance(parent, ast.Call) and parent.func is not node:
-        call = facts.project.call_at(facts.span(path, parent))
+    receiver = receiving_call(facts, path, node)
+    if receiver is not None:
+        call = facts.project.call_at(facts.span(path, receiver))
         if call is None or (call.externals - HARMLESS and not call.targets) or (call.unresolved and not call.targets):
-            name = facts.text(path, parent.func)
+            name = facts.text(path, receiver.func)
             return _refuse(SESSION_ESCAPES, span, f"the session is given to {name}()")
     return None
+
+
+def _stored_out_of_sight(facts: Facts, path: str, node: ast.expr) -> bool:
+    """Whether the session becomes an attribute of something asyncify does not know."""
+    statement = facts.parent(path, node)
+    if not isinstance(statement, ast.Assign) or statement.value is not node:
+        return False
+    for target in statement.targets:
+        if isinstance(target, ast.Attribute) and not any(
+            isinstance(value, (Object, Class, ModuleRef)) for value in facts.values(path, target.value)
+        ):
+            return True
+    return False
 
 
 def _verb_use(facts: Facts, path: str, attribute: ast.Attribute) -> Refusal | None:

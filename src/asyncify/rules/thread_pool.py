@@ -44,10 +44,12 @@ from asyncify.rules.base import (
     site_node,
 )
 from asyncify.rules.facts import Facts
+from asyncify.rules.flow import annotations, receiving_call
 from asyncify.rules.iteration import consumption
 from asyncify.rules.support import import_of
 
 POOL = "concurrent.futures.ThreadPoolExecutor"
+EXECUTOR = "concurrent.futures.Executor"
 FUTURE = "concurrent.futures.Future"
 MAP_RESULT = "concurrent.futures.MapResult"
 AS_COMPLETED_RESULT = "concurrent.futures.AsCompletedResult"
@@ -83,7 +85,9 @@ CATALOGUE = Catalogue(
         POOL: Signature(returns=POOL),
         f"{POOL}.__enter__": Signature(returns="self"),
         f"{POOL}.submit": Signature(returns=f"{FUTURE}[result0]", invokes=(Invoke("arg0", ("*args1",)),)),
-        f"{POOL}.map": Signature(returns=f"{MAP_RESULT}[result0]", invokes=(Invoke("arg0", ("arg1[]", "arg2[]", "arg3[]")),)),
+        f"{POOL}.map": Signature(
+            returns=f"{MAP_RESULT}[result0]", invokes=(Invoke("arg0", ("arg1[]", "arg2[]", "arg3[]")),)
+        ),
         f"{POOL}.shutdown": Signature(),
         f"{FUTURE}.result": Signature(returns="slot0"),
         f"{FUTURE}.exception": Signature(returns=None),
@@ -110,17 +114,21 @@ def match(facts: Facts) -> Iterator[Finding]:
         yield from _construction(facts, instance, places)
     for method in ("submit", "map"):
         for call in facts.calls_by_external.get(f"{POOL}.{method}", ()):
-            nodes = {object_node(i.site) for i in facts.receivers(call) if i.type == POOL and i.site is not None}
+            nodes = {object_node(i.site) for i in facts.receivers(call) if i.site is not None and facts.made_by_call(i)}
             owners[call.span] = nodes
             yield from _jobs(facts, call, nodes)
     for call in facts.calls_by_external.get(f"{POOL}.shutdown", ()):
-        nodes = {object_node(i.site) for i in facts.receivers(call) if i.site is not None}
+        nodes = {object_node(i.site) for i in facts.receivers(call) if i.site is not None and facts.made_by_call(i)}
         yield from _awaited(call.span, call.within, nodes, "shutdown() waits for the jobs")
     yield from _helpers(facts, owners)
     yield from _futures(facts, owners)
     for instance, places in facts.instances.items():
         if instance.type in (MAP_RESULT, AS_COMPLETED_RESULT) and instance.site in owners:
             yield from _results(facts, places, owners[instance.site])
+    yield from annotations(facts, "thread_pool", POOL, frozenset({POOL}), "aio_support.TaskPool", {})
+    yield from annotations(facts, "thread_pool", EXECUTOR, frozenset({POOL}), "aio_support.TaskPool", {})
+    by_site = {site: tuple(sorted(nodes)) for site, nodes in owners.items()}
+    yield from annotations(facts, "thread_pool", FUTURE, frozenset({FUTURE}), "aio_support.PoolFuture", by_site)
 
 
 def _refuse(code: RefusalCode, span: Span, message: str = "") -> Refusal:
@@ -131,7 +139,9 @@ def _refuse(code: RefusalCode, span: Span, message: str = "") -> Refusal:
 def _awaited(span: Span, within: str, nodes: set[str], text: str) -> Iterator[Finding]:
     reason = Reason(text, span)
     follows = tuple(sorted(nodes))
-    yield Claim("thread_pool", span, within, Role.PART, Verdict.EXACT, text, {"": (Await(span, reason),)}, follows=follows)
+    yield Claim(
+        "thread_pool", span, within, Role.PART, Verdict.EXACT, text, {"": (Await(span, reason),)}, follows=follows
+    )
 
 
 def _construction(facts: Facts, pool: Instance, places: list[tuple[str, ast.expr]]) -> Iterator[Finding]:
@@ -200,8 +210,10 @@ def _with(facts: Facts, path: str, item: ast.withitem, node: str) -> Iterator[Fi
 
 def _argument_escape(facts: Facts, path: str, parent: ast.Call, known: frozenset[str], what: str) -> Refusal | None:
     call = facts.project.call_at(facts.span(path, parent))
-    if call is not None and not call.unresolved and all(
-        name in known or name.startswith("builtins.") for name in call.externals
+    if (
+        call is not None
+        and not call.unresolved
+        and all(name in known or name.startswith("builtins.") for name in call.externals)
     ):
         return None
     if call is not None and call.externals and call.externals <= known:
@@ -214,11 +226,12 @@ def _pool_escape(facts: Facts, path: str, place: ast.expr) -> Refusal | None:
     if isinstance(parent, ast.Attribute) and parent.value is place:
         if parent.attr in ("submit", "map", "shutdown") and isinstance(facts.parent(path, parent), ast.Call):
             return None
-        return _refuse(POOL_ESCAPES, facts.span(path, parent), f"asyncify does not know what .{parent.attr} of a pool is for")
-    if isinstance(parent, (ast.Call, ast.keyword)):
-        around = parent if isinstance(parent, ast.Call) else facts.parent(path, parent)
-        if isinstance(around, ast.Call) and around.func is not place:
-            return _argument_escape(facts, path, around, frozenset(), "the pool")
+        return _refuse(
+            POOL_ESCAPES, facts.span(path, parent), f"asyncify does not know what .{parent.attr} of a pool is for"
+        )
+    receiver = receiving_call(facts, path, place)
+    if receiver is not None:
+        return _argument_escape(facts, path, receiver, frozenset(), "the pool")
     if isinstance(parent, (ast.Yield, ast.YieldFrom)):
         return _refuse(POOL_ESCAPES, facts.span(path, place), "the pool is handed out by a generator")
     return None
@@ -318,7 +331,9 @@ def _futures(facts: Facts, owners: dict[Span, set[str]]) -> Iterator[Finding]:
                 nodes |= owners.get(instance.site, set()) if instance.site is not None else set()
             if call.externals != {f"{FUTURE}.{method}"} or call.targets:
                 for node in nodes:
-                    yield Block(node, _refuse(POOL_ESCAPES, call.span, "this may be a future or something else"), "thread_pool")
+                    yield Block(
+                        node, _refuse(POOL_ESCAPES, call.span, "this may be a future or something else"), "thread_pool"
+                    )
                 continue
             yield from _awaited(call.span, call.within, nodes, f"{method}() waits for the job")
     known = frozenset({AS_COMPLETED, WAIT})
@@ -340,8 +355,9 @@ def _future_escape(facts: Facts, path: str, place: ast.expr, known: frozenset[st
         if called and (parent.attr in AWAITED or parent.attr in PLAIN_FUTURE):
             return None
         return _refuse(POOL_ESCAPES, facts.span(path, parent), f".{parent.attr} of a future is used as a value")
-    if isinstance(parent, ast.Call) and parent.func is not place:
-        return _argument_escape(facts, path, parent, known, "a future")
+    receiver = receiving_call(facts, path, place)
+    if receiver is not None:
+        return _argument_escape(facts, path, receiver, known, "a future")
     if isinstance(parent, (ast.Yield, ast.YieldFrom, ast.Await)):
         return _refuse(POOL_ESCAPES, facts.span(path, place), "a future is handed out here")
     return None

@@ -1,0 +1,75 @@
+"""Which files hold requirement lists, and how each is read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+
+from asyncify.packaging.listing import Listing
+from asyncify.packaging.pyproject import listings as pyproject_listings
+from asyncify.packaging.pyproject import pipfile_listings
+from asyncify.packaging.setup_files import (
+    requirements_listings,
+    setup_cfg_listings,
+    setup_py_listings,
+    tox_listings,
+)
+from asyncify.packaging.text import Unsupported
+
+#: The files of the root that matter, in the order in which they are the project's main declaration.
+ROOT_FILES = ("pyproject.toml", "setup.cfg", "setup.py", "Pipfile", "tox.ini")
+PYTEST_FILES = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini")
+_LARGEST = 4_000_000  # bytes; what is larger was not written by hand
+_REQUIREMENTS = re.compile(r"(?:.*[-_.])?(?:requirements|requires)(?:[-_.].*)?\.(?:txt|in)|.*requirements.*\.(?:txt|in)")
+
+
+def is_requirements_file(path: str) -> bool:
+    """Whether `path` is a pip requirements file (constraints are none)."""
+    pure = PurePosixPath(path)
+    if "constraint" in pure.name.lower() or pure.suffix not in (".txt", ".in"):
+        return False
+    if len(pure.parts) == 1:
+        return _REQUIREMENTS.fullmatch(pure.name.lower()) is not None
+    return len(pure.parts) == 2 and pure.parts[0] == "requirements"
+
+
+def listings(path: str, text: str) -> list[Listing]:
+    """The requirement lists of one file; none for a file that holds none. Raises Unsupported with the reason."""
+    if path == "pyproject.toml":
+        return pyproject_listings(text)
+    if path == "Pipfile":
+        return pipfile_listings(text)
+    if path == "setup.cfg":
+        return setup_cfg_listings(text)
+    if path == "tox.ini":
+        return tox_listings(text)
+    if path == "setup.py":
+        return setup_py_listings(text)
+    return requirements_listings(path, text) if is_requirements_file(path) else []
+
+
+def discover_config(root: Path) -> dict[str, bytes]:
+    """The packaging and test configuration files of the project at `root`: path (with ``/``) to bytes.
+
+    Looks at the root and at ``requirements/`` only. Symbolic links and what cannot be read are left out.
+    """
+    names = [*ROOT_FILES, *PYTEST_FILES]
+    for folder in ("", "requirements"):
+        try:
+            inside = sorted(entry.name for entry in (root / folder).iterdir())
+        except OSError:
+            continue
+        paths = [f"{folder}/{name}" if folder else name for name in inside]
+        names.extend(path for path in paths if is_requirements_file(path))
+    found: dict[str, bytes] = {}
+    for name in names:
+        path = root / name
+        try:
+            if path.is_file() and not path.is_symlink() and path.stat().st_size <= _LARGEST:
+                found[name] = path.read_bytes()
+        except OSError:
+            continue
+    return found
+
+
+__all__ = ["PYTEST_FILES", "ROOT_FILES", "Unsupported", "discover_config", "is_requirements_file", "listings"]

@@ -1,0 +1,91 @@
+"""Where a value goes next, and which annotations speak of it: questions that several rules ask."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+
+from asyncify.model import Reason, ReplaceExpr, Verdict
+from asyncify.rules.base import Claim, Role, object_node
+from asyncify.rules.facts import Facts
+from asyncify.rules.support import import_of
+
+_CARRIERS = (
+    ast.keyword,
+    ast.Starred,
+    ast.List,
+    ast.Tuple,
+    ast.Set,
+    ast.Dict,
+    ast.IfExp,
+    ast.BoolOp,
+    ast.NamedExpr,
+)
+
+
+def receiving_call(facts: Facts, path: str, node: ast.expr) -> ast.Call | None:
+    """The call that gets the value as an argument, by itself, by keyword, or in a literal container."""
+    child: ast.AST = node
+    for parent in facts.parents(path, node):
+        if isinstance(parent, ast.Call):
+            return parent if child is not parent.func else None
+        if not isinstance(parent, _CARRIERS):
+            return None
+        child = parent
+    return None
+
+
+def annotations(
+    facts: Facts, rule: str, external: str, kinds: frozenset[str], new: str, owners: Mapping[object, tuple[str, ...]]
+) -> Iterator[Claim]:
+    """Claims on annotations that say `external` where an object of one of `kinds` arrives.
+
+    ``new`` is what they say afterwards (``module.Name`` of a support module); ``owners`` are the nodes that an object's
+    change follows, by the span of its creation (without an entry: the node of the object itself).
+    """
+    arrivals: dict[tuple[str, str], set[str]] = {}
+    for instance, places in facts.instances.items():
+        if instance.type not in kinds or instance.site is None:
+            continue
+        nodes = owners.get(instance.site, (object_node(instance.site),))
+        for path, node in places:
+            name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else None
+            if name is not None:
+                arrivals.setdefault((path, name), set()).update(nodes)
+    for path, node, _ in facts.references(frozenset({external})):
+        target = _annotated(facts, path, node)
+        follows = arrivals.get((path, target)) if target is not None else None
+        if follows:
+            span = facts.span(path, node)
+            reason = Reason(f"{target} is such an object", span)
+            module = new.partition(".")[0]
+            edits = {
+                "": (ReplaceExpr(span, new, reason), import_of(facts.file(path).source, module, span, reason)),
+            }
+            yield Claim(
+                rule,
+                span,
+                facts.enclosing(path, node),
+                Role.PART,
+                Verdict.EXACT,
+                reason.text,
+                edits,
+                needs_async=False,
+                follows=tuple(sorted(follows)),
+            )
+
+
+def _annotated(facts: Facts, path: str, node: ast.expr) -> str | None:
+    """The name that an annotation containing the node is about."""
+    child: ast.AST = node
+    for parent in facts.parents(path, node):
+        match parent:
+            case ast.arg():
+                return parent.arg
+            case ast.AnnAssign() if child is parent.annotation:
+                target = parent.target
+                return target.id if isinstance(target, ast.Name) else getattr(target, "attr", None)
+            case ast.Call() | ast.stmt() | ast.Lambda():
+                return None
+        child = parent
+    return None
