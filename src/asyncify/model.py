@@ -148,6 +148,14 @@ class ReplaceExpr:
 
 
 @dataclass(frozen=True, slots=True)
+class ListInstead:
+    """Turn the generator expression at `span` into a list comprehension."""
+
+    span: Span
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
 class ReplaceStatement:
     """Replace the statement at `span` by the statements of `template` (same holes as :class:`ReplaceExpr`).
 
@@ -244,6 +252,7 @@ Edit = (
     Await
     | MakeAsync
     | ReplaceExpr
+    | ListInstead
     | ReplaceStatement
     | SetArguments
     | WrapStatements

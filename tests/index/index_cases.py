@@ -2,7 +2,7 @@
 
 ``# -> f, requests.get`` behind a line says what the outermost call that starts on the line may run: functions of the
 module ``main`` by short name, everything else by its full name; ``?`` means: unresolved, for a stated reason.
-``=== name`` starts a case. ``## path.py`` starts another file of it; the text before the first such line is ``main.py``.
+``=== name`` starts a case, ``## path.py`` another file of it; the text before the first such line is ``main.py``.
 """
 
 from __future__ import annotations

@@ -33,11 +33,14 @@ class Case:
     session: Callable[[Any], None] | None = None
 
 
+ADDRESS = re.compile(r" at 0x\w+")  # would make the test's name another in each process
+
+
 def one(method: str, path: str, /, **options: Any) -> Case:
     def fresh() -> dict[str, Any]:
         return {key: value() if isinstance(value, Made) else value for key, value in options.items()}
 
-    shown = ", ".join(f"{key}={value!r:.40}" for key, value in options.items())
+    shown = ", ".join(f"{key}={ADDRESS.sub('', repr(value)):.40}" for key, value in options.items())
     return Case(f"{method} {path} {shown}"[:90], ((method, path, fresh),))
 
 

@@ -166,7 +166,7 @@ async def test_many_at_once(server: RawServer) -> None:
     server.clear()
     session = loop_session()
     assert session is loop_session()
-    answers = await asyncio.gather(*(fetch(session.get(server.url + "/slow/1.0")) for _ in range(120)))
+    answers = await asyncio.gather(*(fetch(session.get(server.url + "/slow/2.0")) for _ in range(120)))
     assert {text_of(answer) for answer in answers} == {"slow"}
     assert server.most == 120
 

@@ -287,8 +287,8 @@ async def test_map_timeout_counts_from_the_call() -> None:
 
 async def test_as_completed_yields_the_keys_of_a_dict_in_completion_order() -> None:
     async with TaskPool(3) as pool:
-        names = {pool.submit(asyncio.sleep, delay): delay for delay in (0.06, 0.02, 0.04)}
-        assert [names[f] async for f in as_completed(names)] == [0.02, 0.04, 0.06]
+        names = {pool.submit(asyncio.sleep, delay): delay for delay in (0.15, 0.05, 0.1)}
+        assert [names[f] async for f in as_completed(names)] == [0.05, 0.1, 0.15]
         again = [*names, *names]
         assert len([f async for f in as_completed(again)]) == 3
         assert [f async for f in as_completed([])] == []
@@ -328,7 +328,7 @@ async def test_as_completed_gives_cancelled_and_failed_ones_too() -> None:
 )
 async def test_wait(when: str, done: list[int]) -> None:
     async def job(number: int) -> None:
-        await asyncio.sleep(0.02 * (number + 1))
+        await asyncio.sleep(0.05 * (number + 1))
         if number == 1:
             raise ValueError
 

@@ -135,10 +135,12 @@ class CallbackCheck:
             own = _method(self.evaluator, info, name)
             if own is None or name in tables.SYNC_DUNDERS:
                 continue
+            nearest = False  # a base of this tree that defines it too: it answers for what lies above
             for base in self.evaluator.mro(info)[1:]:
                 overridden = _method(self.evaluator, base, name)
                 if overridden is None:
                     continue
+                nearest = True
                 differ = own.is_async != overridden.is_async and self._kind(own) != self._kind(overridden)
                 if differ and not (own.is_async and self._open(overridden)):
                     text = (
@@ -147,7 +149,7 @@ class CallbackCheck:
                     )
                     self._report("async-override", own.node, f"{info.name}.{name}", text)
                 break
-            if own.is_async:
+            if own.is_async and not nearest:
                 for foreign in self.evaluator.foreign_bases(info)[0]:
                     if name in tables.FOREIGN_SYNC_METHODS.get(foreign, ()):
                         text = f"`{info.name}.{name}` is async, but `{foreign}` calls it synchronously"

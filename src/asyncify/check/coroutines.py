@@ -314,8 +314,9 @@ class CoroutineCheck:
             case ExtInst(kind):
                 return kind in tables.ASYNC_CONTEXT
             case Inst(info, _):
-                if self.evaluator.foreign_bases(info)[1]:
-                    return False
+                foreign, unknown = self.evaluator.foreign_bases(info)
+                if unknown or set(foreign) - {"builtins.object", "abc.ABC", "typing.Generic"}:
+                    return False  # a base from outside may well have `__enter__`
                 own = {m.info.is_async for m in self.evaluator.member(info, "__exit__") if isinstance(m, Func)}
                 asynchronous = bool(self.evaluator.member(info, "__aenter__"))
                 return (asynchronous and not self.evaluator.member(info, "__enter__")) or own == {True}

@@ -161,7 +161,6 @@ ATTRIBUTES: dict[str, str] = {
 BLOCKING: frozenset[str] = frozenset(
     _names("requests", _HTTP)
     | _names("requests.Session", f"{_HTTP} send")
-    | _names("requests.Response", "iter_content iter_lines")
     | _names("time", "sleep")
     | _names("urllib.request", "urlopen urlretrieve OpenerDirector.open")
     | _names("subprocess", "run call check_call check_output getoutput getstatusoutput")

@@ -25,7 +25,8 @@ _LIST = {
     "sort": Signature("None", (Invoke("arg:key", ("slot0",)),)),
     **_returns(pop="slot0", popleft="slot0", copy="self", union="self | arg0", difference="self", intersection="self",
                index="int", count="int", remove="None", discard="None", clear="None", reverse="None",
-               __add__="self | arg0", __mul__="self", __sub__="self", __or__="self | arg0", __and__="self", __radd__="self", __ror__="self"),
+               __add__="self | arg0", __mul__="self", __sub__="self", __or__="self | arg0", __and__="self",
+               __radd__="self", __ror__="self"),
 }  # fmt: skip
 _DICT = _returns(
     keys=f"{_ITER}[slot0]", values=f"{_ITER}[slot1]", items=f"{_ITER}[builtins.tuple[slot0, slot1]]", copy="self",

@@ -13,6 +13,9 @@ Handler = Callable[..., None]
 _MANY = 40
 """From this many values on, a variable takes no further external objects or literals; it says so instead."""
 
+_MOST = 120
+"""From this many values on, a variable takes nothing more at all; what it refused is kept in :attr:`Engine.dropped`."""
+
 _DROPPED = (AConstant, AUnknown, AExternal, AInstance, AMethod)
 OVERFLOW = AUnknown("too many different values")
 
@@ -24,6 +27,7 @@ class Engine:
         self.held: list[set[AValue] | None] = [None]
         self.successors: list[list[int] | None] = [None]
         self.watchers: list[list[tuple[Handler, Any, Any]] | None] = [None]
+        self.dropped: set[AValue] = set()
         self._pending: dict[int, set[AValue]] = {}
         self._queue: deque[int] = deque()
         self._replays: list[tuple[Handler, Any, Any, set[AValue]]] = []
@@ -54,7 +58,9 @@ class Engine:
         elif value in held:
             return
         else:
-            if len(held) > _MANY and isinstance(value, _DROPPED):
+            if len(held) > _MANY and (len(held) > _MOST or isinstance(value, _DROPPED)):
+                if len(held) > _MOST:
+                    self.dropped.add(value)
                 if OVERFLOW in held:
                     return
                 value = OVERFLOW
@@ -74,7 +80,11 @@ class Engine:
         else:
             new = values - held
             if new and len(held) > _MANY:
-                kept = {value for value in new if not isinstance(value, _DROPPED)}
+                if len(held) > _MOST:
+                    self.dropped |= new
+                    kept = set()
+                else:
+                    kept = {value for value in new if not isinstance(value, _DROPPED)}
                 if len(kept) < len(new) and OVERFLOW not in held:
                     kept.add(OVERFLOW)
                 new = kept

@@ -60,10 +60,22 @@ class _Escape:
                 yield from self._decorated(caller)
             elif caller.externals or caller.unknown or not caller.known:
                 yield from self._arguments(caller)
+        yield from self._dropped()
         for unit in self.linker.units:
             yield from self._stored(unit)
             yield from self._contained(unit)
             yield from self._returned(unit)
+
+    def _dropped(self) -> Iterator[FunctionUse]:
+        """Functions that some variable held too many values to take."""
+        functions = {
+            value if isinstance(value, AFunction) else value.function
+            for value in self.linker.dropped
+            if isinstance(value, (AFunction, ABound))
+        }
+        for function in sorted(functions, key=lambda function: function.facts.name):
+            where = self.span(function.unit.facts.path, function.facts.node)
+            yield FunctionUse(function.facts.name, where, function.unit.name, Sink.OTHER)
 
     def functions(self, variable: int, deep: bool = False) -> frozenset[str]:
         """Names of the functions that a variable holds; with `deep`, also inside containers it holds."""

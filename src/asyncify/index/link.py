@@ -16,6 +16,7 @@ from asyncify.index.ir import FileFacts, ImportFacts
 from asyncify.index.solve import Solver
 
 _BUILTINS = frozenset(dir(builtins))
+_BASES = 3  # classes that one base expression can stand for; where it could be more, the base is unknown
 _MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__package__", "__qualname__", "__module__"})
 
 
@@ -153,7 +154,10 @@ class Linker(Solver):
 
     def _on_base(self, value: AValue, cls: AClass, position: int) -> None:
         if isinstance(value, AClass):
-            self.add_base(cls, position, value)
+            if sum(known == position for known, _ in cls.base_order) < _BASES:
+                self.add_base(cls, position, value)
+            elif "?" not in cls.external:
+                cls.external.append("?")
         elif isinstance(value, AExternal):
             if value.name not in ("builtins.object", "typing.Generic", "typing.Protocol", *cls.external):
                 cls.external.append(value.name)

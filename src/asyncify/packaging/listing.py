@@ -25,7 +25,35 @@ from asyncify.packaging.text import (
 _DEFAULT_INDENT = "    "
 _TEST_WORDS = frozenset(("test", "tests", "testing", "dev", "devel", "develop", "development", "unittest", "ci"))
 _OTHER_WORDS = frozenset(
-    ["doc", "docs", "documentation", "lint", "linting", "linter", "style", "format", "formatting", "mypy", "typing", "types", "type", "typecheck", "build", "release", "publish", "packaging", "bench", "benchmark", "benchmarks", "precommit", "check", "checks", "cover", "coverage", "constraints"]
+    [
+        "doc",
+        "docs",
+        "documentation",
+        "lint",
+        "linting",
+        "linter",
+        "style",
+        "format",
+        "formatting",
+        "mypy",
+        "typing",
+        "types",
+        "type",
+        "typecheck",
+        "build",
+        "release",
+        "publish",
+        "packaging",
+        "bench",
+        "benchmark",
+        "benchmarks",
+        "precommit",
+        "check",
+        "checks",
+        "cover",
+        "coverage",
+        "constraints",
+    ]
 )
 
 
@@ -204,9 +232,9 @@ class Bracketed(Listing):
         if self._leads_line(text, entry) and "\n" not in text[entry.end : behind] and self._ends_line(text, behind):
             return [Splice(line_start(text, entry.start), next_line(text, behind), "")]
         previous = self.entries[index - 1] if index > 0 else None
-        if previous is not None and "#" not in (between := text[previous.end : entry.start]):
-            if comma is None or "\n" not in between:
-                return [Splice(previous.end, entry.end, "")]
+        between = text[previous.end : entry.start] if previous is not None else "#"
+        if previous is not None and "#" not in between and (comma is None or "\n" not in between):
+            return [Splice(previous.end, entry.end, "")]
         if comma is None:
             return [Splice(entry.start, entry.end, "")]
         end = behind if self._ends_line(text, behind) else behind + len(_blanks(text[behind:]))
@@ -285,7 +313,8 @@ class Lines(Listing):
             return [Splice(self.entries[index - 1].end, entry.end, "")]
         start = line_start(text, entry.start)
         if start == self.key_line:
-            return [Splice(entry.start, entry.end, "")]
+            blanks = len(text[start : entry.start]) - len(text[start : entry.start].rstrip(" \t"))
+            return [Splice(entry.start - blanks, entry.end, "")]
         end = next_line(text, entry.end)
         if end == len(text) and not text.endswith("\n") and start > 0:
             return [Splice(line_end(text, start - 2 if text[start - 2 : start] == "\r\n" else start - 1), end, "")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path, PurePosixPath
 
 from asyncify.packaging.listing import Listing
@@ -14,13 +13,11 @@ from asyncify.packaging.setup_files import (
     setup_py_listings,
     tox_listings,
 )
-from asyncify.packaging.text import Unsupported
 
 #: The files of the root that matter, in the order in which they are the project's main declaration.
 ROOT_FILES = ("pyproject.toml", "setup.cfg", "setup.py", "Pipfile", "tox.ini")
 PYTEST_FILES = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini")
 _LARGEST = 4_000_000  # bytes; what is larger was not written by hand
-_REQUIREMENTS = re.compile(r"(?:.*[-_.])?(?:requirements|requires)(?:[-_.].*)?\.(?:txt|in)|.*requirements.*\.(?:txt|in)")
 
 
 def is_requirements_file(path: str) -> bool:
@@ -29,7 +26,7 @@ def is_requirements_file(path: str) -> bool:
     if "constraint" in pure.name.lower() or pure.suffix not in (".txt", ".in"):
         return False
     if len(pure.parts) == 1:
-        return _REQUIREMENTS.fullmatch(pure.name.lower()) is not None
+        return "requirements" in pure.name.lower()
     return len(pure.parts) == 2 and pure.parts[0] == "requirements"
 
 
@@ -70,6 +67,3 @@ def discover_config(root: Path) -> dict[str, bytes]:
         except OSError:
             continue
     return found
-
-
-__all__ = ["PYTEST_FILES", "ROOT_FILES", "Unsupported", "discover_config", "is_requirements_file", "listings"]

@@ -28,12 +28,12 @@ def pipfile_listings(text: str) -> list[Listing]:
 
 
 def _arrays(document: toml.Document) -> Iterator[Listing]:
-    single = (
+    single: tuple[tuple[tuple[str, ...], Role], ...] = (
         (("project", "dependencies"), Role.RUNTIME),
         (("tool", "flit", "metadata", "requires"), Role.RUNTIME),
         (("tool", "uv", "dev-dependencies"), Role.TEST),
     )
-    tables = (
+    tables: tuple[tuple[tuple[str, ...], Role], ...] = (
         (("project", "optional-dependencies"), Role.EXTRA),
         (("tool", "flit", "metadata", "requires-extra"), Role.EXTRA),
         (("dependency-groups",), Role.OTHER),
@@ -71,7 +71,7 @@ def _array(document: toml.Document, pair: toml.Pair, where: str, role: Role) -> 
 
 
 def _poetry(document: toml.Document) -> Iterator[Listing]:
-    tables = [(*_POETRY, "dependencies"), (*_POETRY, "dev-dependencies")]
+    tables: list[tuple[str, ...]] = [(*_POETRY, "dependencies"), (*_POETRY, "dev-dependencies")]
     for name in document.get(*_POETRY, "group") or {}:
         tables.append((*_POETRY, "group", name, "dependencies"))
     for path in tables:

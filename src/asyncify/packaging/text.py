@@ -39,11 +39,7 @@ def decode(data: bytes) -> Decoded:
     in any encoding that contains ASCII the rest stays as it was. Raises :exc:`Unsupported` for lines that end in a
     lone carriage return.
     """
-    for bom, encoding in _BOMS:
-        if data.startswith(bom):
-            break
-    else:
-        bom, encoding = b"", "utf-8"
+    bom, encoding = next((known for known in _BOMS if data.startswith(known[0])), (b"", "utf-8"))
     body = data[len(bom) :]
     try:
         text = body.decode(encoding)

@@ -14,11 +14,11 @@ from typing import TypeAlias
 import libcst as cst
 
 from asyncify.errors import InternalError
-from asyncify.model import Await, Edit, Facade, MakeAsync, ReplaceExpr, ReplaceStatement, SetArguments, Span
+from asyncify.model import Await, Edit, Facade, ListInstead, MakeAsync, ReplaceExpr, ReplaceStatement, SetArguments, Span
 from asyncify.rewrite.locate import Found, Places
 from asyncify.rewrite.templates import hole_names
 
-NodeEdit: TypeAlias = Await | MakeAsync | Facade | ReplaceExpr | ReplaceStatement | SetArguments
+NodeEdit: TypeAlias = Await | MakeAsync | Facade | ListInstead | ReplaceExpr | ReplaceStatement | SetArguments
 HoleNode: TypeAlias = cst.BaseExpression | cst.Arg | cst.StarredElement | cst.BaseSuite
 
 
@@ -31,13 +31,14 @@ class Job:
     asynchronous: MakeAsync | None = None
     awaited: Await | None = None
     facade: Facade | None = None
+    listed: ListInstead | None = None
     argument_holes: dict[str, HoleNode] = field(default_factory=dict)
     holes: dict[str, HoleNode] = field(default_factory=dict)
 
     @property
     def edits(self) -> list[NodeEdit]:
         """The edits, in the order in which they are made."""
-        parts = (self.arguments, self.replacement, self.asynchronous, self.awaited, self.facade)
+        parts = (self.arguments, self.replacement, self.asynchronous, self.awaited, self.facade, self.listed)
         return [edit for edit in parts if edit is not None]
 
 
@@ -46,7 +47,7 @@ def spans_of(edits: Iterable[NodeEdit]) -> set[Span]:
     spans: set[Span] = set()
     for edit in edits:
         spans.add(edit.span)
-        if not isinstance(edit, (Await, MakeAsync, Facade)):
+        if not isinstance(edit, (Await, MakeAsync, Facade, ListInstead)):
             spans.update(edit.holes.values())
     return spans
 
@@ -56,7 +57,7 @@ def node_edits(edits: Sequence[Edit]) -> list[NodeEdit]:
     seen: list[NodeEdit] = []
     keys: set[str] = set()
     for edit in edits:
-        if isinstance(edit, (Await, MakeAsync, Facade, ReplaceExpr, ReplaceStatement, SetArguments)):
+        if isinstance(edit, (Await, MakeAsync, Facade, ListInstead, ReplaceExpr, ReplaceStatement, SetArguments)):
             key = _key(edit)
             if key not in keys:
                 keys.add(key)
@@ -92,6 +93,8 @@ def assign(edits: Sequence[NodeEdit], places: Places) -> dict[cst.CSTNode, Job]:
                 job.awaited = edit
             case Facade():
                 job.facade = edit
+            case ListInstead():
+                job.listed = edit
     for node, job in jobs.items():
         _check_losses(node, job, jobs)
     return jobs
@@ -103,6 +106,8 @@ def _node(edit: NodeEdit, found: Found) -> cst.CSTNode | None:
             return found.expression
         case ReplaceStatement():
             return found.statement
+        case ListInstead():
+            return found.expression if isinstance(found.expression, cst.GeneratorExp) else None
         case Facade():
             return found.statement if isinstance(found.statement, cst.FunctionDef) else None
         case SetArguments():

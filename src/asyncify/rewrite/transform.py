@@ -145,6 +145,9 @@ class _Transformer(cst.CSTTransformer):
             self.edited[original] = node
             new = self._new_expression(job.replacement.template, self._fillings(job.holes), job.replacement.span)
             node = parens.wrapped(parens.bare(new), node) if parens.outer(node)[0] else new
+        if job.listed is not None:
+            assert isinstance(node, cst.GeneratorExp)
+            return cst.ListComp(elt=node.elt, for_in=node.for_in)
         if job.awaited is not None:
             node = self._awaited(node)
         if not parens.outer(node)[0]:

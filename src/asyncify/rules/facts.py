@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import TypeVar
@@ -11,6 +12,7 @@ from asyncify.index.project import CallSite, FileTree, FunctionInfo, Project
 from asyncify.index.values import External, ExternalMethod, Instance, Value
 from asyncify.model import Span
 
+_NEWLINE = re.compile(r"\r\n|\r|\n")
 _N = TypeVar("_N", bound=ast.AST)
 _EXPRESSION_WITH_VALUE = (
     ast.Name,
@@ -28,11 +30,11 @@ _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.
 class Facts:
     """The project as rules see it."""
 
-    def __init__(self, project: Project, support_modules: frozenset[str] = frozenset()) -> None:
+    def __init__(self, project: Project) -> None:
         self.project = project
         self._parents: dict[str, dict[ast.AST, ast.AST]] = {}
         self._nodes: dict[str, dict[Span, list[ast.AST]]] = {}
-        self.support_modules = support_modules
+        self._lines: dict[str, list[str]] = {}
 
     # --- syntax ------------------------------------------------------------------------------------------------
 
@@ -90,7 +92,15 @@ class Facts:
 
     def text(self, path: str, node: ast.AST) -> str:
         """The source text of a node."""
-        return ast.get_source_segment(self.project.files[path].source.text, node) or ast.unparse(node)
+        if path not in self._lines:
+            self._lines[path] = _NEWLINE.split(self.project.files[path].source.text)
+        span = self.span(path, node)
+        lines = self._lines[path][span.line - 1 : span.end_line]
+        if not lines:
+            return ast.unparse(node)
+        lines[-1] = lines[-1][: span.end_column]
+        lines[0] = lines[0][span.column :]
+        return "\n".join(lines)
 
     # --- values ------------------------------------------------------------------------------------------------
 
@@ -108,25 +118,35 @@ class Facts:
         return out
 
     @cached_property
-    def instances(self) -> dict[Instance, list[tuple[str, ast.expr]]]:
-        """For every external instance that a known call creates, all expressions that may be it."""
-        out: dict[Instance, list[tuple[str, ast.expr]]] = {}
+    def _tables(self) -> tuple[dict[Instance, list[tuple[str, ast.expr]]], dict[str, list[tuple[str, ast.expr]]]]:
+        """Expressions by the external instance, and by the external thing, that they may be: one walk for all."""
+        instances: dict[Instance, list[tuple[str, ast.expr]]] = {}
+        externals: dict[str, list[tuple[str, ast.expr]]] = {}
         for path, file in self.project.files.items():
             for node in ast.walk(file.tree):
-                if isinstance(node, _EXPRESSION_WITH_VALUE):
-                    for value in self.values(path, node):
-                        if isinstance(value, Instance) and self.made_by_call(value):
-                            out.setdefault(value, []).append((path, node))
-        return out
+                if not isinstance(node, _EXPRESSION_WITH_VALUE):
+                    continue
+                for value in self.values(path, node):
+                    if isinstance(value, Instance) and self.made_by_call(value):
+                        instances.setdefault(value, []).append((path, node))
+                    elif isinstance(value, External):
+                        externals.setdefault(value.name, []).append((path, node))
+        return instances, externals
+
+    @property
+    def instances(self) -> dict[Instance, list[tuple[str, ast.expr]]]:
+        """For every external instance that a known call creates, all expressions that may be it."""
+        return self._tables[0]
 
     def references(self, names: frozenset[str]) -> Iterator[tuple[str, ast.expr, frozenset[str]]]:
         """Expressions (names and attributes, read) that may be one of these external things."""
-        for path, file in self.project.files.items():
-            for node in ast.walk(file.tree):
-                if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load):
-                    found = frozenset(v.name for v in self.values(path, node) if isinstance(v, External)) & names
-                    if found:
-                        yield path, node, found
+        found: dict[tuple[str, ast.expr], set[str]] = {}
+        for name in sorted(names):
+            for place in self._tables[1].get(name, ()):
+                found.setdefault(place, set()).add(name)
+        for (path, node), which in found.items():
+            if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load):
+                yield path, node, frozenset(which)
 
     def made_by_call(self, instance: Instance) -> bool:
         """Whether the instance is created by a call that is known (and not only promised by an annotation)."""

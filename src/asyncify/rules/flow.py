@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from asyncify.model import Reason, ReplaceExpr, Verdict
+from asyncify.model import DropImport, Edit, Reason, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import Claim, Role, object_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.support import import_of
@@ -35,8 +35,15 @@ def receiving_call(facts: Facts, path: str, node: ast.expr) -> ast.Call | None:
     return None
 
 
-def annotations(
-    facts: Facts, rule: str, external: str, kinds: frozenset[str], new: str, owners: Mapping[object, tuple[str, ...]]
+def orphaned_import(node: ast.expr, span: Span, reason: Reason) -> tuple[DropImport, ...]:
+    """The import of the name at the root of a dotted expression goes if nothing else uses it."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return (DropImport(span, reason, node.id),) if isinstance(node, ast.Name) else ()
+
+
+def annotation_claims(
+    facts: Facts, rule: str, external: str, kinds: frozenset[str], new: str, owners: Mapping[Span, tuple[str, ...]]
 ) -> Iterator[Claim]:
     """Claims on annotations that say `external` where an object of one of `kinds` arrives.
 
@@ -55,13 +62,18 @@ def annotations(
     for path, node, _ in facts.references(frozenset({external})):
         target = _annotated(facts, path, node)
         follows = arrivals.get((path, target)) if target is not None else None
+        if target is not None and not follows and isinstance(facts.parent(path, node), (ast.Subscript, ast.Tuple)):
+            follows = {n for (where, _), nodes in arrivals.items() if where == path for n in nodes}  # a container of them
         if follows:
             span = facts.span(path, node)
             reason = Reason(f"{target} is such an object", span)
             module = new.partition(".")[0]
-            edits = {
-                "": (ReplaceExpr(span, new, reason), import_of(facts.file(path).source, module, span, reason)),
-            }
+            edit: list[Edit] = [
+                ReplaceExpr(span, new, reason),
+                import_of(facts.file(path).source, module, span, reason),
+                *orphaned_import(node, span, reason),
+            ]
+            edits = {"": tuple(edit)}
             yield Claim(
                 rule,
                 span,

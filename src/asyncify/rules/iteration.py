@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from asyncify.model import Edit, MakeAsync, Reason, ReplaceExpr, Span
+from asyncify.model import Edit, ListInstead, MakeAsync, Reason, ReplaceExpr, Span
 from asyncify.rules.facts import Facts
 from asyncify.rules.support import import_of
 
@@ -83,22 +83,14 @@ def _clause(facts: Facts, path: str, clause: ast.comprehension, reason: Reason) 
         call = facts.project.call_at(facts.span(path, around)) if isinstance(around, ast.Call) else None
         if call is None or not call.externals or not call.externals <= EAGER:
             return Consumption(impossible="a generator expression would become an asynchronous one")
-        whole = facts.span(path, comprehension)
-        return (
-            Consumption(
-                (MakeAsync(clause_span(facts, path, clause), reason), eager_list(facts, path, comprehension, reason)),
-                moves_on=False,
-            )
-            if whole
-            else MOVES_ON
-        )
+        clause_edit = MakeAsync(clause_span(facts, path, clause), reason)
+        return Consumption((clause_edit, eager_list(facts, path, comprehension, reason)))
     return Consumption((MakeAsync(clause_span(facts, path, clause), reason),))
 
 
 def eager_list(facts: Facts, path: str, generator: ast.GeneratorExp, reason: Reason) -> Edit:
     """A generator expression that is read to its end at once becomes a list comprehension."""
-    span = facts.span(path, generator)
-    return ReplaceExpr(span, "[{generator}]", reason, {"generator": span})
+    return ListInstead(facts.span(path, generator), reason)
 
 
 def _argument(facts: Facts, path: str, node: ast.expr, call_node: ast.Call, reason: Reason) -> Consumption:

@@ -44,7 +44,7 @@ from asyncify.rules.base import (
     site_node,
 )
 from asyncify.rules.facts import Facts
-from asyncify.rules.flow import annotations, receiving_call
+from asyncify.rules.flow import annotation_claims, receiving_call
 from asyncify.rules.support import import_of
 
 VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request")
@@ -161,7 +161,7 @@ def match(facts: Facts) -> Iterator[Finding]:
     yield from _session_jobs(facts)
     yield from _sessions(facts)
     yield from _subclasses(facts)
-    yield from annotations(facts, "requests", SESSION, frozenset({SESSION}), "aio_requests.Session", {})
+    yield from annotation_claims(facts, "requests", SESSION, frozenset({SESSION}), "aio_requests.Session", {})
 
 
 def _refuse(code: RefusalCode, span: Span, message: str = "") -> Refusal:

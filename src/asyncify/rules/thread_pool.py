@@ -44,7 +44,7 @@ from asyncify.rules.base import (
     site_node,
 )
 from asyncify.rules.facts import Facts
-from asyncify.rules.flow import annotations, receiving_call
+from asyncify.rules.flow import annotation_claims, receiving_call
 from asyncify.rules.iteration import consumption
 from asyncify.rules.support import import_of
 
@@ -125,10 +125,10 @@ def match(facts: Facts) -> Iterator[Finding]:
     for instance, places in facts.instances.items():
         if instance.type in (MAP_RESULT, AS_COMPLETED_RESULT) and instance.site in owners:
             yield from _results(facts, places, owners[instance.site])
-    yield from annotations(facts, "thread_pool", POOL, frozenset({POOL}), "aio_support.TaskPool", {})
-    yield from annotations(facts, "thread_pool", EXECUTOR, frozenset({POOL}), "aio_support.TaskPool", {})
+    yield from annotation_claims(facts, "thread_pool", POOL, frozenset({POOL}), "aio_support.TaskPool", {})
+    yield from annotation_claims(facts, "thread_pool", EXECUTOR, frozenset({POOL}), "aio_support.TaskPool", {})
     by_site = {site: tuple(sorted(nodes)) for site, nodes in owners.items()}
-    yield from annotations(facts, "thread_pool", FUTURE, frozenset({FUTURE}), "aio_support.PoolFuture", by_site)
+    yield from annotation_claims(facts, "thread_pool", FUTURE, frozenset({FUTURE}), "aio_support.PoolFuture", by_site)
 
 
 def _refuse(code: RefusalCode, span: Span, message: str = "") -> Refusal:
