@@ -62,6 +62,10 @@ class Implications:
         """The implications whose premise is `node`."""
         yield from self._from.get(node, ())
 
+    def into(self, node: str) -> Iterator[Implication]:
+        """The implications whose conclusion is `node`."""
+        yield from self._to.get(node, ())
+
     def components(self, nodes: Iterable[str]) -> list[set[str]]:
         """The weakly connected components of the graph restricted to `nodes`, in order of first member."""
         left = dict.fromkeys(nodes)

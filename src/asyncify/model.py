@@ -217,6 +217,15 @@ class Facade:
 
 
 @dataclass(frozen=True, slots=True)
+class Rename:
+    """Give the function defined at `span` the name `name`; what names it elsewhere has edits of its own."""
+
+    span: Span
+    reason: Reason
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class AddImport:
     """Import `module` (or `name` from it, perhaps under another name) in the file of `span`.
 
@@ -248,6 +257,18 @@ class AddFile:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Require:
+    """What `span` needs to run: a distribution (``"pytest-asyncio"``) in the project's packaging and test configuration.
+
+    Changes no Python file; the configuration files are changed with the group that carries it.
+    """
+
+    span: Span
+    reason: Reason
+    distribution: str
+
+
 Edit = (
     Await
     | MakeAsync
@@ -257,9 +278,11 @@ Edit = (
     | SetArguments
     | WrapStatements
     | Facade
+    | Rename
     | AddImport
     | DropImport
     | AddFile
+    | Require
 )
 
 

@@ -88,6 +88,12 @@ _TRANSPARENT = frozenset(
 )
 _TRANSPARENT_PREFIXES = ("pytest.mark.", "unittest.skip", "unittest.mock.patch", "mock.patch")
 _PROPERTIES = frozenset({"builtins.property", "functools.cached_property", "builtins.property.setter"})
+# External callables that look at a function they are given without calling it.
+_LOOKS_AT_FUNCTIONS = frozenset(
+    "functools.wraps functools.update_wrapper builtins.print builtins.isinstance builtins.callable builtins.id builtins.repr "
+    "builtins.str builtins.type builtins.hasattr inspect.signature inspect.getdoc inspect.getsource inspect.isfunction "
+    "inspect.iscoroutinefunction asyncio.iscoroutinefunction typing.get_type_hints typing.cast builtins.bool".split()
+)
 _BUILTIN_METHODS = frozenset(
     name for kind in (str, bytes, list, dict, set, io.TextIOWrapper, io.BufferedReader) for name in dir(kind)
 )
@@ -292,6 +298,8 @@ def _use_pin(use: FunctionUse) -> Refusal | None:
             if name in _TRANSPARENT or name.startswith(_TRANSPARENT_PREFIXES) or name in _PROPERTIES:
                 return None
             return refusal(DECORATED, use.span, f"The decorator {name or 'here'} comes from outside the project.")
+        case Sink.ARGUMENT if use.external in _LOOKS_AT_FUNCTIONS:
+            return None
         case Sink.ARGUMENT:
             who = use.external or "code that asyncify does not resolve"
             return refusal(CALLBACK, use.span, f"The function is handed to {who}, which calls it without await.")

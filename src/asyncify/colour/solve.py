@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from asyncify.colour.pins import KEPT, LAMBDA, refusal
 from asyncify.colour.structure import (
+    LOCKED,
     NO_AWAIT_HERE,
     CallPlan,
     await_place,
@@ -26,6 +27,9 @@ from asyncify.index.project import CallSite, Kind
 from asyncify.model import Colour, Reason, Refusal, Span
 from asyncify.rules.base import Block, Claim, Handles, Jobs, RefusalCode, Role, function_node
 from asyncify.rules.facts import Facts
+
+# Functions with these pins are not touched at all, or run when no event loop can be started.
+NEVER_BRIDGED = frozenset({KEPT.code, LOCKED.code})
 
 STAYS_SYNC = RefusalCode(
     "stays-sync",
@@ -47,6 +51,11 @@ class Colouring:
     pins: dict[str, Refusal]
     disabled: dict[str, Refusal]  # site nodes of claims that would move but for the refusal
     bridges: dict[Span, CallSite] = field(default_factory=dict)
+    waits_inside: frozenset[str] = frozenset()  # functions that stay synchronous and run coroutines to their end
+
+    def runs_to_end(self, function: str) -> bool:
+        """Whether coroutines called in this function are run to their end there instead of awaited."""
+        return function in self.waits_inside
 
     def colour(self, function: str) -> Colour:
         """The colour of a project function."""
@@ -77,6 +86,8 @@ class Solver:
         self.pins: dict[str, Refusal] = {}
         self.disabled: dict[str, Refusal] = {}
         self.bridges: dict[Span, CallSite] = {}
+        self.illegal: dict[str, Refusal] = {}  # calls and sites where no await may stand
+        self._awaiting: dict[str, list[Claim]] = defaultdict(list)
         self.implications: list[Implication] = [f for f in findings if isinstance(f, Implication)]
         self.implications += call_implications(plans, facts, facades)
         self.implications += family_implications(facts)
@@ -90,11 +101,13 @@ class Solver:
         self._add_blocks()
         for node, plan in self.plans.items():
             if plan.refusal is not None:
-                self.pins.setdefault(node, plan.refusal)
+                self.illegal[node] = plan.refusal
 
     def _add_claims(self) -> None:
         for claim in self.claims:
             self._claims_by_function[claim.within].append(claim)
+            if claim.optional:
+                continue
             add = self.implications.append
             for node in claim.follows:
                 add(Implication(node, claim.node, claim.text, claim.span))
@@ -103,12 +116,14 @@ class Solver:
             if claim.needs_async:
                 short = claim.within.rpartition(".")[2]
                 add(Implication(claim.node, function_node(claim.within), f"{short}() must await it", claim.span))
+                self._awaiting[claim.node].append(claim)
                 self._place(claim)
             if claim.role is Role.FOLLOWER:
                 short = claim.within.rpartition(".")[2]
                 add(Implication(function_node(claim.within), claim.node, f"{short}() would block", claim.span))
 
     def _place(self, claim: Claim) -> None:
+        """Where no await may stand, the function around must stay synchronous."""
         node = self.facts.node(claim.span, ast.AST)
         if node is None:
             self.pins.setdefault(claim.node, refusal(NO_AWAIT_HERE, claim.span))
@@ -117,11 +132,11 @@ class Solver:
             return
         info = self.facts.project.functions.get(claim.within)
         if info is not None and info.kind is Kind.LAMBDA:
-            self.pins.setdefault(claim.node, refusal(LAMBDA, claim.span))
+            self.illegal[claim.node] = refusal(LAMBDA, claim.span)
             return
         place = await_place(self.facts, claim.span.path, node)
         if place.refusal is not None:
-            self.pins.setdefault(claim.node, place.refusal)
+            self.illegal[claim.node] = place.refusal
 
     def _add_blocks(self) -> None:
         for block in self.blocks:
@@ -140,14 +155,90 @@ class Solver:
     def solve(self) -> Colouring:
         """Run to the end."""
         while True:
-            graph = Implications(self.implications)
+            graph = Implications(i for i in self.implications if not self._is_run_to_end(i))
             roots = self._roots(graph)
             holds = graph.closure(roots)
-            if not (self._conflicts(graph, holds, roots) or self._mixed_jobs(holds) or self._blocking(graph, holds)):
+            if not (
+                self._misplaced(holds)
+                or self._conflicts(graph, holds, roots)
+                or self._mixed_jobs(holds)
+                or self._blocking(graph, holds)
+                or self._pointless(graph, holds, roots)
+            ):
                 break
         return Colouring(
-            self.facts, self.claims, self.blocks, self.plans, graph, holds, self.pins, self.disabled, self.bridges
+            self.facts,
+            self.claims,
+            self.blocks,
+            self.plans,
+            graph,
+            holds,
+            self.pins,
+            self.disabled,
+            self.bridges,
+            frozenset(self._waits_inside(holds)),
         )
+
+    def _is_run_to_end(self, step: Implication) -> bool:
+        """Whether this step ends at a function that stays synchronous and runs the coroutine to its end instead."""
+        pin = self.pins.get(step.conclusion)
+        if pin is None or not step.conclusion.startswith("function:") or pin.code in NEVER_BRIDGED:
+            return False
+        plan = self.plans.get(step.premise)
+        if plan is not None:
+            return plan.awaited and step.conclusion == function_node(plan.call.within) and not plan.call.externals
+        claims = self._awaiting.get(step.premise)
+        return bool(claims) and all(
+            claim.role is Role.ROOT and step.conclusion == function_node(claim.within) for claim in claims or ()
+        )
+
+    def _waits_inside(self, holds: Mapping[str, Reason]) -> set[str]:
+        """Functions that stay synchronous although something they call became asynchronous."""
+        out = set()
+        for node, plan in self.plans.items():
+            if node in holds and function_node(plan.call.within) in self.pins:
+                out.add(plan.call.within)
+        for node, claims in self._awaiting.items():
+            if node in holds:
+                out |= {c.within for c in claims if function_node(c.within) in self.pins}
+        return {name for name in out if not self._runs_on_loop(name, holds)}
+
+    def _misplaced(self, holds: Mapping[str, Reason]) -> bool:
+        """Where no await may stand: the function around stays synchronous, or else the one that is called."""
+        changed = False
+        for node, found in self.illegal.items():
+            if node not in holds:
+                continue
+            plan = self.plans.get(node)
+            if plan is None:
+                within = self._awaiting[node][0].within
+                changed |= self._pin(function_node(within), found)
+            elif plan.awaited and not plan.call.externals:
+                changed |= self._pin(function_node(plan.call.within), found)
+            else:
+                for target in sorted(plan.call.targets):
+                    changed |= self._pin(function_node(target), found)
+        return changed
+
+    def _pin(self, node: str, found: Refusal) -> bool:
+        if node in self.pins:
+            return False
+        self.pins[node] = found
+        return True
+
+    def _pointless(self, graph: Implications, holds: Mapping[str, Reason], roots: Mapping[str, Reason]) -> bool:
+        """Refuse parts in which no function would be asynchronous: running coroutines one by one gains nothing."""
+        changed = False
+        waiting = self._waits_inside(holds)
+        for component in graph.components(holds):
+            if any(node.startswith("function:") and node not in self.pins for node in component):
+                continue
+            for node in sorted(component & roots.keys()):
+                for claim in (c for c in self.claims if c.node == node and c.within in waiting):
+                    pin = self.pins[function_node(claim.within)]
+                    reason = Reason(roots[node].text, claim.span, pin.reason)
+                    changed |= self._disable(node, Refusal(pin.code, claim.span, pin.message, pin.remedy, reason))
+        return changed
 
     def _roots(self, graph: Implications) -> dict[str, Reason]:
         concurrent = {node for claim in self.claims if claim.concurrent for node in claim.follows}
@@ -177,17 +268,38 @@ class Solver:
         return True
 
     def _conflicts(self, graph: Implications, holds: dict[str, Reason], roots: dict[str, Reason]) -> bool:
-        """Disable every root from which a pinned node follows."""
+        """A pinned node must not hold: functions it follows from stay synchronous too, else the roots are refused."""
         changed = False
         for node in [n for n in holds if n in self.pins]:
             pin = self.pins[node]
-            causes = graph.causes(node, pin.reason or Reason(pin.message, pin.span))
+            why = pin.reason or Reason(pin.message, pin.span)
+            premises = [step for step in graph.into(node) if step.premise in holds]
+            if node.startswith("function:") and pin.code not in NEVER_BRIDGED and premises:
+                pushed = False
+                for step in premises:
+                    source = self._function_behind(step.premise)
+                    if source is not None:
+                        reason = Reason(step.text, step.span, why)
+                        pushed |= self._pin(source, Refusal(pin.code, pin.span, pin.message, pin.remedy, reason))
+                if pushed:
+                    changed = True
+                    continue
+            causes = graph.causes(node, why)
             for name in causes:
                 span = roots[name].span if name in roots else None
                 if span is not None:
                     found = Refusal(pin.code, span, pin.message, pin.remedy, causes[name])
                     changed |= self._disable(name, found)
         return changed
+
+    def _function_behind(self, node: str) -> str | None:
+        """The function whose colour makes a premise hold: itself, or the target of a call that cannot be bridged."""
+        if node.startswith("function:"):
+            return node
+        plan = self.plans.get(node)
+        if plan is not None and len(plan.call.targets) == 1:
+            return function_node(next(iter(plan.call.targets)))
+        return None
 
     def _mixed_jobs(self, holds: dict[str, Reason]) -> bool:
         changed = False
@@ -208,18 +320,20 @@ class Solver:
 
     # --- blocking that would land on the loop --------------------------------------------------------------------
 
-    def _runs_on_loop(self, function: str, holds: dict[str, Reason]) -> bool:
+    def _runs_on_loop(self, function: str, holds: Mapping[str, Reason]) -> bool:
         info = self.facts.project.functions.get(function)
         return function_node(function) in holds or (info is not None and info.is_async)
 
     def _blocking_functions(self, holds: dict[str, Reason]) -> dict[str, Span]:
         """Synchronous functions that wait, themselves or through others, with one place where."""
         waiting: dict[str, Span] = {}
+        for name in self._waits_inside(holds):
+            waiting[name] = self.facts.project.functions[name].span
         for block in self.blocks:
             if block.blocks_loop and block.within is not None:
                 waiting.setdefault(block.within, block.refusal.span)
         for claim in self.claims:
-            if claim.role is not Role.PART and claim.node not in holds:
+            if claim.role is not Role.PART and claim.needs_async and claim.node not in holds:
                 waiting.setdefault(claim.within, claim.span)
         callers: dict[str, list[CallSite]] = defaultdict(list)
         for call in self.facts.project.calls:

@@ -29,6 +29,7 @@ from asyncify.plan.entry import runs_alone, start_loop
 from asyncify.rules.base import Claim, Role, function_node
 from asyncify.rules.blocking import to_thread
 from asyncify.rules.facts import Facts
+from asyncify.rules.support import import_of
 
 
 def build(facts: Facts, colouring: Colouring, facades: Mapping[str, Reason], profile: str) -> Plan:
@@ -69,7 +70,8 @@ class _Builder:
 
     def group(self, component: set[str]) -> Group | None:
         """The group of one connected part of the constraint graph, or None where nothing moves in it."""
-        claims = [claim for node in component for claim in self.claims.get(node, ())]
+        claims = [c for node in component for c in self.claims.get(node, ()) if not c.optional]
+        claims += [c for c in self.colouring.claims if c.optional and self._option_taken(c, component)]
         if not any(claim.role is not Role.PART for claim in claims):
             return None
         claims.sort(key=lambda c: (c.span, c.rule))
@@ -92,14 +94,31 @@ class _Builder:
         reason = Reason(first.text, first.span)
         return Group(identity, _title(claims, functions), reason, tuple(edits), tuple(sites))
 
+    def _option_taken(self, claim: Claim, component: set[str]) -> bool:
+        """Whether an optional claim is made: its object is in this group and its function is asynchronous."""
+        info = self.facts.project.functions.get(claim.within)
+        asynchronous = function_node(claim.within) in self.colouring.holds or (info is not None and info.is_async)
+        return asynchronous and bool(set(claim.follows) & component)
+
     def _claim_edits(self, claim: Claim) -> list[Edit]:
         edits = list(claim.edits.get(self.profile) or claim.edits.get("", ()))
         node = self.facts.node(claim.span, ast.AST)
+        if self.colouring.runs_to_end(claim.within):
+            return [self._run_to_end(edit) if isinstance(edit, Await) else edit for edit in edits] + [
+                self._support(claim.span, edit.reason) for edit in edits if isinstance(edit, Await)
+            ]
         if node is not None and hands_result_on(self.facts, claim.span.path, node):
             return [edit for edit in edits if not isinstance(edit, Await)]
         if claim.needs_async and node is not None:
             edits += await_place(self.facts, claim.span.path, node).edits
         return edits
+
+    def _run_to_end(self, edit: Await) -> Edit:
+        """In a function that stays synchronous, the coroutine is run to its end."""
+        return ReplaceExpr(edit.span, "aio_support.run_sync({call})", edit.reason, {"call": edit.span})
+
+    def _support(self, span: Span, reason: Reason) -> Edit:
+        return import_of(self.facts.file(span.path).source, "aio_support", span, reason)
 
     def _function_edits(self, name: str) -> list[Edit]:
         info = self.facts.project.functions[name]
@@ -119,6 +138,10 @@ class _Builder:
         entries: dict[str, list[Span]] = defaultdict(list)
         for node in sorted(component & self.colouring.plans.keys()):
             plan = self.colouring.plans[node]
+            if self.colouring.runs_to_end(plan.call.within):
+                reason = self.colouring.holds[node]
+                edits += [self._run_to_end(Await(plan.call.span, reason)), self._support(plan.call.span, reason)]
+                continue
             if plan.entry:
                 entries[plan.call.span.path].append(plan.call.span)
                 continue
@@ -128,6 +151,8 @@ class _Builder:
         others: dict[str, list[Span]] = defaultdict(list)
         for claim in claims:
             info = self.facts.project.functions.get(claim.within)
+            if self.colouring.runs_to_end(claim.within):
+                continue
             if claim.needs_async and info is not None and info.kind is Kind.MODULE:
                 others[claim.span.path].append(claim.span)
         for path in sorted(entries.keys() | others.keys()):
@@ -152,7 +177,7 @@ class _Builder:
             claim.span,
             claim.within,
             claim.verdict,
-            self.colouring.holds[claim.node],
+            self.colouring.holds.get(claim.node) or Reason(claim.text, claim.span),
             group,
             claim.condition,
         )
@@ -164,7 +189,7 @@ class _Builder:
         """The sites that no group moves: kept, or refused."""
         out = []
         for claim in self.colouring.claims:
-            if claim.node in inside:
+            if claim.node in inside or claim.optional:
                 continue
             found = self.colouring.disabled.get(claim.node) or (
                 self.colouring.pins.get(claim.node) if claim.role is Role.ROOT else None

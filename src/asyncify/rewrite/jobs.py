@@ -14,11 +14,13 @@ from typing import TypeAlias
 import libcst as cst
 
 from asyncify.errors import InternalError
-from asyncify.model import Await, Edit, Facade, ListInstead, MakeAsync, ReplaceExpr, ReplaceStatement, SetArguments, Span
+from asyncify.model import Await, Edit, Facade, ListInstead, MakeAsync, Rename, ReplaceExpr, ReplaceStatement, SetArguments, Span
 from asyncify.rewrite.locate import Found, Places
 from asyncify.rewrite.templates import hole_names
 
-NodeEdit: TypeAlias = Await | MakeAsync | Facade | ListInstead | ReplaceExpr | ReplaceStatement | SetArguments
+NodeEdit: TypeAlias = (
+    Await | MakeAsync | Facade | Rename | ListInstead | ReplaceExpr | ReplaceStatement | SetArguments
+)
 HoleNode: TypeAlias = cst.BaseExpression | cst.Arg | cst.StarredElement | cst.BaseSuite
 
 
@@ -31,6 +33,7 @@ class Job:
     asynchronous: MakeAsync | None = None
     awaited: Await | None = None
     facade: Facade | None = None
+    renamed: Rename | None = None
     listed: ListInstead | None = None
     argument_holes: dict[str, HoleNode] = field(default_factory=dict)
     holes: dict[str, HoleNode] = field(default_factory=dict)
@@ -38,7 +41,15 @@ class Job:
     @property
     def edits(self) -> list[NodeEdit]:
         """The edits, in the order in which they are made."""
-        parts = (self.arguments, self.replacement, self.asynchronous, self.awaited, self.facade, self.listed)
+        parts = (
+            self.arguments,
+            self.replacement,
+            self.asynchronous,
+            self.awaited,
+            self.renamed,
+            self.facade,
+            self.listed,
+        )
         return [edit for edit in parts if edit is not None]
 
 
@@ -47,7 +58,7 @@ def spans_of(edits: Iterable[NodeEdit]) -> set[Span]:
     spans: set[Span] = set()
     for edit in edits:
         spans.add(edit.span)
-        if not isinstance(edit, (Await, MakeAsync, Facade, ListInstead)):
+        if isinstance(edit, (ReplaceExpr, ReplaceStatement, SetArguments)):
             spans.update(edit.holes.values())
     return spans
 
@@ -57,7 +68,7 @@ def node_edits(edits: Sequence[Edit]) -> list[NodeEdit]:
     seen: list[NodeEdit] = []
     keys: set[str] = set()
     for edit in edits:
-        if isinstance(edit, (Await, MakeAsync, Facade, ListInstead, ReplaceExpr, ReplaceStatement, SetArguments)):
+        if isinstance(edit, NodeEdit):
             key = _key(edit)
             if key not in keys:
                 keys.add(key)
@@ -93,6 +104,8 @@ def assign(edits: Sequence[NodeEdit], places: Places) -> dict[cst.CSTNode, Job]:
                 job.awaited = edit
             case Facade():
                 job.facade = edit
+            case Rename():
+                job.renamed = edit
             case ListInstead():
                 job.listed = edit
     for node, job in jobs.items():
@@ -108,7 +121,7 @@ def _node(edit: NodeEdit, found: Found) -> cst.CSTNode | None:
             return found.statement
         case ListInstead():
             return found.expression if isinstance(found.expression, cst.GeneratorExp) else None
-        case Facade():
+        case Facade() | Rename():
             return found.statement if isinstance(found.statement, cst.FunctionDef) else None
         case SetArguments():
             return found.expression if isinstance(found.expression, cst.Call) else None

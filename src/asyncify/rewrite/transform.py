@@ -217,6 +217,9 @@ class _Transformer(cst.CSTTransformer):
         if job.asynchronous is not None:
             assert isinstance(node, (cst.FunctionDef, cst.With, cst.For))
             node = node.with_changes(asynchronous=cst.Asynchronous())
+        if job.renamed is not None:
+            assert isinstance(node, cst.FunctionDef)
+            node = node.with_changes(name=node.name.with_changes(value=job.renamed.name))
         if job.facade is not None:
             assert isinstance(node, cst.FunctionDef)
             return cst.FlattenSentinel(faced(node, job.facade))

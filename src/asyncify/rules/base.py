@@ -66,6 +66,7 @@ class Claim:
     leads: tuple[str, ...] = ()
     condition: str | None = None
     native_blocker: str | None = None  # why the native profile would not be exact here
+    optional: bool = False  # made only where its function is asynchronous anyway
     concurrent: bool = False  # it runs jobs concurrently: waiting inside them is worth moving
     lingers: bool = False  # its work may outlive the function, so the program must wait for it at its end
 

@@ -374,7 +374,7 @@ def _with_statements(facts: Facts, places: list[tuple[str, ast.expr]], owner: st
             within = facts.enclosing(path, statement)
             edits = {"": (MakeAsync(span, reason),)}
             yield Claim(
-                "requests", span, within, Role.PART, Verdict.EXACT, reason.text, edits, follows=(owner,), leads=(owner,)
+                "requests", span, within, Role.PART, Verdict.EXACT, reason.text, edits, follows=(owner,), optional=True
             )
 
 

@@ -586,30 +586,39 @@ def _login(url: str) -> str | None:
 
 
 def _netrc_login(host: str | None) -> str | None:
-    """Basic authorization out of the file that NETRC names, or ~/.netrc, or ~/_netrc; unreadable ones do not count."""
-    for path in _netrc_paths(os.environ.get("NETRC")):
-        if os.path.exists(path):  # noqa: PTH110  # for every request: half the time
-            try:
-                found = netrc.netrc(path).authenticators(host or "")
-            except (netrc.NetrcParseError, OSError):
-                return None
-            return _basic(found[0] or found[1] or "", found[2] or "") if found and any(found) else None
-    return None
+    """Basic authorization for `host` out of the .netrc; one that cannot be read does not count."""
+    path = _netrc_path(None if _untouched() else os.environ.get("NETRC"), int(time.monotonic()))
+    try:
+        found = netrc.netrc(path).authenticators(host or "") if path else None
+    except (netrc.NetrcParseError, OSError):
+        return None
+    return _basic(found[0] or found[1] or "", found[2] or "") if found and any(found) else None
 
 
-@functools.lru_cache(maxsize=4)
-def _netrc_paths(named: str | None) -> tuple[str, ...]:
-    return tuple(str(Path(path).expanduser()) for path in (("~/.netrc", "~/_netrc") if named is None else (named,)))
+@functools.lru_cache(maxsize=1)
+def _netrc_path(named: str | None, _second: int) -> Path | None:
+    """The file named, or ~/.netrc, or ~/_netrc; looked for once a second, not for each request."""
+    paths = (Path(path).expanduser() for path in (("~/.netrc", "~/_netrc") if named is None else (named,)))
+    return next((path for path in paths if path.exists()), None)
 
 
-_PROXY_NAMES = {
-    scheme: (f"{scheme}_proxy", f"{scheme.upper()}_PROXY", "all_proxy", "ALL_PROXY") for scheme in ("http", "https")
-}
+_NAMES = frozenset(
+    os.fsencode(name)
+    for scheme in ("http", "https", "all")
+    for name in ("NETRC", f"{scheme}_proxy", f"{scheme.upper()}_PROXY")
+)
+
+
+def _untouched() -> bool:
+    """Whether the environment certainly names neither a proxy nor a .netrc: fast, because it is asked so often."""
+    variables = None if sys.platform in ("win32", "darwin") else getattr(os.environ, "_data", None)
+    return variables is not None and _NAMES.isdisjoint(variables)
+
 
 
 def _proxies(url: yarl.URL) -> dict[str, str]:
     """The proxies that the environment gives for `url`, by scheme or ``all``; none where no_proxy says so."""
-    if sys.platform not in ("win32", "darwin") and not any(map(os.environ.get, _PROXY_NAMES[url.scheme])):
+    if _untouched():
         return {}
     host = url.host or ""
     without = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").replace(" ", "").split(",")

@@ -1,0 +1,70 @@
+"""The part of `aio_support` that runs coroutines from synchronous code."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+_Result = TypeVar("_Result")
+
+
+class _Loops(threading.local):
+    """The event loop of each thread that runs coroutines to their end."""
+
+    loop: asyncio.AbstractEventLoop | None = None
+
+
+_loops = _Loops()
+
+
+def run_sync(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run a coroutine to its end from synchronous code and return its result.
+
+    Successive calls in one thread share an event loop, so that connections are reused. Where an event
+    loop is running already, the coroutine runs on another one, in a thread of its own, while the
+    caller waits.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return _own_loop().run_until_complete(coroutine)
+    return _in_thread(coroutine)
+
+
+def _own_loop() -> asyncio.AbstractEventLoop:
+    loop = _loops.loop
+    if loop is None or loop.is_closed():
+        loop = _loops.loop = asyncio.new_event_loop()
+        if threading.current_thread() is threading.main_thread():
+            atexit.register(_close, loop)
+    return loop
+
+
+def _in_thread(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
+    results: list[_Result] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(asyncio.run(coroutine))
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def _close(loop: asyncio.AbstractEventLoop) -> None:
+    """Let what is suspended on the loop clean up, then close it."""
+    if not loop.is_closed() and not loop.is_running():
+        with contextlib.suppress(RuntimeError):
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
