@@ -23,7 +23,9 @@ from asyncify.errors import CheckError
 from asyncify.index import build as build_index
 from asyncify.index.project import Diagnostic, SourceFile
 from asyncify.model import Colour, Edit, FileChange, Group, GroupChange, MakeAsync, Plan, Reason, Verdict
+from asyncify.packaging import discover_config
 from asyncify.plan.build import build as build_plan
+from asyncify.plan.config_files import config_changes
 from asyncify.plan.support_files import support_files
 from asyncify.rewrite import apply_edits
 from asyncify.rules.base import function_node
@@ -77,6 +79,7 @@ class Preview:
     scan: ScanResult
     changes: tuple[GroupChange, ...]
     problems: Mapping[str, Sequence[Problem]]
+    notes: Sequence[str] = ()  # what has to be done by hand in configuration files
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,8 @@ def scan(paths: Sequence[Path], config: Config, progress: Progress | None = None
     lines = sum(source.data.count(b"\n") for source in tree.sources)
     seconds = time.perf_counter() - start
     diagnostics = (*tree.diagnostics, *skipped)
-    return ScanResult(tree.root, plan, len(tree.sources), lines, seconds, diagnostics, changed, tree, config, {})
+    found = discover_config(tree.root)
+    return ScanResult(tree.root, plan, len(tree.sources), lines, seconds, diagnostics, changed, tree, config, found)
 
 
 def _analyse(tree: Tree, config: Config, progress: Progress) -> tuple[Plan, Colouring, Sequence[Diagnostic]]:
@@ -121,7 +125,7 @@ def _analyse(tree: Tree, config: Config, progress: Progress) -> tuple[Plan, Colo
     facades = entry_points(tree.root, project, config)
     colouring = colour(facts, findings, kept, facades)
     progress.stage("Planning")
-    plan = build_plan(facts, colouring, facades, "compat" if config.http != "native" else "native")
+    plan = build_plan(facts, colouring, facades, "compat" if config.http != "native" else "native", findings)
     return plan, colouring, project.diagnostics
 
 
@@ -139,13 +143,20 @@ def preview(paths: Sequence[Path], config: Config, progress: Progress | None = N
     progress = progress or Silent()
     result = scan(paths, config, progress)
     progress.stage("Rewriting", len(result.plan.groups))
-    changes = rewrite(result, [group.id for group in result.plan.groups])
+    notes: list[str] = []
+    changes = rewrite(result, [group.id for group in result.plan.groups], notes)
     progress.stage("Checking")
-    return Preview(result, changes, _problems(result, changes))
+    return Preview(result, changes, _problems(result, changes), tuple(notes))
 
 
-def rewrite(result: ScanResult, chosen: Collection[str]) -> tuple[GroupChange, ...]:
-    """The changes of the chosen groups, each on top of those before it."""
+def rewrite(
+    result: ScanResult, chosen: Collection[str], notes: list[str] | None = None
+) -> tuple[GroupChange, ...]:
+    """The changes of the chosen groups, each on top of those before it.
+
+    The first group that needs a change of a configuration file carries it. What cannot be done there is appended to `notes`.
+    """
+    notes = [] if notes is None else notes
     sources = {source.path: source for source in result.tree.sources}
     data = {path: source.data for path, source in sources.items()}
     groups = [group for group in result.plan.groups if group.id in chosen]
@@ -157,14 +168,24 @@ def rewrite(result: ScanResult, chosen: Collection[str]) -> tuple[GroupChange, .
         touched = {edit.span.path for edit in group.edits}
         wanted = [edit for edit in edits if edit.span.path in touched]
         files = support_files(edits, sources)
+        python = apply_edits({p: data[p] for p in touched if p in data}, [*_unique_across(wanted), *files])
+        after: dict[str, bytes | None] = {change.path: change.after for change in python}
+        config = {path: after.get(path) or state.get(path) or text for path, text in _config_files(result, state)}
+        after |= config_changes([*edits, *files], config, notes)
         changes = []
-        for change in apply_edits({p: data[p] for p in touched if p in data}, [*_unique_across(wanted), *files]):
-            before = state.get(change.path, data.get(change.path))
-            if before != change.after:
-                changes.append(FileChange(change.path, before, change.after))
-                state[change.path] = change.after
+        for path, new in sorted(after.items()):
+            before = state.get(path, data.get(path, result.config_files.get(path)))
+            if before != new:
+                changes.append(FileChange(path, before, new))
+                state[path] = new
         out.append(GroupChange(group.id, tuple(changes)))
     return tuple(out)
+
+
+def _config_files(result: ScanResult, state: Mapping[str, bytes | None]) -> list[tuple[str, bytes]]:
+    """The configuration files as they were read, and those that a group before added."""
+    added = {path: text for path, text in state.items() if text is not None and not path.endswith(".py")}
+    return list((added | dict(result.config_files)).items())
 
 
 def _unique_across(edits: Sequence[Edit]) -> list[Edit]:
@@ -182,10 +203,15 @@ def _problems(result: ScanResult, changes: Sequence[GroupChange]) -> dict[str, S
     """What the check says of each group, in the tree as all groups together leave it."""
     before = {source.path: source.data for source in result.tree.sources}
     after = dict(before)
+    config = dict(result.config_files)
     owner: dict[str, str] = {}
     for change in changes:
         for file in change.changes:
             owner[file.path] = change.group
+            if file.after is not None and (file.path in config or not file.path.endswith(".py")):
+                config[file.path] = file.after
+            if not file.path.endswith(".py"):
+                continue
             if file.after is None:
                 after.pop(file.path, None)
             else:
@@ -194,7 +220,7 @@ def _problems(result: ScanResult, changes: Sequence[GroupChange]) -> dict[str, S
     if not out:
         return {}
     trusted = [path for path, data in after.items() if is_emitted(data[:400].decode("utf-8", "replace"))]
-    for problem in check(before, after, result.config_files, trusted):
+    for problem in check(before, after, config, trusted):
         out[owner.get(problem.span.path, next(iter(out)))].append(problem)
     return dict(out)
 

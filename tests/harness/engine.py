@@ -26,6 +26,8 @@ from asyncify.model import (
     MakeAsync,
     Plan,
     Reason,
+    Rename,
+    Require,
 )
 
 from .fixture import read_tree, write_tree
@@ -149,9 +151,9 @@ def _text(data: bytes) -> str:
 def _lines(edit: Edit, tree: ast.Module) -> Iterable[int]:
     """The lines an edit may change: of a statement that becomes asynchronous, only its header."""
     match edit:
-        case AddFile():
+        case AddFile() | Require():
             return ()
-        case MakeAsync() | Facade():
+        case MakeAsync() | Facade() | Rename():
             return range(edit.span.line, _header_end(edit, tree) + 1)
         case AddImport():
             return {*_import_lines(tree, edit.module, None), *_blank_lines_at_imports(tree)}
@@ -161,7 +163,7 @@ def _lines(edit: Edit, tree: ast.Module) -> Iterable[int]:
             return range(edit.span.line, edit.span.end_line + 1)
 
 
-def _header_end(edit: MakeAsync | Facade, tree: ast.Module) -> int:
+def _header_end(edit: MakeAsync | Facade | Rename, tree: ast.Module) -> int:
     for node in ast.walk(tree):
         place = (getattr(node, "lineno", None), getattr(node, "end_lineno", None))
         if place == (edit.span.line, edit.span.end_line):

@@ -69,6 +69,8 @@ def command(
         output.line("Nothing to do: nothing here can be moved." if plan.refusals or plan.sites else "Nothing to do.")
     if plan.refusals:
         output.line(f"{counted(len(plan.refusals), 'refusal')}; asyncify explain CODE says more about each.")
+    for note in preview.notes if result is not None else ():
+        output.line(safe(f"to do by hand: {note}"))
     for diagnostic in preview.scan.diagnostics:
         output.line(safe(f"asyncify: left out {diagnostic.path}: {diagnostic.message}"), error=True)
     return ExitCode.CHECK if held else ExitCode.OK

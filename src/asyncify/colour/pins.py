@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-import io
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -13,7 +12,7 @@ from asyncify.index.project import FunctionInfo, FunctionUse, ImplicitCall, Kind
 from asyncify.index.values import Class, External, ModuleRef, Object, Value
 from asyncify.model import Reason, Refusal, Span
 from asyncify.rules.base import RefusalCode, function_node
-from asyncify.rules.facts import Facts
+from asyncify.rules.facts import BUILTIN_METHODS, Facts
 
 SPECIAL_METHOD = RefusalCode(
     "special-method",
@@ -94,9 +93,6 @@ _LOOKS_AT_FUNCTIONS = frozenset(
     "builtins.str builtins.type builtins.hasattr inspect.signature inspect.getdoc inspect.getsource inspect.isfunction "
     "inspect.iscoroutinefunction asyncio.iscoroutinefunction typing.get_type_hints typing.cast builtins.bool".split()
 )
-_BUILTIN_METHODS = frozenset(
-    name for kind in (str, bytes, list, dict, set, io.TextIOWrapper, io.BufferedReader) for name in dir(kind)
-)
 # Bases that never call a method they do not define under its name.
 _INERT_BASES = frozenset(
     [
@@ -129,7 +125,7 @@ def pins(facts: Facts, handled: frozenset[Span], kept: dict[str, frozenset[int]]
         if reason is not None:
             yield function_node(info.name), reason
     yield from _dynamic_pins(facts)
-    for implicit in project.implicit_calls:
+    for implicit in facts.implicit_calls:
         if implicit.span not in handled and implicit.target in project.functions:
             found = _implicit_pin(implicit)
             if found is not None:
@@ -216,7 +212,7 @@ def _maybe_called(facts: Facts, info: FunctionInfo) -> Refusal | None:
     Names that builtin containers, strings and files have are not suspected: nearly every such call is one of theirs.
     """
     name = info.name.rpartition(".")[2]
-    if info.cls is None or name.startswith("__") or name in _BUILTIN_METHODS:
+    if info.cls is None or name.startswith("__") or name in BUILTIN_METHODS:
         return None
     for call in facts.project.maybe_callers(info.name):
         text = f"The call {call.span} may be a call of {name}(); asyncify cannot tell what it is made on."

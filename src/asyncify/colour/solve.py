@@ -368,7 +368,7 @@ class Solver:
                 elif call.span not in self.bridges:
                     changed = True
                     self._bridge(call, last, waiting[target])
-        for implicit in self.facts.project.implicit_calls:
+        for implicit in self.facts.implicit_calls:
             caller = function_node(implicit.within)
             if (
                 implicit.kind != "callback"

@@ -29,6 +29,12 @@ from asyncify.index.ir import FunctionFacts
 from asyncify.index.typeexpr import parse_type
 
 
+_BUILTIN_CLASSES = {
+    f"builtins.{kind.__name__}": kind
+    for kind in (str, bytes, bytearray, int, float, complex, bool, list, tuple, dict, set, frozenset, range)
+}
+
+
 class Attributes(Externals):
     """Reading, storing and binding attributes.
 
@@ -73,6 +79,8 @@ class Attributes(Externals):
         elif isinstance(value, AInstance):
             self._instance_attribute(value, name, result, unit, node, within)
         elif isinstance(value, AMethod):
+            if value.instance.type.startswith("builtins."):
+                return  # no method of a builtin has attributes that a program uses
             deep = f"{value.instance.type}.{value.name}"
             if deep.count(".") > 4:
                 self.add(result, self.unknown("deep attribute of an external object"))
@@ -80,7 +88,7 @@ class Attributes(Externals):
                 inner = self.instance(deep, None, None)
                 self.add(result, self.method(inner, name))
         elif isinstance(value, AConstant):
-            if value.value is not None:
+            if value.value is not None and hasattr(value.value, name):
                 self.add(result, self.method(self.instance(self.scalar_type(value), None, None), name))
         elif isinstance(value, ADescriptor):
             if name in ("setter", "getter", "deleter"):
@@ -102,6 +110,9 @@ class Attributes(Externals):
     def _instance_attribute(
         self, value: AInstance, name: str, result: int, unit: Unit, node: ast.AST, within: FunctionFacts
     ) -> None:
+        builtin = _BUILTIN_CLASSES.get(value.type)
+        if builtin is not None and not hasattr(builtin, name):
+            return  # reading it raises AttributeError: another object must be meant
         self.edge(self.field(value, name), result)
         for base in self.bases_of(value.type):
             declared = self.catalogue.attributes.get(f"{base}.{name}")

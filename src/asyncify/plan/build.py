@@ -13,6 +13,7 @@ from asyncify.index.project import CallSite, Kind
 from asyncify.model import (
     AddImport,
     Await,
+    DropImport,
     Edit,
     Facade,
     Group,
@@ -26,15 +27,24 @@ from asyncify.model import (
     Verdict,
 )
 from asyncify.plan.entry import runs_alone, start_loop
-from asyncify.rules.base import Claim, Role, function_node
+from asyncify.rules.base import Claim, Companion, Finding, KeepImport, Role, function_node
 from asyncify.rules.blocking import to_thread
 from asyncify.rules.facts import Facts
 from asyncify.rules.support import import_of
 
 
-def build(facts: Facts, colouring: Colouring, facades: Mapping[str, Reason], profile: str) -> Plan:
-    """The plan for one tree. ``facades`` are the functions that keep a synchronous face, with the reason."""
-    builder = _Builder(facts, colouring, facades, profile)
+def build(
+    facts: Facts,
+    colouring: Colouring,
+    facades: Mapping[str, Reason],
+    profile: str,
+    findings: Iterable[Finding] = (),
+) -> Plan:
+    """The plan for one tree. ``facades`` are the functions that keep a synchronous face, with the reason.
+
+    Of ``findings`` only those count that are no matter of colours: companions, and imports to keep.
+    """
+    builder = _Builder(facts, colouring, facades, profile, findings)
     groups = []
     component_of: dict[str, str] = {}
     for component in colouring.graph.components(colouring.holds):
@@ -59,11 +69,25 @@ def build(facts: Facts, colouring: Colouring, facades: Mapping[str, Reason], pro
 
 
 class _Builder:
-    def __init__(self, facts: Facts, colouring: Colouring, facades: Mapping[str, Reason], profile: str) -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        colouring: Colouring,
+        facades: Mapping[str, Reason],
+        profile: str,
+        findings: Iterable[Finding],
+    ) -> None:
         self.facts = facts
         self.colouring = colouring
         self.facades = facades
         self.profile = profile
+        self.companions: dict[str, list[Edit]] = defaultdict(list)
+        self.kept_imports: set[tuple[str, str]] = set()
+        for finding in findings:
+            if isinstance(finding, Companion):
+                self.companions[finding.node] += finding.edits
+            elif isinstance(finding, KeepImport):
+                self.kept_imports.add((finding.path, finding.local_name))
         self.claims: dict[str, list[Claim]] = defaultdict(list)
         for claim in colouring.claims:
             self.claims[claim.node].append(claim)
@@ -86,13 +110,18 @@ class _Builder:
         bridges = [c for c in self.colouring.bridges.values() if function_node(c.within) in component]
         for call in bridges:
             edits += self._bridge_edits(call)
-        edits = _unique(edits)
+        for node in sorted(component & self.companions.keys()):
+            edits += self.companions[node]
+        edits = [edit for edit in _unique(edits) if not self._keeps(edit)]
         identity = _identity(claims, self.facts)
         sites = [self._site(claim, identity) for claim in claims]
         sites += [self._bridge_site(call, identity) for call in bridges]
         first = next(c for c in claims if c.role is not Role.PART)
         reason = Reason(first.text, first.span)
         return Group(identity, _title(claims, functions), reason, tuple(edits), tuple(sites))
+
+    def _keeps(self, edit: Edit) -> bool:
+        return isinstance(edit, DropImport) and (edit.span.path, edit.local_name) in self.kept_imports
 
     def _option_taken(self, claim: Claim, component: set[str]) -> bool:
         """Whether an optional claim is made: its object is in this group and its function is asynchronous."""
@@ -238,7 +267,8 @@ def _identity(claims: list[Claim], facts: Facts) -> str:
     return digest.hexdigest()[:8]
 
 
-_NOUNS = {"requests": "request", "thread_pool": "pool place", "time_sleep": "sleep", "blocking": "blocking call"}
+_NOUNS = {"requests": "request", "thread_pool": "pool place", "time_sleep": "sleep", "blocking": "blocking call",
+          "test_frameworks": "test expression"}  # fmt: skip
 
 
 def _title(claims: list[Claim], functions: list[str]) -> str:

@@ -102,7 +102,23 @@ class Jobs:
     refusal: Refusal  # what to say where only some of them would
 
 
-Finding = Claim | Block | Implication | Handles | Jobs
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """Edits that are made where `node` holds; nothing in them is a site of its own."""
+
+    node: str
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeepImport:
+    """The file at `path` must go on binding `local_name` by an import: something reaches it from outside by that name."""
+
+    path: str
+    local_name: str
+
+
+Finding = Claim | Block | Implication | Handles | Jobs | Companion | KeepImport
 
 
 @dataclass(frozen=True, slots=True)

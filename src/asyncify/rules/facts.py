@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import TypeVar
 
-from asyncify.index.project import CallSite, FileTree, FunctionInfo, Project
+from asyncify.index.project import CallSite, FileTree, FunctionInfo, ImplicitCall, Project
 from asyncify.index.values import External, ExternalMethod, Instance, Value
 from asyncify.model import Span
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
+BUILTIN_METHODS = frozenset(
+    name for kind in (str, bytes, list, dict, set, io.TextIOWrapper, io.BufferedReader) for name in dir(kind)
+)
+"""Method names of builtin strings, containers and files: a call of one on something unknown is nearly always theirs."""
 _N = TypeVar("_N", bound=ast.AST)
 _EXPRESSION_WITH_VALUE = (
     ast.Name,
@@ -107,6 +112,22 @@ class Facts:
     def values(self, path: str, node: ast.AST) -> frozenset[Value]:
         """What the expression can be."""
         return self.project.values(self.span(path, node))
+
+    @cached_property
+    def implicit_calls(self) -> tuple[ImplicitCall, ...]:
+        """The index's implicit calls, without ``__getattr__`` for names that strings and containers have themselves.
+
+        Where the index says that a receiver may also be an object with ``__getattr__``, such a name is nearly always
+        read from the string or container that it may be as well.
+        """
+        out = []
+        for call in self.project.implicit_calls:
+            if call.kind == "getattr":
+                node = self.node(call.span, ast.Attribute)
+                if node is not None and node.attr in BUILTIN_METHODS:
+                    continue
+            out.append(call)
+        return tuple(out)
 
     @cached_property
     def calls_by_external(self) -> dict[str, list[CallSite]]:

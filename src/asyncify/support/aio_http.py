@@ -702,7 +702,7 @@ class _Client:
         )
         # A request the server dropped would be sent a second time, silently. No public switch exists.
         self.session._retry_connection = False
-        self.alive = 0.0  # by `time.perf_counter`
+        self.alive = time.perf_counter()
         self.guard = self._until_shutdown()
         with contextlib.suppress(StopIteration):
             self.guard.__anext__().send(None)  # run to its yield; the loop notes it, and closes it in the end
@@ -748,7 +748,7 @@ async def _send(
     if target.scheme == "https":
         bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or ""
         options["ssl"] = _trusted(bundle)
-    if "Accept" not in headers or (body is not None and "Content-Type" not in headers):
+    if "Accept" not in headers or ((body is not None or method != "GET") and "Content-Type" not in headers):
         options["skip_auto_headers"] = ("Accept", "Content-Type")
     if body == b"":
         options["chunked"] = True  # as requests does it
@@ -795,6 +795,8 @@ def _failure(error: Exception, target: yarl.URL, limits: aiohttp.ClientTimeout) 
         case aiohttp.ServerTimeoutError():
             text = f"Connection to {target.host} timed out. (connect timeout={limits.sock_connect})"
             return ConnectTimeout(f"{retries}ConnectTimeoutError({f'{once}: {text}'!r}))")
+        case aiohttp.ClientConnectorError() if isinstance(error.__cause__, ssl.SSLError):
+            return SSLError(f"{retries}SSLError({error.__cause__!r}))")
         case aiohttp.ClientSSLError() | aiohttp.ClientConnectorCertificateError() | ssl.SSLError():
             inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
             return SSLError(f"{retries}SSLError({inner!r}))")
