@@ -99,8 +99,10 @@ def scan(paths: Sequence[Path], config: Config, progress: Progress | None = None
     start = time.perf_counter()
     progress.stage("Reading files")
     tree = discover(paths, config, libraries=catalogue().modules)
-    plan, _, skipped = _analyse(tree, config, progress)
-    changed = sum(isinstance(edit, MakeAsync) for group in plan.groups for edit in group.edits)
+    plan, colouring, skipped = _analyse(tree, config, progress)
+    functions = {info.span for info in colouring.facts.project.functions.values()}  # `with` and `for` are made async, too
+    made = {edit.span for group in plan.groups for edit in group.edits if isinstance(edit, MakeAsync)}
+    changed = len(made & functions)
     lines = sum(source.data.count(b"\n") for source in tree.sources)
     seconds = time.perf_counter() - start
     diagnostics = (*tree.diagnostics, *skipped)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from asyncify.check.codes import CODES, NOTES
 from asyncify.colour.pins import PIN_CODES
 from asyncify.colour.solve import STAYS_SYNC
 from asyncify.colour.structure import STRUCTURE_CODES
@@ -34,10 +35,30 @@ def refusals_page() -> str:
     return "".join(parts)
 
 
+def check_codes_page() -> str:
+    """The page of what the check objects to, and of what it merely notes."""
+    parts = [
+        f"{_NOTE}# Codes of the check\n\nBefore anything is written, the changed tree is read again by code that knows "
+        "nothing of the rewrite. A group with an objection is not written. What was wrong before is not counted.\n"
+    ]
+    for title, chosen in (("Objections", set(CODES) - NOTES), ("Notes", set(NOTES))):
+        parts.append(f"\n## {title}\n\n")
+        parts += [f"- `{code}`: {CODES[code]}\n" for code in sorted(chosen)]
+    return "".join(parts)
+
+
+def rules_page() -> str:
+    """The table of contents of the rules."""
+    rows = "".join(f"- [{rule.title}]({rule.id}.md)\n" for rule in rules().values())
+    return f"{_NOTE}# Rules\n\nOne page for each library that asyncify knows.\n\n{rows}"
+
+
 def pages() -> dict[str, str]:
     """All generated pages by their path below the docs folder."""
     out = {f"rules/{rule.id}.md": rule_page(rule) for rule in rules().values()}
+    out["rules/index.md"] = rules_page()
     out["refusals.md"] = refusals_page()
+    out["check-codes.md"] = check_codes_page()
     return out
 
 

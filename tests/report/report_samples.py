@@ -55,6 +55,7 @@ class Preview:
     scan: Scan
     changes: tuple[GroupChange, ...]
     problems: Mapping[str, Sequence[Problem]] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from asyncify.errors import ExitCode, UsageError
 from asyncify.model import Group
 from asyncify.report.apply_text import applied, refusal_lines
 from asyncify.report.diff_text import group_report, group_summary, problem_list
-from asyncify.report.facts import new_dependencies
 from asyncify.report.reasons import reason_tree
 from asyncify.report.text import counted, safe
 from asyncify.report.views import PreviewView
@@ -61,16 +60,13 @@ def command(
     for line in refusal_lines(plan):
         output.line(line)
     if result is not None:
-        written = [file for change in preview.changes if change.group in result.groups for file in change.changes]
-        output.show(applied(result, plan, new_dependencies(written)))
+        output.show(applied(result, plan, preview.notes))
     elif ready or held:
         output.line("Nothing written.")
     else:
         output.line("Nothing to do: nothing here can be moved." if plan.refusals or plan.sites else "Nothing to do.")
     if plan.refusals:
         output.line(f"{counted(len(plan.refusals), 'refusal')}; asyncify explain CODE says more about each.")
-    for note in preview.notes if result is not None else ():
-        output.line(safe(f"to do by hand: {note}"))
     for diagnostic in preview.scan.diagnostics:
         output.line(safe(f"asyncify: left out {diagnostic.path}: {diagnostic.message}"), error=True)
     return ExitCode.CHECK if held else ExitCode.OK

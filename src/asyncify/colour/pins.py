@@ -85,7 +85,18 @@ _TRANSPARENT = frozenset(
         "typing.no_type_check",
     ]
 )
-_TRANSPARENT_PREFIXES = ("pytest.mark.", "unittest.skip", "unittest.mock.patch", "mock.patch")
+_TRANSPARENT_PREFIXES = (
+    "pytest.mark.",
+    "pytest.fixture",
+    "pytest.yield_fixture",
+    "pytest_asyncio.",
+    "unittest.skip",
+    "unittest.expectedFailure",
+    "unittest.mock.patch",
+    "mock.patch",
+    "responses.activate",
+    "freezegun.freeze_time",
+)
 _PROPERTIES = frozenset({"builtins.property", "functools.cached_property", "builtins.property.setter"})
 # External callables that look at a function they are given without calling it.
 _LOOKS_AT_FUNCTIONS = frozenset(
@@ -132,7 +143,7 @@ def pins(facts: Facts, handled: frozenset[Span], kept: dict[str, frozenset[int]]
                 yield function_node(implicit.target), found
     for use in project.uses:
         if use.span not in handled:
-            found = _use_pin(use)
+            found = _use_pin(use, facts)
             if found is not None:
                 yield function_node(use.function), found
 
@@ -258,11 +269,10 @@ def _base_pin(facts: Facts, info: FunctionInfo, method: str) -> Refusal | None:
     assert info.cls is not None
     for base in sorted(facts.project.classes[info.cls].external_bases - _INERT_BASES):
         defines = _defines(base, method)
-        if base == "unittest.TestCase" or base.endswith(".TestCase"):
-            if not method.startswith("test"):
-                defined = _defines("unittest.TestCase", method)
-                if defined:
-                    return refusal(FOREIGN_OVERRIDE, info.span, f"unittest calls {method}() without await.")
+        if base.endswith("TestCase"):
+            # Tests, setUp and tearDown are the business of the rule test_frameworks.
+            if method not in ("setUp", "tearDown", "runTest") and _defines("unittest.TestCase", method):
+                return refusal(FOREIGN_OVERRIDE, info.span, f"unittest calls {method}() without await.")
             continue
         if defines or (defines is None and not facts.project.callers(info.name)):
             what = f"{base}.{method}" if defines else f"a method of {base}" if base != "?" else "a method of its base"
@@ -285,12 +295,20 @@ def _implicit_pin(implicit: ImplicitCall) -> Refusal | None:
             return refusal(SPECIAL_METHOD, implicit.span, f"It is called by the language here ({kind}), without await.")
 
 
-def _use_pin(use: FunctionUse) -> Refusal | None:
+def _decorator_name(facts: Facts, span: Span) -> str:
+    """The external name of what makes a decorator (``patch`` in ``@patch("name")``), or ``""``."""
+    node = facts.node(span, ast.Call)
+    values = facts.values(span.path, node.func) if node is not None else frozenset()
+    names = [value.name for value in values if isinstance(value, External)]
+    return names[0] if len(names) == len(values) == 1 else ""
+
+
+def _use_pin(use: FunctionUse, facts: Facts) -> Refusal | None:
     match use.sink:
         case Sink.COMPARED:
             return None
         case Sink.DECORATED:
-            name = use.external or ""
+            name = use.external or _decorator_name(facts, use.span)
             if name in _TRANSPARENT or name.startswith(_TRANSPARENT_PREFIXES) or name in _PROPERTIES:
                 return None
             return refusal(DECORATED, use.span, f"The decorator {name or 'here'} comes from outside the project.")

@@ -51,6 +51,7 @@ class Colouring:
     pins: dict[str, Refusal]
     disabled: dict[str, Refusal]  # site nodes of claims that would move but for the refusal
     bridges: dict[Span, CallSite] = field(default_factory=dict)
+    waiting: frozenset[str] = frozenset()  # synchronous functions that wait, themselves or through others
     waits_inside: frozenset[str] = frozenset()  # functions that stay synchronous and run coroutines to their end
 
     def runs_to_end(self, function: str) -> bool:
@@ -176,6 +177,7 @@ class Solver:
             self.pins,
             self.disabled,
             self.bridges,
+            frozenset(self._blocking_functions(holds)),
             frozenset(self._waits_inside(holds)),
         )
 
@@ -277,8 +279,7 @@ class Solver:
             if node.startswith("function:") and pin.code not in NEVER_BRIDGED and premises:
                 pushed = False
                 for step in premises:
-                    source = self._function_behind(step.premise)
-                    if source is not None:
+                    for source in self._functions_behind(step.premise):
                         reason = Reason(step.text, step.span, why)
                         pushed |= self._pin(source, Refusal(pin.code, pin.span, pin.message, pin.remedy, reason))
                 if pushed:
@@ -292,14 +293,12 @@ class Solver:
                     changed |= self._disable(name, found)
         return changed
 
-    def _function_behind(self, node: str) -> str | None:
-        """The function whose colour makes a premise hold: itself, or the target of a call that cannot be bridged."""
+    def _functions_behind(self, node: str) -> list[str]:
+        """The functions whose colour makes a premise hold: itself, or the targets of a call that cannot be bridged."""
         if node.startswith("function:"):
-            return node
+            return [node]
         plan = self.plans.get(node)
-        if plan is not None and len(plan.call.targets) == 1:
-            return function_node(next(iter(plan.call.targets)))
-        return None
+        return [function_node(target) for target in sorted(plan.call.targets)] if plan is not None else []
 
     def _mixed_jobs(self, holds: dict[str, Reason]) -> bool:
         changed = False
@@ -367,7 +366,7 @@ class Solver:
                     changed = True
                 elif call.span not in self.bridges:
                     changed = True
-                    self._bridge(call, last, waiting[target])
+                    self._bridge(call, last, waiting[target], holds)
         for implicit in self.facts.implicit_calls:
             caller = function_node(implicit.within)
             if (
@@ -383,10 +382,9 @@ class Solver:
                 changed = True
         return changed
 
-    def _bridge(self, call: CallSite, name: str, waits: Span) -> None:
+    def _bridge(self, call: CallSite, name: str, waits: Span, holds: Mapping[str, Reason]) -> None:
         node = self.facts.node(call.span, ast.Call)
         place = await_place(self.facts, call.span.path, node) if node is not None else None
-        constructor = any(t.endswith(".__init__") for t in call.targets)
         generator = any(self.facts.project.functions[t].is_generator for t in call.targets)
         caller = self.facts.project.functions[call.within]
         if (
@@ -396,7 +394,7 @@ class Solver:
             or generator
             or caller.kind.value != "function"
             or call.externals
-            or (len(call.targets) > 1 and not constructor)
+            or any(function_node(t) in holds for t in call.targets)
         ):
             text = f"{name}() waits (at {waits}) and cannot be awaited or moved to a thread here"
             self.pins.setdefault(function_node(call.within), refusal(NO_AWAIT_HERE, call.span, text))

@@ -92,15 +92,28 @@ class _Folders:
             if folder in self.packages:
                 parent, _, name = folder.rpartition("/")
                 self._prefixes[folder] = (*self.prefix(parent), name)
+            elif self._inside_package(folder):
+                parent, _, name = folder.rpartition("/")
+                self._prefixes[folder] = (*self.prefix(parent), name)
             else:
                 self._prefixes[folder] = self._namespace(folder)
         return self._prefixes[folder]
 
     def home(self, folder: str) -> str:
         """The topmost package around the folder, or the folder itself."""
-        while folder in self.packages and folder.rpartition("/")[0] in self.packages:
-            folder = folder.rpartition("/")[0]
-        return folder
+        while True:
+            parent = folder.rpartition("/")[0]
+            inner = folder in self.packages or self._inside_package(folder)
+            if not inner or not (parent in self.packages or self._inside_package(parent)):
+                return folder
+            folder = parent
+
+    def _inside_package(self, folder: str) -> bool:
+        """Whether a folder without ``__init__.py`` is a namespace package inside a regular one."""
+        if not folder or folder in self.packages:
+            return False
+        parent, _, name = folder.rpartition("/")
+        return name.isidentifier() and (parent in self.packages or self._inside_package(parent))
 
     def _namespace(self, folder: str) -> tuple[str, ...]:
         """The folder's name as a namespace package, if something that it holds is imported through it."""

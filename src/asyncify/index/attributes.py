@@ -22,6 +22,7 @@ from asyncify.index.abstract import (
     AUnknown,
     AValue,
     Unit,
+    is_mock,
 )
 from asyncify.index.catalogue import Catalogue
 from asyncify.index.externals import Application, Externals
@@ -114,6 +115,9 @@ class Attributes(Externals):
         if builtin is not None and not hasattr(builtin, name):
             return  # reading it raises AttributeError: another object must be meant
         self.edge(self.field(value, name), result)
+        if is_mock(value.type):
+            self.add(result, value)
+            return
         for base in self.bases_of(value.type):
             declared = self.catalogue.attributes.get(f"{base}.{name}")
             if declared is not None:

@@ -25,6 +25,7 @@ from asyncify.index.abstract import (
     AValue,
     Caller,
     Unit,
+    is_mock,
 )
 from asyncify.index.calls import Calls
 from asyncify.index.catalogue import Catalogue, Invoke, Signature
@@ -136,6 +137,12 @@ class Externals(Calls):
         instance = method.instance
         name = f"{instance.type}.{method.name}"
         caller.externals.add(name)
+        if is_mock(instance.type):
+            if caller.decorates is not None and args.positional:
+                self.edge(args.positional[0], result)
+            else:
+                self.add(result, instance)
+            return
         signature = self.method_signature(instance.type, method.name)
         if self._container_method(instance, method.name, args, result, caller):
             return

@@ -14,6 +14,7 @@ from asyncify.index.abstract import AClass, AExternal, AModule, Args, AUnknown, 
 from asyncify.index.catalogue import Catalogue
 from asyncify.index.ir import FileFacts, ImportFacts
 from asyncify.index.solve import Solver
+from asyncify.index.testing import bind_fixtures
 
 _BUILTINS = frozenset(dir(builtins))
 _BASES = 3  # classes that one base expression can stand for; where it could be more, the base is unknown
@@ -49,6 +50,7 @@ class Linker(Solver):
             self._selves(unit)
             self._operations(unit)
             self._calls(unit)
+        bind_fixtures(self)
         self.run()
         while self.fall_back():
             self.run()

@@ -23,6 +23,7 @@ from asyncify.index.abstract import (
     AValue,
     Caller,
     Unit,
+    is_mock,
 )
 from asyncify.index.escape import function_uses
 from asyncify.index.ir import FunctionFacts
@@ -38,6 +39,7 @@ from asyncify.index.project import (
     ImplicitCall,
     Kind,
 )
+from asyncify.index.testing import is_test
 from asyncify.index.values import Value
 from asyncify.model import Span
 
@@ -149,7 +151,7 @@ class LinkedProject:
             tuple(self.span(path, arg) for arg in node.args),
             tuple((keyword.arg, self.span(path, keyword.value)) for keyword in node.keywords),
             frozenset(caller.targets),
-            frozenset(caller.externals),
+            _without_mocks(caller),
             self._unresolved(caller, node),
             any(isinstance(arg, ast.Starred) for arg in node.args) or any(k.arg is None for k in node.keywords),
         )
@@ -357,21 +359,15 @@ class LinkedProject:
         return facts.name if facts else None
 
 
+def _without_mocks(caller: Caller) -> frozenset[str]:
+    """What is called outside the project; mocks only where nothing else is called, for they stand in for the rest."""
+    real = frozenset(name for name in caller.externals if not is_mock(name))
+    return real if real or caller.targets else frozenset(caller.externals)
+
+
 def _group(calls: Iterable[CallSite], keys: Callable[[CallSite], Iterable[str]]) -> dict[str, list[CallSite]]:
     out: dict[str, list[CallSite]] = {}
     for call in calls:
         for key in keys(call):
             out.setdefault(key, []).append(call)
     return out
-
-
-def is_test(path: str) -> bool:
-    """Whether a path is that of a test file."""
-    *folders, file = path.split("/")
-    stem = file.removesuffix(".py")
-    return (
-        stem.startswith("test_")
-        or stem.endswith("_test")
-        or stem == "conftest"
-        or not {"tests", "test"}.isdisjoint(folders)
-    )

@@ -88,6 +88,7 @@ class _Builder:
                 self.companions[finding.node] += finding.edits
             elif isinstance(finding, KeepImport):
                 self.kept_imports.add((finding.path, finding.local_name))
+        self._waiting_modules: dict[str, bool] = {}
         self.claims: dict[str, list[Claim]] = defaultdict(list)
         for claim in colouring.claims:
             self.claims[claim.node].append(claim)
@@ -132,7 +133,7 @@ class _Builder:
     def _claim_edits(self, claim: Claim) -> list[Edit]:
         edits = list(claim.edits.get(self.profile) or claim.edits.get("", ()))
         node = self.facts.node(claim.span, ast.AST)
-        if self.colouring.runs_to_end(claim.within):
+        if self._runs_to_end(claim.within):
             return [self._run_to_end(edit) if isinstance(edit, Await) else edit for edit in edits] + [
                 self._support(claim.span, edit.reason) for edit in edits if isinstance(edit, Await)
             ]
@@ -141,6 +142,30 @@ class _Builder:
         if claim.needs_async and node is not None:
             edits += await_place(self.facts, claim.span.path, node).edits
         return edits
+
+    def _runs_to_end(self, function: str) -> bool:
+        """Whether coroutines are run to their end in this function: it stays synchronous, or it is a program's top level
+        that waits for other things too and so is better not moved into a coroutine."""
+        if self.colouring.runs_to_end(function):
+            return True
+        info = self.facts.project.functions.get(function)
+        if info is None or info.kind is not Kind.MODULE:
+            return False
+        if function not in self._waiting_modules:
+            self._waiting_modules[function] = self._waits_otherwise(function)
+        return self._waiting_modules[function]
+
+    def _waits_otherwise(self, module: str) -> bool:
+        own = [claim for claim in self.colouring.claims if claim.within == module]
+        if any(claim.node in self.colouring.holds and claim.role is Role.PART and claim.needs_async for claim in own):
+            return False  # an `async with` or `async for` needs a coroutine around it
+        awaited = [c for c in self.colouring.plans.values() if c.entry and c.call.within == module]
+        if sum(call_node(c.call.span) in self.colouring.holds for c in awaited) == 1 and not own:
+            return False  # `asyncio.run(main())` in place says it all
+        if any(claim.role is Role.FOLLOWER for claim in own):
+            return True
+        calls = (call for call in self.facts.project.calls if call.within == module)
+        return any(call.targets & self.colouring.waiting for call in calls)
 
     def _run_to_end(self, edit: Await) -> Edit:
         """In a function that stays synchronous, the coroutine is run to its end."""
@@ -167,7 +192,7 @@ class _Builder:
         entries: dict[str, list[Span]] = defaultdict(list)
         for node in sorted(component & self.colouring.plans.keys()):
             plan = self.colouring.plans[node]
-            if self.colouring.runs_to_end(plan.call.within):
+            if self._runs_to_end(plan.call.within):
                 reason = self.colouring.holds[node]
                 edits += [self._run_to_end(Await(plan.call.span, reason)), self._support(plan.call.span, reason)]
                 continue
@@ -180,7 +205,7 @@ class _Builder:
         others: dict[str, list[Span]] = defaultdict(list)
         for claim in claims:
             info = self.facts.project.functions.get(claim.within)
-            if self.colouring.runs_to_end(claim.within):
+            if self._runs_to_end(claim.within):
                 continue
             if claim.needs_async and info is not None and info.kind is Kind.MODULE:
                 others[claim.span.path].append(claim.span)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from asyncify.model import Plan, Verdict
-from asyncify.report.text import counted, joined, place, safe
+from asyncify.report.text import counted, place, safe
 from asyncify.report.views import ApplyView, UndoView
 
 
@@ -31,8 +31,8 @@ def refusal_lines(plan: Plan) -> Iterator[Text]:
         yield Text.assemble(place(span), " refused ", safe(code, "red"), ": ", text)
 
 
-def applied(result: ApplyView, plan: Plan, dependencies: Sequence[str]) -> Text:
-    """What was written and what is left to do by hand: conditions to read, distributions to depend on."""
+def applied(result: ApplyView, plan: Plan, notes: Sequence[str]) -> Text:
+    """What was written, and what is left to do by hand: conditions to read, and `notes` on configuration files."""
     done = [group for group in plan.groups if group.id in result.groups]
     sites = [site for group in done for site in group.sites]
     review = [site for site in sites if site.verdict is Verdict.REVIEW]
@@ -40,13 +40,11 @@ def applied(result: ApplyView, plan: Plan, dependencies: Sequence[str]) -> Text:
     size = (counted(len(done), "group"), counted(written, "file"), counted(len(sites), "site"))
     lines = [Text.assemble(("Written: ", "bold green"), ", ".join(size), ".")]
     lines += [safe(f"  new file {path}") for path in result.created]
+    lines += [safe(f"  changed {path}") for path in result.changed if not path.endswith(".py")]
     for site in sorted(review, key=lambda site: site.span):
         condition = safe(site.condition or site.reason.text, "yellow")
         lines.append(Text.assemble("  review ", place(site.span), ": ", condition))
-    if dependencies:
-        them = "it" if len(dependencies) == 1 else "them"
-        names = safe(joined(dependencies), "bold")
-        lines.append(Text.assemble("The project now needs ", names, f": add {them} to its dependencies."))
+    lines += [Text.assemble(("To do by hand: ", "bold yellow"), safe(note)) for note in notes]
     lines.append(
         Text.assemble(
             ("asyncify undo", "bold"),

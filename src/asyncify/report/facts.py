@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from asyncify.model import FileChange, Group, Plan, Refusal, Site, Verdict
+from asyncify.model import Group, Plan, Refusal, Site, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +52,3 @@ def ungrouped(plan: Plan) -> list[Refusal]:
     """The refusals that belong to no group."""
     grouped = {(refusal.code, refusal.span) for group in plan.groups for refusal in group.refusals}
     return [refusal for refusal in plan.refusals if (refusal.code, refusal.span) not in grouped]
-
-
-_NEEDED = {"aiohttp": re.compile(rb"^[ \t]*(?:import|from)[ \t]+aiohttp\b", re.MULTILINE)}
-
-
-def new_dependencies(changes: Iterable[FileChange]) -> tuple[str, ...]:
-    """The distributions that changed files import and did not import before."""
-    kept = list(changes)
-    return tuple(
-        name
-        for name, pattern in _NEEDED.items()
-        if any(pattern.search(change.after or b"") and not pattern.search(change.before or b"") for change in kept)
-    )

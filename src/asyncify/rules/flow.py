@@ -63,7 +63,9 @@ def annotation_claims(
         target = _annotated(facts, path, node)
         follows = arrivals.get((path, target)) if target is not None else None
         if target is not None and not follows and isinstance(facts.parent(path, node), (ast.Subscript, ast.Tuple)):
-            follows = {n for (where, _), nodes in arrivals.items() if where == path for n in nodes}  # a container of them
+            follows = {
+                n for (where, _), nodes in arrivals.items() if where == path for n in nodes
+            }  # a container of them
         if follows:
             span = facts.span(path, node)
             reason = Reason(f"{target} is such an object", span)

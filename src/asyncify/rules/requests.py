@@ -32,6 +32,7 @@ from asyncify.index.catalogue import Catalogue, Signature
 from asyncify.index.project import CallSite
 from asyncify.index.values import Class, External, ExternalMethod, Instance, ModuleRef, Object
 from asyncify.model import Await, DropImport, Edit, MakeAsync, Reason, Refusal, ReplaceExpr, Span, Verdict
+from asyncify.rules import streaming
 from asyncify.rules.base import (
     Block,
     Claim,
@@ -180,21 +181,25 @@ def _imports(facts: Facts, span: Span, func: ast.expr, reason: Reason) -> list[E
     return edits
 
 
-def _streams(facts: Facts, call: CallSite) -> bool:
-    """Whether the call may ask for a body that is read later."""
-    node = facts.node(call.span, ast.Call)
-    if node is None:
-        return True
-    for keyword in node.keywords:
-        if keyword.arg == "stream":
-            return not (isinstance(keyword.value, ast.Constant) and not keyword.value.value)
-    return False
+def _streaming(facts: Facts, call: CallSite) -> tuple[list[Claim], Refusal | None]:
+    """What a streamed body entails: claims on its uses, or why it cannot be moved."""
+    asked = streaming.asked_for(facts, call)
+    if asked is False:
+        return [], None
+    if asked is None:
+        return [], _refuse(STREAMING, call.span, "Whether the body is streamed is decided while the program runs.")
+    claims: list[Claim] = []
+    for use in streaming.uses(facts, call):
+        if isinstance(use, str):
+            return [], _refuse(STREAMING, call.span, f"The body is streamed, and {use}.")
+        claims.append(use)
+    return claims, None
 
 
 def _direct_calls(facts: Facts) -> Iterator[Finding]:
     for name in sorted(FUNCTIONS):
         for call in facts.calls_by_external.get(name, ()):
-            yield _direct_call(facts, call, name)
+            yield from _direct_call(facts, call, name)
     for path, node, names in facts.references(FUNCTIONS):
         parent = facts.parent(path, node)
         span = facts.span(path, node)
@@ -212,21 +217,27 @@ def _runs_jobs(facts: Facts, path: str, call: ast.Call) -> bool:
     return site is not None and bool(site.externals) and all(n.endswith((".submit", ".map")) for n in site.externals)
 
 
-def _direct_call(facts: Facts, call: CallSite, name: str) -> Finding:
+def _direct_call(facts: Facts, call: CallSite, name: str) -> Iterator[Finding]:
     node = facts.node(call.func, ast.expr)
     text = facts.text(call.span.path, node) if node is not None else name
     verb = name.rpartition(".")[2]
     if node is None or call.externals != {name} or call.targets or not _named(node, verb, facts, call.span.path):
-        return Block(site_node(call.span), _refuse(UNCLEAR_CALL, call.span), "requests", call.within, blocks_loop=True)
-    if _streams(facts, call):
-        return Block(site_node(call.span), _refuse(STREAMING, call.span), "requests", call.within, blocks_loop=True)
+        refusal: Refusal | None = _refuse(UNCLEAR_CALL, call.span)
+        claims: list[Claim] = []
+    else:
+        claims, refusal = _streaming(facts, call)
+    if node is None or refusal is not None:
+        refusal = refusal or _refuse(UNCLEAR_CALL, call.span)
+        yield Block(site_node(call.span), refusal, "requests", call.within, blocks_loop=True)
+        return
+    yield from claims
     reason = Reason(f"{text}() waits for the network", call.span)
     edits: tuple[Edit, ...] = (
         ReplaceExpr(call.func, f"aio_requests.{verb}", reason),
         Await(call.span, reason),
         *_imports(facts, call.span, node, reason),
     )
-    return Claim("requests", call.span, call.within, Role.ROOT, Verdict.EXACT, reason.text, {"": edits})
+    yield Claim("requests", call.span, call.within, Role.ROOT, Verdict.EXACT, reason.text, {"": edits})
 
 
 def _named(func: ast.expr, verb: str, facts: Facts, path: str) -> bool:
@@ -274,13 +285,13 @@ def _session_calls(facts: Facts) -> Iterator[Finding]:
                 for owner in owners:
                     yield Implication(owner, block.node, "the same session is used here", call.span)
                 continue
-            if _streams(facts, call):
-                yield Block(
-                    site_node(call.span), _refuse(STREAMING, call.span), "requests", call.within, blocks_loop=True
-                )
+            claims, refusal = _streaming(facts, call)
+            if refusal is not None:
+                yield Block(site_node(call.span), refusal, "requests", call.within, blocks_loop=True)
                 for owner in owners:
                     yield Implication(owner, site_node(call.span), "the same session is used here", call.span)
                 continue
+            yield from claims
             func = facts.node(call.func, ast.expr)
             text = facts.text(call.span.path, func) if func is not None else name
             reason = Reason(f"{text}() waits for the network", call.span)

@@ -17,11 +17,12 @@ from typing import Literal
 
 from asyncify.support._scope import bound_by, globals_read
 
-Module = Literal["aio_support", "aio_requests"]
+Module = Literal["aio_support", "aio_requests", "aio_http"]
 
 _PARTS: dict[Module, tuple[str, ...]] = {
     "aio_support": ("aio_support.py", "aio_support_iteration.py", "aio_support_sync.py", "aio_support_http.py"),
     "aio_requests": ("aio_requests.py", "aio_requests_transport.py"),
+    "aio_http": ("aio_http_response.py", "aio_http_request.py", "aio_http.py"),
 }
 _DOCSTRINGS: dict[Module, str] = {
     "aio_support": '''"""Helpers for asyncio, added by asyncify when this project moved from threads and requests.
@@ -35,6 +36,11 @@ it is yours to read and to change.
 requests prepares each request, rules redirects and gives the response; aiohttp does the input and
 output. What is raised are requests' own exceptions. The file does not need asyncify: it is yours
 to read and to change.
+"""''',
+    "aio_http": '''"""The part of requests that this project uses, on aiohttp, added by asyncify when it moved to asyncio.
+
+The same calls with an await, the same responses, the same exceptions; requests itself is no longer
+needed. The file does not need asyncify: it is yours to read and to change.
 """''',
 }
 _LINE = 88  # imports are wrapped as black and ruff do it by default

@@ -366,7 +366,7 @@ async def _function(name: str, *args: Any, **kwargs: Any) -> Any:
     for owner in (requests, requests.api):
         if _replaced(getattr(owner, name), requests.api):
             return _readable(await _call_replaced(getattr(owner, name), *args, **kwargs))
-    if _replaced(requests.api.request, requests.api) or requests.sessions.Session is not _Requests:
+    if _replaced(vars(requests.api)["request"], requests.api) or requests.sessions.Session is not _Requests:
         return _readable(await _call_replaced(getattr(requests.api, name), *args, **kwargs))
     options = _signature(name).bind(*args, **kwargs).arguments
     options |= options.pop("kwargs", {})

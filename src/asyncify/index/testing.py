@@ -1,0 +1,92 @@
+"""What the frameworks for tests do to values: fixtures become parameters, mocks stand in for anything.
+
+pytest gives a test (or a fixture) what the fixture of a parameter's name returns or yields. The nearest one counts: of
+the class, of the module, of the ``conftest.py`` of the folder, of a folder above. An object of :mod:`unittest.mock` has
+every attribute and every result, and each is a mock again.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from asyncify.index.abstract import Unit
+from asyncify.index.ir import FunctionFacts
+from asyncify.index.solve import Solver
+
+MOCK = "unittest.mock.Mock"
+# Fixtures of pytest and of widespread plugins, with what they are.
+_KNOWN = {
+    "monkeypatch": "pytest.MonkeyPatch",
+    "capsys": "pytest.CaptureFixture",
+    "capfd": "pytest.CaptureFixture",
+    "caplog": "pytest.LogCaptureFixture",
+    "recwarn": "pytest.WarningsRecorder",
+    "request": "pytest.FixtureRequest",
+    "tmp_path": "pathlib.Path",
+    "mocker": "pytest_mock.MockerFixture",
+    "requests_mock": "requests_mock.Mocker",
+    "httpserver": "pytest_httpserver.HTTPServer",
+    "httpbin": "pytest_httpbin.serve.Server",
+}
+
+
+def is_test(path: str) -> bool:
+    """Whether the file is one of tests: by its name, or below a folder of tests."""
+    *folders, name = path.split("/")
+    named = name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py"
+    return named or not {"tests", "test"}.isdisjoint(folders)
+
+
+def bind_fixtures(solver: Solver) -> None:
+    """Connect fixtures with the parameters of tests and fixtures that ask for them."""
+    fixtures: dict[tuple[str, str], list[tuple[Unit, FunctionFacts]]] = {}
+    asking: list[tuple[Unit, FunctionFacts]] = []
+    for unit in solver.units:
+        tests = is_test(unit.facts.path)
+        for _, facts in unit.facts.functions:
+            name = _fixture_name(facts)
+            if name is not None:
+                for key in ((unit.facts.path, name), ("", name)):
+                    fixtures.setdefault(key, []).append((unit, facts))
+            if name is not None or (tests and facts.name.rpartition(".")[2].startswith("test") and facts.parent is None):
+                asking.append((unit, facts))
+    for unit, facts in asking:
+        mocked = any("patch" in ast.unparse(decorator) for decorator in facts.decorators)
+        skip = 1 if facts.binding in ("self", "cls") else 0
+        for name, local in facts.positional[skip:]:
+            variable = unit.offset + local
+            found = next((fixtures[key] for key in _visible(unit.facts.path, name) if key in fixtures), None)
+            if found is not None:
+                for owner, fixture in found:
+                    if fixture is not facts:
+                        solver.edge(owner.offset + (fixture.yields if fixture.is_generator else fixture.returns), variable)
+            elif name in _KNOWN:
+                solver.add(variable, solver.instance(_KNOWN[name], None, None))
+            elif mocked:
+                solver.add(variable, solver.instance(MOCK, None, None))
+
+
+def _visible(path: str, name: str) -> Iterator[tuple[str, str]]:
+    """Where pytest looks for a fixture of that name, nearest first."""
+    yield path, name
+    folder = path.rpartition("/")[0]
+    while True:
+        yield (f"{folder}/conftest.py" if folder else "conftest.py"), name
+        if not folder:
+            yield "", name  # any of that name: imported, or of a plugin in this project
+            return
+        folder = folder.rpartition("/")[0]
+
+
+def _fixture_name(facts: FunctionFacts) -> str | None:
+    for decorator in facts.decorators:
+        called = decorator.func if isinstance(decorator, ast.Call) else decorator
+        last = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
+        if last not in ("fixture", "yield_fixture"):
+            continue
+        for keyword in decorator.keywords if isinstance(decorator, ast.Call) else ():
+            if keyword.arg == "name" and isinstance(keyword.value, ast.Constant):
+                return str(keyword.value.value)
+        return facts.name.rpartition(".")[2]
+    return None
