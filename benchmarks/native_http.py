@@ -84,7 +84,7 @@ def main() -> None:
     count = sys.argv[1] if len(sys.argv) > 1 else "1000"
     width = sys.argv[2] if len(sys.argv) > 2 else "100"
     with tempfile.TemporaryDirectory() as folder, LocalServer(latency=0.02) as server:
-        programs = {"by hand": BY_HAND, "aio_http": NATIVE, "threads": THREADS}
+        programs = {"by hand": BY_HAND, "native": NATIVE, "threads": THREADS}
         for name, text in programs.items():
             (Path(folder) / f"{name.replace(' ', '_')}.py").write_text(text)
         (Path(folder) / "aio_http.py").write_text(emit("aio_http", ["get"]))

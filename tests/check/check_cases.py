@@ -1,6 +1,5 @@
 """Small trees before and after, with the code that must (or must not) be reported."""
 
-# ruff: noqa: E501
 # One case a line reads better than a case wrapped over four.
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ def test_apply_writes_everything_and_lists_what_it_refused(run: Any, api: Any) -
     assert "app.py:8 refused unclear-sleep: [bold]what is it? (Call it by its name.)" in lines
     assert "tick.py:2 refused time_sleep: a callback of foreign code" in lines
     assert "Written: 1 group, 2 files, 2 sites." in lines
-    assert "The project now needs aiohttp: add it to its dependencies." in lines
+    assert "To do by hand: list aiohttp" in lines
     assert any(line.startswith("asyncify undo puts everything back") for line in lines)
     assert "left out old.py" in result.stderr
 

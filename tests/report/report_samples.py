@@ -59,6 +59,14 @@ class Preview:
 
 
 @dataclass(frozen=True)
+class Written:
+    groups: Sequence[str]
+    changed: Sequence[str] = ()
+    created: Sequence[str] = ()
+    removed: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Why:
     matches: Sequence[tuple[str, object, Reason | None, Reason | None]]
     suggestions: Sequence[str] = ()
@@ -127,4 +135,4 @@ def preview() -> Preview:
         FileChange(HOSTILE, evil_before, evil_after),
         FileChange("aio_requests.py", None, b'"""Support."""\n\nimport aiohttp\n'),
     )
-    return Preview(scan(), (GroupChange("g1", changes),))
+    return Preview(scan(), (GroupChange("g1", changes),), notes=("list aiohttp",))

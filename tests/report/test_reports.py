@@ -12,11 +12,10 @@ import report_samples as samples
 from rich.console import Console, RenderableType
 
 from asyncify.model import Colour, FileChange, Group, Plan, Reason
-from asyncify.report.apply_text import refusal_lines
+from asyncify.report.apply_text import applied, refusal_lines
 from asyncify.report.diff_html import diff_html
 from asyncify.report.diff_text import diff_report, file_report, problem_list
 from asyncify.report.diffs import file_diff
-from asyncify.report.facts import new_dependencies
 from asyncify.report.pages import page
 from asyncify.report.reasons import reason_tree
 from asyncify.report.scan_json import scan_json
@@ -263,10 +262,13 @@ def test_a_long_new_file_is_named_but_not_shown() -> None:
     assert "line_0" in rendered(file_report(file_diff(short)))
 
 
-def test_new_dependencies() -> None:
-    assert new_dependencies([FileChange("a.py", b"", b"x = 1\nfrom aiohttp import web\n")]) == ("aiohttp",)
-    assert new_dependencies([FileChange("a.py", b"import aiohttp\n", b"import aiohttp\nx\n")]) == ()
-    assert new_dependencies([FileChange("a.py", b"", b"import aiohttp_cors\n# import aiohttp\n")]) == ()
+def test_what_was_written_and_what_is_left_to_do() -> None:
+    preview = samples.preview()
+    result = samples.Written(["g1"], ["app.py", "requirements.txt"], [samples.HOSTILE])
+    out = rendered(applied(result, preview.scan.plan, [f"add aiohttp to {ESCAPE}"]))
+    assert "  changed requirements.txt\n" in out and "changed app.py" not in out
+    assert "To do by hand: add aiohttp to \\x1b]0;owned\\x07\n" in out
+    assert "\x1b" not in out and "new file pkg/[red]\\x1b[31m" in out
 
 
 def test_a_chain_too_long_to_read_keeps_its_ends() -> None:

@@ -1,4 +1,4 @@
-# ruff: noqa: E501 (tables)
+
 """ReplaceStatement: (before, edits, after)."""
 
 from __future__ import annotations

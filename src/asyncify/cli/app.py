@@ -150,7 +150,7 @@ def _forget_stdout() -> None:
 @click.version_option(__version__, prog_name="asyncify")
 @output_options
 def app() -> None:
-    """Moves Python code from threads, gevent and requests to asyncio and aiohttp, and proves that it behaves the same.
+    """Moves Python code from thread pools and requests to asyncio and aiohttp, checks the result, and measures both.
 
     \b
     Start with:

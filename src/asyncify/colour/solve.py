@@ -98,6 +98,9 @@ class Solver:
         for claim in self.claims:
             if kept.get(claim.span.path, frozenset()) & set(range(claim.span.line, claim.span.end_line + 1)):
                 self.pins[claim.node] = refusal(KEPT, claim.span)
+                if claim.role is not Role.PART and claim.needs_async:
+                    text = f"{claim.text}, and a comment keeps it"
+                    self.pins[function_node(claim.within)] = refusal(STAYS_SYNC, claim.span, text)
         self._add_claims()
         self._add_blocks()
         for node, plan in self.plans.items():

@@ -89,10 +89,7 @@ class _Folders:
     def prefix(self, folder: str) -> tuple[str, ...]:
         """What comes before the names of the modules in this folder."""
         if folder not in self._prefixes:
-            if folder in self.packages:
-                parent, _, name = folder.rpartition("/")
-                self._prefixes[folder] = (*self.prefix(parent), name)
-            elif self._inside_package(folder):
+            if folder in self.packages or self._inside_package(folder):
                 parent, _, name = folder.rpartition("/")
                 self._prefixes[folder] = (*self.prefix(parent), name)
             else:

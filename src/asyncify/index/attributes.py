@@ -29,7 +29,6 @@ from asyncify.index.externals import Application, Externals
 from asyncify.index.ir import FunctionFacts
 from asyncify.index.typeexpr import parse_type
 
-
 _BUILTIN_CLASSES = {
     f"builtins.{kind.__name__}": kind
     for kind in (str, bytes, bytearray, int, float, complex, bool, list, tuple, dict, set, frozenset, range)

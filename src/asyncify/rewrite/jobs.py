@@ -14,7 +14,18 @@ from typing import TypeAlias
 import libcst as cst
 
 from asyncify.errors import InternalError
-from asyncify.model import Await, Edit, Facade, ListInstead, MakeAsync, Rename, ReplaceExpr, ReplaceStatement, SetArguments, Span
+from asyncify.model import (
+    Await,
+    Edit,
+    Facade,
+    ListInstead,
+    MakeAsync,
+    Rename,
+    ReplaceExpr,
+    ReplaceStatement,
+    SetArguments,
+    Span,
+)
 from asyncify.rewrite.locate import Found, Places
 from asyncify.rewrite.templates import hole_names
 

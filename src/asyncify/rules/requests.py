@@ -367,11 +367,40 @@ def _sessions(facts: Facts) -> Iterator[Finding]:
     for instance, places in facts.instances.items():
         if instance.type == SESSION and instance.site is not None:
             owner = object_node(instance.site)
+            yield from _made_indirectly(facts, instance.site, owner)
             for path, node in places:
                 refusal = _escape(facts, path, node)
                 if refusal is not None:
                     yield Block(owner, refusal, "requests")
             yield from _with_statements(facts, places, owner)
+
+
+def _made_indirectly(facts: Facts, site: Span, owner: str) -> Iterator[Finding]:
+    """A session that somebody else's call makes from the class given to it: ``field(default_factory=Session)``."""
+    call = facts.project.call_at(site)
+    node = facts.node(site, ast.Call)
+    if call is None or node is None or SESSION in call.externals:
+        return
+    arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
+    classes = [a for a in arguments if facts.values(site.path, a) == {External(SESSION)}]
+    if not classes:
+        yield Block(owner, _refuse(SESSION_FROM_OUTSIDE, site), "requests", call.within)
+    for argument in classes:
+        span = facts.span(site.path, argument)
+        reason = Reason("sessions are made from this class", span)
+        edits = {"": (ReplaceExpr(span, "aio_requests.Session", reason), *_imports(facts, span, argument, reason))}
+        within = facts.enclosing(site.path, argument)
+        yield Claim(
+            "requests",
+            span,
+            within,
+            Role.PART,
+            Verdict.EXACT,
+            reason.text,
+            edits,
+            needs_async=False,
+            follows=(owner,),
+        )
 
 
 def _with_statements(facts: Facts, places: list[tuple[str, ast.expr]], owner: str) -> Iterator[Finding]:

@@ -25,8 +25,19 @@ from asyncify.graph import Implication
 from asyncify.index.catalogue import Catalogue, Signature
 from asyncify.index.project import CallSite, ClassInfo, FunctionInfo, Kind
 from asyncify.index.values import BoundMethod, External, Function
-from asyncify.model import AddImport, DropImport, Edit, Reason, Refusal, Rename, ReplaceExpr, Require, Span
-from asyncify.model import ReplaceStatement, Verdict
+from asyncify.model import (
+    AddImport,
+    DropImport,
+    Edit,
+    Reason,
+    Refusal,
+    Rename,
+    ReplaceExpr,
+    ReplaceStatement,
+    Require,
+    Span,
+    Verdict,
+)
 from asyncify.rules.base import (
     Block,
     Claim,
