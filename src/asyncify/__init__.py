@@ -1,3 +1,3 @@
-"""asyncify moves Python code from threads, gevent and requests to asyncio and aiohttp."""
+"""asyncify moves Python code from thread pools and requests to asyncio and aiohttp."""
 
 __version__ = "0.1.0"

@@ -250,7 +250,7 @@ def test_the_html_of_no_group() -> None:
 def test_a_group_that_changes_nothing_is_shown() -> None:
     group = Group("e", "empty", Reason("for the test"), (), ())
     preview = samples.Preview(samples.Scan(Plan((group,), (), ())), ())
-    assert "0 files, 0 functions, 0 sites" in rendered(diff_report(preview, (group,)))
+    assert "0 files, 0 sites" in rendered(diff_report(preview, (group,)))
 
 
 def test_a_long_new_file_is_named_but_not_shown() -> None:
@@ -265,7 +265,7 @@ def test_a_long_new_file_is_named_but_not_shown() -> None:
 def test_what_was_written_and_what_is_left_to_do() -> None:
     preview = samples.preview()
     result = samples.Written(["g1"], ["app.py", "requirements.txt"], [samples.HOSTILE])
-    out = rendered(applied(result, preview.scan.plan, [f"add aiohttp to {ESCAPE}"]))
+    out = rendered(applied(result, preview.scan.plan, [f"add aiohttp to {samples.ESCAPE}"]), 200)
     assert "  changed requirements.txt\n" in out and "changed app.py" not in out
     assert "To do by hand: add aiohttp to \\x1b]0;owned\\x07\n" in out
     assert "\x1b" not in out and "new file pkg/[red]\\x1b[31m" in out

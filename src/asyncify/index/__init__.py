@@ -65,4 +65,6 @@ def _roomy() -> Iterator[None]:
     finally:
         sys.setrecursionlimit(before)
         if collecting:
+            gc.freeze()  # what was made counts as old without being looked at now
+            gc.unfreeze()
             gc.enable()

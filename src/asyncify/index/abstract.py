@@ -31,9 +31,10 @@ class Unit:
 
 
 class AValue:
-    """Base of all abstract values."""
+    """Base of all abstract values. Where too many meet, only *precious* ones stay: objects of the libraries we know."""
 
     __slots__ = ()
+    precious = False
 
 
 @dataclass(slots=True, eq=False)
@@ -55,12 +56,18 @@ class AInstance(AValue):
     slots: dict[int, int] = field(default_factory=dict)
     copies: list[AInstance] = field(default_factory=list)
     holder: AClass | None = None  # the project class this is the external part of
+    precious: bool = False
 
 
 @dataclass(slots=True, eq=False)
 class AMethod(AValue):
     instance: AInstance
     name: str
+
+    @property
+    def precious(self) -> bool:  # type: ignore[override]
+        """Whether its instance is."""
+        return self.instance.precious
 
 
 @dataclass(slots=True, eq=False)
@@ -95,6 +102,7 @@ class AClass(AValue):
     object_: AObject | None = None
     self_: AObject | None = None
     super_: ASuper | None = None
+    precious: bool = False  # derived, itself, from a class of a library we know
 
 
 @dataclass(slots=True, eq=False)
@@ -103,6 +111,11 @@ class AObject(AValue):
 
     cls: AClass
     subs: bool
+
+    @property
+    def precious(self) -> bool:  # type: ignore[override]
+        """Whether it is an object of a library's class, through its bases."""
+        return any(cls.precious for cls in self.cls.mro) or self.cls.precious
 
 
 @dataclass(slots=True, eq=False)

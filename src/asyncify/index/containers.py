@@ -92,7 +92,12 @@ class Heap(Engine):
         found = self._instances.get(key)
         if found is None:
             found = self._instances[key] = AInstance(type_name, unit, node)
+            found.precious = self.known_library(type_name)
         return found
+
+    def known_library(self, name: str) -> bool:
+        """Whether the external thing belongs to a library that the catalogue was made for."""
+        return name.partition(".")[0] in self.catalogue.modules
 
     def all_instances(self) -> list[AInstance]:
         """Every external object made so far."""

@@ -10,11 +10,15 @@ from asyncify.index.abstract import AConstant, AExternal, AInstance, AMethod, AU
 
 Handler = Callable[..., None]
 
-_MANY = 40
+_MANY = 24
 """From this many values on, a variable takes no further external objects or literals; it says so instead."""
 
-_MOST = 120
-"""From this many values on, a variable takes nothing more at all; what it refused is kept in :attr:`Engine.dropped`."""
+_MOST = 48
+"""With more values than this a variable collapses: it holds :data:`OVERFLOW` and *precious* values only.
+
+What it held and what it refuses is kept in :attr:`Engine.dropped`, so that nothing that got lost is believed to be
+unused. Collapsing keeps the answer independent of the order in which values arrived.
+"""
 
 _DROPPED = (AConstant, AUnknown, AExternal, AInstance, AMethod)
 OVERFLOW = AUnknown("too many different values")
@@ -28,6 +32,7 @@ class Engine:
         self.successors: list[list[int] | None] = [None]
         self.watchers: list[list[tuple[Handler, Any, Any]] | None] = [None]
         self.dropped: set[AValue] = set()
+        self.collapsed: set[int] = set()
         self._pending: dict[int, set[AValue]] = {}
         self._queue: deque[int] = deque()
         self._replays: list[tuple[Handler, Any, Any, set[AValue]]] = []
@@ -57,13 +62,10 @@ class Engine:
             self.held[variable] = {value}
         elif value in held:
             return
+        elif len(held) >= _MANY or OVERFLOW in held:
+            self._add_all(variable, {value})
+            return
         else:
-            if len(held) > _MANY and (len(held) > _MOST or isinstance(value, _DROPPED)):
-                if len(held) > _MOST:
-                    self.dropped.add(value)
-                if OVERFLOW in held:
-                    return
-                value = OVERFLOW
             held.add(value)
         pending = self._pending.get(variable)
         if pending is None:
@@ -75,28 +77,47 @@ class Engine:
     def _add_all(self, variable: int, values: set[AValue]) -> None:
         held = self.held[variable]
         if held is None:
-            self.held[variable] = set(values)
-            new = values
-        else:
+            held = self.held[variable] = set()
+        elif variable in self.collapsed:
             new = values - held
-            if new and len(held) > _MANY:
-                if len(held) > _MOST:
-                    self.dropped |= new
-                    kept = set()
-                else:
-                    kept = {value for value in new if not isinstance(value, _DROPPED)}
-                if len(kept) < len(new) and OVERFLOW not in held:
-                    kept.add(OVERFLOW)
-                new = kept
             if not new:
                 return
-            held |= new
+            self.dropped |= new
+            new = {value for value in new if value.precious}
+        else:
+            new = values - held
+        if not new:
+            return
+        if len(held) + len(new) > _MANY:
+            new = self._limit(variable, held, new)
+            if not new:
+                return
+            held = self.held[variable] or set()
+        held |= new
         pending = self._pending.get(variable)
         if pending is None:
             self._pending[variable] = set(new)
             self._queue.append(variable)
         else:
             pending |= new
+
+    def _limit(self, variable: int, held: set[AValue], new: set[AValue]) -> set[AValue]:
+        """What a variable that gets many values takes of the new ones."""
+        if variable in self.collapsed:
+            return new
+        kept = {value for value in new if value.precious or not isinstance(value, _DROPPED)}
+        if len(kept) < len(new):
+            self.dropped |= new
+            kept.add(OVERFLOW)
+        if len(held) + len(kept) > _MOST:
+            self.collapsed.add(variable)
+            self.dropped |= held | new
+            self.held[variable] = {value for value in held if value.precious}
+            pending = self._pending.get(variable)
+            if pending:
+                pending &= self.held[variable]  # type: ignore[arg-type]
+            kept = {OVERFLOW, *(value for value in new if value.precious)}
+        return kept - (self.held[variable] or set())
 
     def edge(self, source: int, target: int) -> None:
         """Whatever `source` can be, `target` can be."""

@@ -163,6 +163,7 @@ class Linker(Solver):
         elif isinstance(value, AExternal):
             if value.name not in ("builtins.object", "typing.Generic", "typing.Protocol", *cls.external):
                 cls.external.append(value.name)
+                cls.precious = cls.precious or self.known_library(value.name)
         elif isinstance(value, AUnknown) and "?" not in cls.external:
             cls.external.append("?")
 

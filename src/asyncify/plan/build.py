@@ -22,6 +22,7 @@ from asyncify.model import (
     Reason,
     Refusal,
     ReplaceExpr,
+    SetArguments,
     Site,
     Span,
     Verdict,
@@ -239,6 +240,23 @@ class _Builder:
     def _bridge_site(self, call: CallSite, group: str) -> Site:
         return Site("blocking", call.span, call.within, Verdict.BRIDGE, self._bridge_reason(call), group)
 
+    def _object_refusal(self, claim: Claim) -> Refusal | None:
+        """Why the object that a claim belongs to does not move although one of its uses would have to."""
+        if claim.role is not Role.PART:
+            return None
+        for node in claim.follows:
+            near = {step.premise for step in self.colouring.graph.into(node)}
+            near |= {step.conclusion for step in self.colouring.graph.of(node)}
+            for other in sorted(near):
+                found = self.colouring.disabled.get(other)
+                if found is None and other.startswith("site:"):
+                    found = self.colouring.pins.get(other)
+                if found is not None:
+                    return found
+            if claim.rule == "requests" and node in self.colouring.pins:
+                return self.colouring.pins[node]
+        return None
+
     def other_sites(self, inside: set[str]) -> list[Site]:
         """The sites that no group moves: kept, or refused."""
         out = []
@@ -246,7 +264,7 @@ class _Builder:
             if claim.node in inside or claim.optional:
                 continue
             found = self.colouring.disabled.get(claim.node) or (
-                self.colouring.pins.get(claim.node) if claim.role is Role.ROOT else None
+                self.colouring.pins.get(claim.node) if claim.role is Role.ROOT else self._object_refusal(claim)
             )
             if found is not None:
                 reason = found.reason or Reason(found.message, found.span)
@@ -273,6 +291,8 @@ def _unique(edits: Iterable[Edit]) -> list[Edit]:
         match edit:
             case ReplaceExpr():
                 key: object = (type(edit), edit.span, edit.template)
+            case SetArguments():
+                key = (type(edit), edit.span, tuple(edit.keywords.items()), edit.drop)
             case AddImport():
                 key = (type(edit), edit.span.path, edit.module, edit.name, edit.alias)
             case _:

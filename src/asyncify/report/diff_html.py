@@ -10,7 +10,7 @@ import asyncify
 from asyncify.model import FileChange, Group, Reason, Refusal, Site, Span
 from asyncify.report.diff_text import hunk_pieces
 from asyncify.report.diffs import FileDiff, Line, file_diff
-from asyncify.report.facts import functions_of, ungrouped, verdict_counts
+from asyncify.report.facts import ungrouped, verdict_counts
 from asyncify.report.highlight import Piece
 from asyncify.report.html import Html, markup, tag
 from asyncify.report.reasons import links
@@ -79,13 +79,7 @@ def _group(group: Group, changes: Sequence[FileChange], problems: Sequence[Probl
         for verdict, count in verdict_counts(group.sites).items()
         if count
     ]
-    size = ", ".join(
-        (
-            counted(len(group.paths), "file"),
-            counted(len(functions_of(group)), "function"),
-            counted(len(group.sites), "site"),
-        )
-    )
+    size = f"{counted(len(group.paths), 'file')}, {counted(len(group.sites), 'site')}"
     return tag(
         "section",
         tag("h2", tag("a", "#", href=f"#{_group_id(group)}", class_="anchor"), " ", group.title),

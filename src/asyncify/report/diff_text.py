@@ -13,7 +13,7 @@ from rich.text import Text
 
 from asyncify.model import FileChange, Group, GroupChange, Refusal, Site, Verdict
 from asyncify.report.diffs import FileDiff, Line, file_diff
-from asyncify.report.facts import functions_of, ungrouped, verdict_counts
+from asyncify.report.facts import ungrouped, verdict_counts
 from asyncify.report.highlight import STYLES, Piece, highlight
 from asyncify.report.reasons import links, reason_tree
 from asyncify.report.scan_text import diagnostics_list
@@ -50,7 +50,8 @@ def group_report(
 def _group_parts(
     group: Group, changes: Sequence[FileChange], problems: Sequence[ProblemView], context: int
 ) -> Iterator[RenderableType]:
-    yield _rule(Text.assemble("Group ", safe(group.id, "bold magenta"), "  ", safe(group.title, "bold")))
+    yield _rule(Text.assemble("Group ", safe(group.id, "bold magenta")))
+    yield safe(group.title, "bold")  # below the rule, which would cut it
     yield group_summary(group)
     yield Text()
     yield reason_tree(group.reason, Text("why", style="bold"))
@@ -75,17 +76,13 @@ def _rule(title: Text) -> Rule:
 
 
 def group_summary(group: Group) -> Text:
-    """``2 files, 3 functions, 5 sites: 4 exact, 1 review``."""
+    """``2 files, 5 sites: 4 exact, 1 review``."""
     counts = [
         Text(f"{count} {verdict.value}", style=VERDICT_STYLES[verdict])
         for verdict, count in verdict_counts(group.sites).items()
         if count
     ]
-    size = (
-        counted(len(group.paths), "file"),
-        counted(len(functions_of(group)), "function"),
-        counted(len(group.sites), "site"),
-    )
+    size = (counted(len(group.paths), "file"), counted(len(group.sites), "site"))
     return Text.assemble(", ".join(size), ": " if counts else "", Text(", ").join(counts))
 
 

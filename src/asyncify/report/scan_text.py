@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asyncify.model import Group, Plan, Refusal, Verdict
-from asyncify.report.facts import functions_of, refusal_kinds, rule_table, verdict_counts
+from asyncify.report.facts import refusal_kinds, rule_table, verdict_counts
 from asyncify.report.text import VERDICT_STYLES, counted, place, safe
 from asyncify.report.views import DiagnosticView, ScanView
 
@@ -93,14 +93,13 @@ def _groups(groups: Sequence[Group]) -> Table:
     table = _table()
     table.add_column("Group", no_wrap=True, style="bold")
     table.add_column("What", overflow="fold", ratio=1)
-    for name in ("files", "functions", "sites"):
+    for name in ("files", "sites"):
         table.add_column(name, justify="right", no_wrap=True)
     for group in groups:
         table.add_row(
             safe(group.id),
             safe(group.title),
             f"{len(group.paths):,}",
-            f"{len(functions_of(group)):,}",
             f"{len(group.sites):,}",
         )
     return table

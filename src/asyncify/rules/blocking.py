@@ -87,6 +87,29 @@ STATEFUL = frozenset(
     ]
 )
 
+# Methods of objects of the standard library that wait, by the class that is constructed.
+WAITING_METHODS = {
+    "threading.Thread": ("join",),
+    "threading.Timer": ("join",),
+    "threading.Event": ("wait",),
+    "subprocess.Popen": ("wait", "communicate"),
+    "multiprocessing.Process": ("join",),
+}
+STATEFUL_METHODS = {
+    "queue.Queue": ("get", "put", "join"),
+    "queue.LifoQueue": ("get", "put", "join"),
+    "queue.PriorityQueue": ("get", "put", "join"),
+    "queue.SimpleQueue": ("get",),
+    "threading.Condition": ("wait", "wait_for"),
+    "threading.Barrier": ("wait",),
+    "threading.Semaphore": ("acquire",),
+    "threading.Lock": ("acquire",),
+    "threading.RLock": ("acquire",),
+    "multiprocessing.Queue": ("get", "put"),
+}
+_METHODS = frozenset(f"{cls}.{method}" for cls, methods in WAITING_METHODS.items() for method in methods)
+_STATEFUL_METHODS = frozenset(f"{cls}.{method}" for cls, methods in STATEFUL_METHODS.items() for method in methods)
+
 NO_COUNTERPART = RefusalCode(
     "no-counterpart",
     "It waits in a library that asyncify does not move yet.",
@@ -96,10 +119,10 @@ NO_COUNTERPART = RefusalCode(
 
 def match(facts: Facts) -> Iterator[Finding]:
     """All calls of the two tables."""
-    for name in sorted(ONE_SHOT):
+    for name in sorted(ONE_SHOT | _METHODS):
         for call in facts.calls_by_external.get(name, ()):
             yield _one_shot(facts, call, name)
-    for name in sorted(STATEFUL):
+    for name in sorted(STATEFUL | _STATEFUL_METHODS):
         for call in facts.calls_by_external.get(name, ()):
             yield _block(call, name)
 
@@ -112,7 +135,7 @@ def _block(call: CallSite, name: str) -> Block:
 
 def _one_shot(facts: Facts, call: CallSite, name: str) -> Finding:
     node = facts.node(call.span, ast.Call)
-    if node is None or call.externals != {name} or call.targets:
+    if node is None or not call.externals <= ONE_SHOT | _METHODS or call.targets:
         return _block(call, name)
     edits = to_thread(
         facts, node, call.span, Reason(f"{name.removeprefix('builtins.')}() would stop the event loop", call.span)
@@ -141,8 +164,10 @@ RULE = Rule(
     title="Calls that block → asyncio.to_thread",
     doc=__doc__,
     catalogue=Catalogue(
-        signatures={name: Signature(returns=None) for name in ONE_SHOT | STATEFUL},
-        modules=frozenset(name.partition(".")[0] for name in ONE_SHOT | STATEFUL) - {"builtins", "os", "shutil"},
+        signatures={name: Signature(returns=None) for name in ONE_SHOT | STATEFUL | _METHODS | _STATEFUL_METHODS}
+        | {name: Signature(returns=name) for name in WAITING_METHODS.keys() | STATEFUL_METHODS.keys()}
+        | {"subprocess.Popen.__enter__": Signature(returns="self")},
+        modules=frozenset(name.partition(".")[0] for name in ONE_SHOT | STATEFUL | _METHODS | _STATEFUL_METHODS) - {"builtins", "os", "shutil"},
     ),
     match=match,
     refusals=(NO_COUNTERPART,),

@@ -51,6 +51,7 @@ def annotation_claims(
     change follows, by the span of its creation (without an entry: the node of the object itself).
     """
     arrivals: dict[tuple[str, str], set[str]] = {}
+    returned: dict[str, set[str]] = {}  # by function
     for instance, places in facts.instances.items():
         if instance.type not in kinds or instance.site is None:
             continue
@@ -59,9 +60,14 @@ def annotation_claims(
             name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else None
             if name is not None:
                 arrivals.setdefault((path, name), set()).update(nodes)
+            if _is_handed_out(facts, path, node):
+                returned.setdefault(facts.enclosing(path, node), set()).update(nodes)
     for path, node, _ in facts.references(frozenset({external})):
         target = _annotated(facts, path, node)
         follows = arrivals.get((path, target)) if target is not None else None
+        function = _returning(facts, path, node)
+        if function is not None:
+            target, follows = "the result", returned.get(function)
         if target is not None and not follows and isinstance(facts.parent(path, node), (ast.Subscript, ast.Tuple)):
             follows = {
                 n for (where, _), nodes in arrivals.items() if where == path for n in nodes
@@ -87,6 +93,31 @@ def annotation_claims(
                 needs_async=False,
                 follows=tuple(sorted(follows)),
             )
+
+
+def _is_handed_out(facts: Facts, path: str, node: ast.expr) -> bool:
+    child: ast.AST = node
+    for parent in facts.parents(path, node):
+        if isinstance(parent, (ast.Return, ast.Yield)):
+            return True
+        if not isinstance(parent, _CARRIERS) or isinstance(child, ast.stmt):
+            return False
+        child = parent
+    return False
+
+
+def _returning(facts: Facts, path: str, node: ast.expr) -> str | None:
+    """The function whose return annotation holds the node."""
+    child: ast.AST = node
+    for parent in facts.parents(path, node):
+        if isinstance(parent, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            span = facts.span(path, parent)
+            found = (info.name for info in facts.project.functions.values() if info.span == span)
+            return next(found, None) if child is parent.returns else None
+        if isinstance(parent, (ast.stmt, ast.Call, ast.Lambda, ast.arg)):
+            return None
+        child = parent
+    return None
 
 
 def _annotated(facts: Facts, path: str, node: ast.expr) -> str | None:

@@ -270,6 +270,15 @@ def _session_owners(facts: Facts, call: CallSite) -> tuple[set[str], bool]:
     return owners, unknown or not owners
 
 
+def _declared_session(facts: Facts, call: CallSite) -> bool:
+    """Whether an annotation says that the receiver is a session, whatever else may flow there."""
+    func = facts.node(call.func, ast.Attribute)
+    return func is not None and any(
+        isinstance(value, Instance) and value.type == SESSION and not facts.made_by_call(value)
+        for value in facts.values(call.span.path, func.value)
+    )
+
+
 def _session_calls(facts: Facts) -> Iterator[Finding]:
     seen: set[Span] = set()
     for name in sorted(METHODS):
@@ -278,7 +287,7 @@ def _session_calls(facts: Facts) -> Iterator[Finding]:
                 continue
             seen.add(call.span)
             owners, unknown = _session_owners(facts, call)
-            if unknown or not call.externals <= METHODS:
+            if unknown or not (call.externals <= METHODS or _declared_session(facts, call)):
                 code = SESSION_FROM_OUTSIDE if unknown else UNCLEAR_CALL
                 block = Block(site_node(call.span), _refuse(code, call.span), "requests", call.within, blocks_loop=True)
                 yield block

@@ -51,6 +51,7 @@ from asyncify.rules.base import (
     object_node,
 )
 from asyncify.rules.facts import Facts
+from asyncify.rules.test_doubles import TEST_DOUBLE, doubles
 
 ID = "test_frameworks"
 CASE = "unittest.TestCase"
@@ -93,6 +94,7 @@ def match(facts: Facts) -> Iterator[Finding]:
     yield from _classes(facts)
     yield from _pytest(facts)
     yield from _callables(facts)
+    yield from doubles(facts)
 
 
 # --- unittest ----------------------------------------------------------------------------------------------------
@@ -398,5 +400,5 @@ RULE = Rule(
     doc=__doc__,
     catalogue=CATALOGUE,
     match=match,
-    refusals=(TEST_CLASS, TEST_HOOK),
+    refusals=(TEST_CLASS, TEST_HOOK, TEST_DOUBLE),
 )

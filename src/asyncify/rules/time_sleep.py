@@ -5,6 +5,8 @@
 `time.sleep(n)`, under any import name, becomes `await asyncio.sleep(n)`, but only where the enclosing function becomes
 asynchronous for another reason, or runs as a job of a pool that can move: sleeping by itself is no reason to migrate.
 
+Where a test replaces `time.sleep`, it becomes `await aio_support.sleep(n)`, which honours the replacement.
+
 ## What differs
 
 A negative duration raises `ValueError` in `time.sleep`; `asyncio.sleep` returns at once.
@@ -16,9 +18,11 @@ import ast
 from collections.abc import Iterator
 
 from asyncify.index.catalogue import Catalogue, Signature
+from asyncify.index.values import External
 from asyncify.model import AddImport, Await, DropImport, Edit, Reason, Refusal, ReplaceExpr, Verdict
 from asyncify.rules.base import Block, Claim, Finding, RefusalCode, Role, Rule, site_node
 from asyncify.rules.facts import Facts
+from asyncify.rules.support import import_of
 
 SLEEP = "time.sleep"
 
@@ -31,6 +35,7 @@ UNCLEAR_SLEEP = RefusalCode(
 
 def match(facts: Facts) -> Iterator[Finding]:
     """All calls of ``time.sleep``."""
+    replaced = replaced_by_tests(facts)
     for call in facts.calls_by_external.get(SLEEP, ()):
         func = facts.node(call.func, ast.expr)
         if func is None or call.externals != {SLEEP} or call.targets:
@@ -42,14 +47,32 @@ def match(facts: Facts) -> Iterator[Finding]:
         root = func
         while isinstance(root, ast.Attribute):
             root = root.value
+        sleep = "aio_support.sleep" if replaced else "asyncio.sleep"
+        source = facts.file(call.span.path).source
         edits: list[Edit] = [
-            ReplaceExpr(call.func, "asyncio.sleep", reason),
+            ReplaceExpr(call.func, sleep, reason),
             Await(call.span, reason),
-            AddImport(call.span, reason, "asyncio"),
+            import_of(source, "aio_support", call.span, reason) if replaced else AddImport(call.span, reason, "asyncio"),
         ]
         if isinstance(root, ast.Name):
             edits.append(DropImport(call.span, reason, root.id))
         yield Claim("time_sleep", call.span, call.within, Role.FOLLOWER, Verdict.EXACT, reason.text, {"": tuple(edits)})
+
+
+def replaced_by_tests(facts: Facts) -> bool:
+    """Whether a test replaces ``time.sleep`` under its own name; what is called afterwards must then honour that."""
+    for call in facts.project.calls:
+        info = facts.project.functions.get(call.within)
+        node = facts.node(call.span, ast.Call)
+        if info is None or not info.in_test or node is None or not node.args:
+            continue
+        first = node.args[0]
+        if isinstance(first, ast.Constant) and isinstance(first.value, str) and first.value.endswith("time.sleep"):
+            return True
+        if len(node.args) > 1 and isinstance(node.args[1], ast.Constant) and node.args[1].value == "sleep":
+            if External("time") in facts.values(call.span.path, first):
+                return True
+    return False
 
 
 RULE = Rule(

@@ -235,8 +235,11 @@ async def _send(
     if target.scheme == "https":
         bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or ""
         options["ssl"] = _trusted(bundle)
-    if "Accept" not in headers or ((body is not None or method != "GET") and "Content-Type" not in headers):
-        options["skip_auto_headers"] = ("Accept", "Content-Type")
+    unwanted = [] if "Accept-Encoding" not in headers or "Accept" in headers else ["Accept"]
+    if (body is not None or method != "GET") and "Content-Type" not in headers:
+        unwanted.append("Content-Type")
+    if unwanted:
+        options["skip_auto_headers"] = unwanted
     if body == b"":
         options["chunked"] = True  # as requests does it
     client = _client()

@@ -31,7 +31,7 @@ _DEFAULT_HEADERS = Headers(
         ("Connection", "keep-alive"),
     ]
 )
-_PLAIN = multidict.CIMultiDict(_DEFAULT_HEADERS.items())
+_PLAIN = multidict.CIMultiDict({"Connection": "keep-alive"})  # aiohttp itself adds the other three
 # What requests leaves as it is: no escapes, no dot segments, nothing to be quoted, a lower-case host.
 _SIMPLE = re.compile(
     r"(https?://[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::[1-9]\d{0,3}|:[1-5]\d{4})?)"
@@ -181,7 +181,7 @@ def _keeps_authorization(old: str, new: str) -> bool:
 def _merged(own: Mapping[Any, Any] | None, extra: Mapping[Any, Any] | None) -> multidict.CIMultiDict[str]:
     """The headers to send; those that are None are left out. Raises `InvalidHeader`."""
     if not extra and own is None:
-        return _PLAIN.copy()
+        return _PLAIN.copy()  # the only ones without Accept-Encoding
     both: dict[str, tuple[str, Any]] = {}
     for name, value in (*(_DEFAULT_HEADERS if own is None else own).items(), *(extra or {}).items()):
         text = name.decode("ascii") if isinstance(name, bytes) else name
