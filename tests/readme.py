@@ -58,7 +58,8 @@ def _run(command: str, folder: Path) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "asyncify", *arguments],
         cwd=folder,
-        env={k: v for k, v in os.environ.items() if k != "FORCE_COLOR"} | {"COLUMNS": "100", "PYTHONIOENCODING": "utf-8"},
+        env={k: v for k, v in os.environ.items() if k != "FORCE_COLOR"}
+        | {"COLUMNS": "100", "PYTHONIOENCODING": "utf-8"},
         capture_output=True,
         encoding="utf-8",
         check=False,

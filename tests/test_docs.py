@@ -21,7 +21,12 @@ from asyncify.errors import ExitCode
 from asyncify.rules.registry import rules
 
 ROOT = README.parent
-PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", *(p.relative_to(ROOT).as_posix() for p in ROOT.glob("docs/**/*.md")))
+PAGES = (
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    *(p.relative_to(ROOT).as_posix() for p in ROOT.glob("docs/**/*.md")),
+)
 
 
 @cache
@@ -61,7 +66,9 @@ def test_every_option_is_described(command: str, option: str) -> None:
 
 
 def test_no_option_is_described_that_there_is_not() -> None:
-    known = {option for _, option in options()} | {o for p in app.params for o in p.opts} | {"--help", "-h", "--version"}
+    known = (
+        {option for _, option in options()} | {o for p in app.params for o in p.opts} | {"--help", "-h", "--version"}
+    )
     rows = re.findall(r"^\| (`-.*?) \| ", page("docs/cli.md"), re.MULTILINE)
     assert rows
     assert {option for row in rows for option in re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", row)} <= known

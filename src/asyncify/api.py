@@ -127,7 +127,7 @@ def _analyse(tree: Tree, config: Config, progress: Progress) -> tuple[Plan, Colo
     facades = entry_points(tree.root, project, config)
     colouring = colour(facts, findings, kept, facades)
     progress.stage("Planning")
-    plan = build_plan(facts, colouring, facades, "compat" if config.http != "native" else "native", findings)
+    plan = build_plan(facts, colouring, facades, config.http, findings)
     return plan, colouring, project.diagnostics
 
 

@@ -9,6 +9,7 @@ from asyncify.check.codes import CODES, NOTES
 from asyncify.colour.pins import PIN_CODES
 from asyncify.colour.solve import STAYS_SYNC
 from asyncify.colour.structure import STRUCTURE_CODES
+from asyncify.plan.build import NOT_NATIVE
 from asyncify.rules.base import RefusalCode, Rule
 from asyncify.rules.registry import refusal_codes, rules
 
@@ -17,7 +18,7 @@ _NOTE = "<!-- Generated from the sources by `python -m asyncify.docs docs`; do n
 
 def all_codes() -> dict[str, RefusalCode]:
     """Every refusal code, those of the rules and those of the colouring."""
-    general = {code.code: code for code in (*PIN_CODES, *STRUCTURE_CODES, STAYS_SYNC)}
+    general = {code.code: code for code in (*PIN_CODES, *STRUCTURE_CODES, STAYS_SYNC, NOT_NATIVE)}
     return dict(sorted((general | dict(refusal_codes())).items()))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +18,11 @@ from .fixture import Expected, Fixture
 from .laws import Broken
 from .run import Run, run_program
 
-SUPPORT: tuple[Literal["aio_support"], Literal["aio_requests"]] = ("aio_support", "aio_requests")
+SUPPORT: tuple[Literal["aio_support"], Literal["aio_requests"], Literal["aio_http"]] = (
+    "aio_support",
+    "aio_requests",
+    "aio_http",
+)
 ATTEMPTS = 3  # where the number in flight depends on the machine keeping up
 
 
@@ -151,7 +155,12 @@ def check_golden(fixture: Fixture, observed: Observed) -> None:
 
 
 def check_runs(fixture: Fixture, before: Mapping[str, bytes], after: Mapping[str, bytes], server: LocalServer) -> None:
-    """Both sides run against the local server and behave the same."""
+    """Both sides run against the local server and behave the same.
+
+    The native profile names aiohttp in the User-Agent, as its documentation says.
+    """
+    if any(path.rpartition("/")[2] == "aio_http.py" for path in after.keys() - before.keys()):
+        fixture = replace(fixture, ignore_headers=(*fixture.ignore_headers, "user-agent"))
     for attempt in range(1, ATTEMPTS + 1):
         with tempfile.TemporaryDirectory(prefix="asyncify-fixture-") as folder:
             first = run_program(fixture, before, Path(folder, "before"), server, quiet=True)

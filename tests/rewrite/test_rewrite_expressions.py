@@ -1,4 +1,3 @@
-
 """Await, ReplaceExpr, SetArguments and MakeAsync: (before, edits, after)."""
 
 from __future__ import annotations

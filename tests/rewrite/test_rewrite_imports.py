@@ -1,4 +1,3 @@
-
 """AddImport and DropImport: (before, edits, after)."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-
 """ReplaceStatement: (before, edits, after)."""
 
 from __future__ import annotations

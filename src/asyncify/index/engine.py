@@ -78,6 +78,7 @@ class Engine:
         held = self.held[variable]
         if held is None:
             held = self.held[variable] = set()
+            new = values
         elif variable in self.collapsed:
             new = values - held
             if not new:

@@ -49,7 +49,9 @@ def bind_fixtures(solver: Solver) -> None:
             if name is not None:
                 for key in ((unit.facts.path, name), ("", name)):
                     fixtures.setdefault(key, []).append((unit, facts))
-            if name is not None or (tests and facts.name.rpartition(".")[2].startswith("test") and facts.parent is None):
+            if name is not None or (
+                tests and facts.name.rpartition(".")[2].startswith("test") and facts.parent is None
+            ):
                 asking.append((unit, facts))
     for unit, facts in asking:
         mocked = any("patch" in ast.unparse(decorator) for decorator in facts.decorators)
@@ -60,7 +62,9 @@ def bind_fixtures(solver: Solver) -> None:
             if found is not None:
                 for owner, fixture in found:
                     if fixture is not facts:
-                        solver.edge(owner.offset + (fixture.yields if fixture.is_generator else fixture.returns), variable)
+                        solver.edge(
+                            owner.offset + (fixture.yields if fixture.is_generator else fixture.returns), variable
+                        )
             elif name in _KNOWN:
                 solver.add(variable, solver.instance(_KNOWN[name], None, None))
             elif mocked:

@@ -28,10 +28,18 @@ from asyncify.model import (
     Verdict,
 )
 from asyncify.plan.entry import runs_alone, start_loop
-from asyncify.rules.base import Claim, Companion, Finding, KeepImport, Role, function_node
+from asyncify.rules import native
+from asyncify.rules.base import RefusalCode, Claim, Companion, Finding, KeepImport, Role, function_node
 from asyncify.rules.blocking import to_thread
 from asyncify.rules.facts import Facts
 from asyncify.rules.support import import_of
+
+
+NOT_NATIVE = RefusalCode(
+    "not-native",
+    "The native profile cannot do this.",
+    "Use --http auto or --http compat, which keep requests for what aiohttp does differently.",
+)
 
 
 def build(
@@ -115,12 +123,34 @@ class _Builder:
         for node in sorted(component & self.companions.keys()):
             edits += self.companions[node]
         edits = [edit for edit in _unique(edits) if not self._keeps(edit)]
+        if any(claim.rule == "requests" for claim in claims):
+            why_not = self._native_blocker(component, claims, edits)
+            if why_not is None and self.profile != "compat":
+                edits = native.to_native(edits)
+            elif why_not is not None and self.profile == "native":
+                self.refuse(claims, why_not)
+                return None
         identity = _identity(claims, self.facts)
         sites = [self._site(claim, identity) for claim in claims]
         sites += [self._bridge_site(call, identity) for call in bridges]
         first = next(c for c in claims if c.role is not Role.PART)
         reason = Reason(first.text, first.span)
         return Group(identity, _title(claims, functions), reason, tuple(edits), tuple(sites))
+
+    def _native_blocker(self, component: set[str], claims: list[Claim], edits: list[Edit]) -> str | None:
+        """Why this group needs requests itself."""
+        for claim in self.colouring.claims:
+            if claim.optional and set(claim.follows) & component and not self._option_taken(claim, component):
+                return "a session is used by a plain `with`"
+        return native.blocker(self.facts, claims, {edit.span.path for edit in edits})
+
+    def refuse(self, claims: list[Claim], why: str) -> None:
+        """The native profile was asked for and cannot do what this group does."""
+        for claim in claims:
+            if claim.role is not Role.PART:
+                reason = Reason(why, claim.span)
+                found = Refusal(NOT_NATIVE.code, claim.span, f"{NOT_NATIVE.title} {why}.", NOT_NATIVE.remedy, reason)
+                self.colouring.disabled[claim.node] = found
 
     def _keeps(self, edit: Edit) -> bool:
         return isinstance(edit, DropImport) and (edit.span.path, edit.local_name) in self.kept_imports
@@ -132,7 +162,7 @@ class _Builder:
         return asynchronous and bool(set(claim.follows) & component)
 
     def _claim_edits(self, claim: Claim) -> list[Edit]:
-        edits = list(claim.edits.get(self.profile) or claim.edits.get("", ()))
+        edits = list(claim.edits[""])
         node = self.facts.node(claim.span, ast.AST)
         if self._runs_to_end(claim.within):
             return [self._run_to_end(edit) if isinstance(edit, Await) else edit for edit in edits] + [

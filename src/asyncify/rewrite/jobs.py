@@ -29,9 +29,7 @@ from asyncify.model import (
 from asyncify.rewrite.locate import Found, Places
 from asyncify.rewrite.templates import hole_names
 
-NodeEdit: TypeAlias = (
-    Await | MakeAsync | Facade | Rename | ListInstead | ReplaceExpr | ReplaceStatement | SetArguments
-)
+NodeEdit: TypeAlias = Await | MakeAsync | Facade | Rename | ListInstead | ReplaceExpr | ReplaceStatement | SetArguments
 HoleNode: TypeAlias = cst.BaseExpression | cst.Arg | cst.StarredElement | cst.BaseSuite
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import TypeVar
 
@@ -30,6 +30,13 @@ _EXPRESSION_WITH_VALUE = (
     ast.BoolOp,
 )
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.Module)
+
+
+# What patches an attribute of its first argument, and the attributes that only mocks have.
+_PATCHING = frozenset(
+    ["unittest.mock.patch.object", "pytest_mock.MockerFixture.patch.object", "pytest.MonkeyPatch.setattr"]
+)
+_OF_MOCKS = frozenset(["return_value", "side_effect", "called", "mock_calls", "method_calls", "reset_mock"])
 
 
 class Facts:
@@ -149,15 +156,38 @@ class Facts:
                     continue
                 for value in self.values(path, node):
                     if isinstance(value, Instance) and self.made_by_call(value):
-                        instances.setdefault(value, []).append((path, node))
+                        if not self._mocked(path, node):
+                            instances.setdefault(value, []).append((path, node))
                     elif isinstance(value, External):
                         externals.setdefault(value.name, []).append((path, node))
         return instances, externals
+
+    def _mocked(self, path: str, node: ast.AST) -> bool:
+        """Whether a test means a mock here (``session.get.return_value``), or names what a mock is to replace."""
+        parent = self.parent(path, node)
+        if isinstance(parent, ast.Call) and parent.args and parent.args[0] is node:
+            call = self.project.call_at(self.span(path, parent))
+            return call is not None and bool(call.externals & _PATCHING)
+        if not isinstance(parent, ast.Attribute):
+            return False
+        above = self.parent(path, parent)
+        if isinstance(parent.ctx, ast.Store):
+            return isinstance(above, ast.Assign) and any(
+                isinstance(v, Instance) and v.type.startswith("unittest.mock.") for v in self.values(path, above.value)
+            )
+        return isinstance(above, ast.Attribute) and (
+            above.attr in _OF_MOCKS or above.attr.startswith("assert_") or above.attr.startswith("call_")
+        )
 
     @property
     def instances(self) -> dict[Instance, list[tuple[str, ast.expr]]]:
         """For every external instance that a known call creates, all expressions that may be it."""
         return self._tables[0]
+
+    @property
+    def external_names(self) -> Collection[str]:
+        """The canonical names of all external things that some expression may be."""
+        return self._tables[1].keys()
 
     def references(self, names: frozenset[str]) -> Iterator[tuple[str, ast.expr, frozenset[str]]]:
         """Expressions (names and attributes, read) that may be one of these external things."""

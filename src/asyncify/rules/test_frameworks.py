@@ -385,7 +385,10 @@ _PATCHES = ("patch", "patch.object", "patch.multiple")
 CATALOGUE = Catalogue(
     signatures={f"unittest.mock.{name}": Signature(returns="unittest.mock.Mock") for name in _MOCKS}
     | {f"unittest.mock.{name}": Signature(returns="unittest.mock.patch") for name in _PATCHES}
-    | {"unittest.mock.Mock.__enter__": Signature(returns="self"), "unittest.mock.patch.__enter__": Signature(returns="self")},
+    | {
+        "unittest.mock.Mock.__enter__": Signature(returns="self"),
+        "unittest.mock.patch.__enter__": Signature(returns="self"),
+    },
     aliases={
         "unittest.case.TestCase": CASE,
         "unittest.async_case.IsolatedAsyncioTestCase": ASYNC_CASE,

@@ -1,0 +1,166 @@
+"""When a group is simple enough for the native profile: `aio_http`, which does without requests.
+
+`aio_http` has the shape of requests and was compared with it case by case, but it knows only part of it. A group is moved to
+it where everything the group does with requests is within that part, as far as the index can prove; else to `aio_requests`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from asyncify.index.values import Constant, External, ExternalMethod, Instance
+from asyncify.model import AddImport, DropImport, Edit, ReplaceExpr, SetArguments, Span, WrapStatements
+from asyncify.rules.base import Claim
+from asyncify.rules.facts import Facts
+from asyncify.rules.flow import receiving_call
+
+_POSITIONAL = {"get": 2, "options": 1, "head": 1, "post": 3, "put": 2, "patch": 2, "request": 2}
+_KEYWORDS = frozenset({"params", "data", "json", "headers", "timeout", "allow_redirects"})
+_SESSION_ATTRIBUTES = frozenset({"headers", "close", "get", "options", "head", "post", "put", "patch", "request"})
+_RESPONSE_ATTRIBUTES = frozenset(
+    "status_code ok text content json headers url reason encoding raise_for_status elapsed history close".split()
+)
+_LOOKING = frozenset("builtins.bool builtins.print builtins.len builtins.repr builtins.id".split())
+_TEST_DOUBLES = re.compile(rb"\b(requests|responses|requests_mock|httpretty|vcr|vcrpy|betamax|pook|mocket)\b")
+_PLAIN = ("builtins.str", "builtins.bytes", "builtins.dict", "builtins.list", "builtins.tuple")
+
+
+def blocker(facts: Facts, claims: Iterable[Claim], paths: Collection[str]) -> str | None:
+    """Why the group of these claims, in these files, needs requests itself; None if `aio_http` does the same."""
+    own = [claim for claim in claims if claim.rule == "requests"]
+    for path, file in facts.project.files.items():
+        info = facts.project.functions.get(file.source.module)
+        if info is not None and info.in_test and _TEST_DOUBLES.search(file.source.data):
+            return f"{path} speaks of requests or of a library that stands in for it"
+    places = {claim.span for claim in own}
+    replaced = {edit.span for claim in own for edits in claim.edits.values() for edit in edits}
+    found = _other_mention(facts, paths, replaced)
+    if found is not None:
+        return found
+    responses: set[Span] = set()
+    for claim in own:
+        node = facts.node(claim.span, ast.expr)
+        if isinstance(node, ast.Call) and not _makes_session(facts, claim):
+            why = _call(facts, claim.span.path, node)
+            if why is not None:
+                return why
+            responses.add(claim.span)
+        elif node is None and facts.node(claim.span, ast.With) is None:
+            return "a part of requests is used that aio_http does not have"
+    for instance, uses in facts.instances.items():
+        why = None
+        if instance.type == "requests.Session" and instance.site in places:
+            why = next((w for path, node in uses if (w := _session_use(facts, path, node))), None)
+        elif instance.type == "requests.Response" and instance.site in responses:
+            why = next((w for path, node in uses if (w := _response_use(facts, path, node))), None)
+        if why is not None:
+            return why
+    return None
+
+
+def _makes_session(facts: Facts, claim: Claim) -> bool:
+    call = facts.project.call_at(claim.span)
+    return call is not None and "requests.Session" in call.externals
+
+
+def _other_mention(facts: Facts, paths: Collection[str], replaced: Collection[Span]) -> str | None:
+    """Something of requests that the edits do not replace: an exception class, an adapter, a subclass."""
+    for path, node, names in _mentions(facts):
+        if path in paths and facts.span(path, node) not in replaced:
+            parent = facts.parent(path, node)
+            if not (isinstance(parent, ast.Attribute) and parent.value is node):
+                return f"{sorted(names)[0]} is used as well ({facts.span(path, node)})"
+    for path in paths:
+        if path in facts.project.files:
+            for part in ast.walk(facts.file(path).tree):
+                if isinstance(part, ast.ClassDef) and any(
+                    External("requests.Session") in facts.values(path, base) for base in part.bases
+                ):
+                    return "a class is derived from requests.Session"
+                if isinstance(part, ast.Constant) and part.value in ("requests", "requests.Session", "requests.Response"):
+                    return "requests is named in a string"
+    return None
+
+
+def _mentions(facts: Facts) -> Iterable[tuple[str, ast.expr, frozenset[str]]]:
+    names = frozenset(name for name in facts.external_names if name == "requests" or name.startswith("requests."))
+    return facts.references(names)
+
+
+def _call(facts: Facts, path: str, node: ast.Call) -> str | None:
+    func = node.func
+    call = facts.project.call_at(facts.span(path, node))
+    verb = min(call.externals).rpartition(".")[2] if call is not None and call.externals else ""
+    where = facts.span(path, node)
+    if verb not in _POSITIONAL or len(node.args) > _POSITIONAL[verb] or any(isinstance(a, ast.Starred) for a in node.args):
+        return f"{facts.text(path, func)}() is called in a way aio_http does not know ({where})"
+    named = {keyword.arg for keyword in node.keywords}
+    if None in named or not named <= _KEYWORDS | {"url", "method"}:
+        return f"the call has arguments that aio_http does not know ({where})"
+    data = next((keyword.value for keyword in node.keywords if keyword.arg == "data"), None)
+    if data is None and verb in ("post", "put", "patch") and len(node.args) > 1:
+        data = node.args[1]
+    if data is not None and not isinstance(data, ast.Dict):
+        values = facts.values(path, data)
+        if not values or not all(_is_plain(value) for value in values):
+            return f"the body of the request may be a file or an iterator ({where})"
+    return None
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, Instance):
+        return value.type in _PLAIN
+    if isinstance(value, ExternalMethod):
+        return False
+    return isinstance(value, Constant)
+
+
+def _session_use(facts: Facts, path: str, node: ast.expr) -> str | None:
+    parent = facts.parent(path, node)
+    if isinstance(parent, ast.Attribute) and parent.value is node and parent.attr not in _SESSION_ATTRIBUTES:
+        return f".{parent.attr} of the session is used ({facts.span(path, node)})"
+    if isinstance(parent, ast.Attribute) and isinstance(parent.ctx, ast.Store) and parent.attr != "headers":
+        return f".{parent.attr} of the session is set ({facts.span(path, node)})"
+    return None
+
+
+def _response_use(facts: Facts, path: str, node: ast.expr) -> str | None:
+    parent = facts.parent(path, node)
+    where = facts.span(path, node)
+    if isinstance(parent, ast.Attribute) and parent.value is node:
+        if parent.attr not in _RESPONSE_ATTRIBUTES or (isinstance(parent.ctx, ast.Store) and parent.attr != "encoding"):
+            return f".{parent.attr} of the response is used ({where})"
+        around = facts.parent(path, parent)
+        if parent.attr in ("headers", "history") and not isinstance(around, (ast.Subscript, ast.Attribute, ast.Compare)):
+            return f".{parent.attr} of the response is used as a whole ({where})"
+        return None
+    receiver = receiving_call(facts, path, node)
+    if receiver is not None:
+        site = facts.project.call_at(facts.span(path, receiver))
+        if site is None or site.externals - _LOOKING or (not site.targets and not site.externals):
+            return f"the response is given to {facts.text(path, receiver.func)}() ({where})"
+    if isinstance(parent, (ast.Return, ast.Yield)):
+        info = facts.project.functions.get(facts.enclosing(path, node))
+        if info is None or not facts.project.callers(info.name):
+            return f"the response is returned to code that asyncify does not see ({where})"
+    return None
+
+
+def to_native(edits: Iterable[Edit]) -> list[Edit]:
+    """The same edits with `aio_http` in the place of `aio_requests`."""
+    out: list[Edit] = []
+    for edit in edits:
+        match edit:
+            case ReplaceExpr():
+                edit = replace(edit, template=edit.template.replace("aio_requests.", "aio_http."))
+            case AddImport(name="aio_requests"):
+                edit = replace(edit, name="aio_http")
+            case AddImport(module="aio_requests"):
+                edit = replace(edit, module="aio_http")
+            case SetArguments() | WrapStatements() | DropImport():
+                pass
+        out.append(edit)
+    return out
