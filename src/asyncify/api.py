@@ -17,7 +17,7 @@ from asyncify.check import Problem, check
 from asyncify.colour import colour
 from asyncify.colour.solve import Colouring
 from asyncify.config import Config
-from asyncify.discover import Tree, candidates, discover, kept_lines
+from asyncify.discover import Tree, discover, kept_lines
 from asyncify.entry_points import entry_points
 from asyncify.errors import CheckError
 from asyncify.index import build as build_index
@@ -27,6 +27,7 @@ from asyncify.packaging import discover_config
 from asyncify.plan.build import build as build_plan
 from asyncify.plan.config_files import config_changes
 from asyncify.plan.support_files import support_files
+from asyncify.relevance import relevant
 from asyncify.rewrite import apply_edits
 from asyncify.rules.base import function_node
 from asyncify.rules.facts import Facts
@@ -114,7 +115,7 @@ def _analyse(tree: Tree, config: Config, progress: Progress) -> tuple[Plan, Colo
     """From sources to a plan."""
     known = catalogue()
     progress.stage("Indexing")
-    wanted = _relevant(tree, known.modules)
+    wanted = _relevant(tree)
     project = build_index(wanted, known)
     facts = Facts(project)
     progress.stage("Matching rules", len(rules()))
@@ -131,13 +132,12 @@ def _analyse(tree: Tree, config: Config, progress: Progress) -> tuple[Plan, Colo
     return plan, colouring, project.diagnostics
 
 
-def _relevant(tree: Tree, modules: frozenset[str]) -> list[SourceFile]:
-    """The files worth indexing: all of them where any mentions a library that waits.
+def _relevant(tree: Tree) -> list[SourceFile]:
+    """The files worth indexing.
 
     Support modules that an earlier run added are left out: they are what asyncify rewrites to.
     """
-    sources = [source for source in tree.sources if not is_emitted(source.text)]
-    return sources if any(True for _ in candidates(sources, modules)) else []
+    return relevant([source for source in tree.sources if not is_emitted(source.text)], rules().values())
 
 
 def preview(paths: Sequence[Path], config: Config, progress: Progress | None = None) -> Preview:

@@ -15,7 +15,6 @@ from typing import Any, Final, Literal
 from asyncify.errors import UsageError
 
 Http = Literal["auto", "native", "compat"]
-Boundary = Literal["entry-point", "fan-out"]
 
 DEFAULT_EXCLUDE: Final = ("build/", "dist/", "venv/")
 """Folders left out unless they hold an ``__init__.py`` (a package may well be called ``build``)."""
@@ -38,13 +37,11 @@ class Config:
     http: Http = "auto"
     stop_at: tuple[str, ...] = ()
     sync_api: tuple[str, ...] = ()
-    boundary: Boundary = "entry-point"
 
 
 _LISTS: Final = ("exclude", "extend-exclude", "stop-at", "sync-api")
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "http": ("auto", "native", "compat"),
-    "boundary": ("entry-point", "fan-out"),
 }
 KEYS: Final = (*_LISTS, *_CHOICES)
 """The keys ``[tool.asyncify]`` may have."""

@@ -39,10 +39,10 @@ def test_scan_json_alone_is_on_stdout(run: Any, api: Any) -> None:
 
 def test_options_override_the_project_file_and_lists_add_to_it(run: Any, api: Any, tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.asyncify]\nhttp = 'native'\nstop-at = ['a.b']\nexclude = ['x/']\n")
-    run("scan", "--http", "compat", "--stop-at", "c.d", "--exclude", "y/", "--boundary", "fan-out")
+    run("scan", "--http", "compat", "--stop-at", "c.d", "--exclude", "y/")
     config = api.calls[0][2]
     assert (config.http, config.stop_at, config.exclude) == ("compat", ("a.b", "c.d"), ("x/",))
-    assert (config.extend_exclude, config.boundary) == (("y/",), "fan-out")
+    assert config.extend_exclude == ("y/",)
     run("scan")
     assert api.calls[1][2].http == "native"
 

@@ -30,7 +30,6 @@ def test_every_key(tmp_path: Path) -> None:
         http = "compat"
         stop-at = ["pkg.run"]
         sync-api = ["pkg.client.*"]
-        boundary = "fan-out"
         """,
     )
     assert load(tmp_path) == Config(
@@ -41,7 +40,6 @@ def test_every_key(tmp_path: Path) -> None:
         http="compat",
         stop_at=("pkg.run",),
         sync_api=("pkg.client.*",),
-        boundary="fan-out",
     )
 
 
@@ -84,7 +82,7 @@ def test_byte_order_mark_and_crlf(tmp_path: Path) -> None:
         ("sync-api = ['']", "`sync-api` holds an empty string"),
         ("http = true", "`http` must be a string, not a boolean"),
         ("http = 'natve'", "`http` must be one of auto, native, compat, not 'natve'; did you mean `native`?"),
-        ("boundary = 'x'", "`boundary` must be one of entry-point, fan-out, not 'x'"),
+        ("http = 'x'", "`http` must be one of auto, native, compat, not 'x'"),
     ],
 )
 def test_wrong_tables_are_refused(tmp_path: Path, table: str, said: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from asyncify.cli.console import Output
-from asyncify.config import Boundary, Config, Http, load
+from asyncify.config import Config, Http, load
 from asyncify.errors import UsageError
 from asyncify.model import Group, Plan
 
@@ -57,11 +57,6 @@ def plan_options(command: F) -> F:
             help="Leave out files that match, as in a .gitignore. Repeatable.",
         ),
         click.option(
-            "--boundary",
-            type=click.Choice(["entry-point", "fan-out"]),
-            help="How far up functions become async: to the entry points, or to the function that fans out.",
-        ),
-        click.option(
             "--stop-at",
             multiple=True,
             metavar="FUNCTION",
@@ -81,7 +76,6 @@ def configuration(
     paths: tuple[Path, ...],
     http: str | None = None,
     stop_at: tuple[str, ...] = (),
-    boundary: str | None = None,
     exclude: tuple[str, ...] = (),
 ) -> tuple[tuple[Path, ...], Config]:
     """The paths to read (the current folder by default) and what holds for them.
@@ -96,7 +90,6 @@ def configuration(
     return paths, replace(
         config,
         http=cast(Http, http) if http else config.http,
-        boundary=cast(Boundary, boundary) if boundary else config.boundary,
         stop_at=(*config.stop_at, *stop_at),
         extend_exclude=(*config.extend_exclude, *exclude),
     )

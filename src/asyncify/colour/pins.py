@@ -268,6 +268,8 @@ def _defines(base: str, method: str) -> bool | None:
 def _base_pin(facts: Facts, info: FunctionInfo, method: str) -> Refusal | None:
     assert info.cls is not None
     for base in sorted(facts.project.classes[info.cls].external_bases - _INERT_BASES):
+        if method.startswith("__"):
+            return refusal(FOREIGN_OVERRIDE, info.span, f"{base} calls {method} without await.")
         defines = _defines(base, method)
         if base.endswith("TestCase"):
             # Tests, setUp and tearDown are the business of the rule test_frameworks.

@@ -65,7 +65,11 @@ def build(
     sites = sorted([s for g in groups for s in g.sites] + outside, key=lambda s: (s.span, s.rule))
     refusals = dict.fromkeys(colouring.disabled.values())
     refusals.update(
-        dict.fromkeys(b.refusal for b in colouring.blocks if b.node.startswith("site:") or b.rule == "requests")
+        dict.fromkeys(
+            block.refusal
+            for block in colouring.blocks
+            if (block.node.startswith("site:") and block.node not in builder.claims) or block.rule == "requests"
+        )
     )
     for claim in colouring.claims:
         if claim.role is Role.ROOT and claim.node in colouring.pins and claim.node not in colouring.disabled:
@@ -303,7 +307,7 @@ class _Builder:
                 reason = Reason("nothing around it becomes asynchronous", claim.span)
                 out.append(Site(claim.rule, claim.span, claim.within, Verdict.KEEP, reason))
         for block in self.colouring.blocks:
-            if block.node.startswith("site:"):
+            if block.node.startswith("site:") and block.node not in self.claims:  # else the claim's site says it
                 reason = block.refusal.reason or Reason(block.refusal.message, block.refusal.span)
                 within = block.within or ""
                 out.append(Site(block.rule, block.refusal.span, within, Verdict.REFUSE, _coded(block.refusal, reason)))

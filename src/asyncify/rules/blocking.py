@@ -167,7 +167,8 @@ RULE = Rule(
         signatures={name: Signature(returns=None) for name in ONE_SHOT | STATEFUL | _METHODS | _STATEFUL_METHODS}
         | {name: Signature(returns=name) for name in WAITING_METHODS.keys() | STATEFUL_METHODS.keys()}
         | {"subprocess.Popen.__enter__": Signature(returns="self")},
-        modules=frozenset(name.partition(".")[0] for name in ONE_SHOT | STATEFUL | _METHODS | _STATEFUL_METHODS) - {"builtins", "os", "shutil"},
+        modules=frozenset(name.partition(".")[0] for name in ONE_SHOT | STATEFUL | _METHODS | _STATEFUL_METHODS)
+        - {"builtins", "os", "shutil"},
     ),
     match=match,
     refusals=(NO_COUNTERPART,),

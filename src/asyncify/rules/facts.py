@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from asyncify.index.project import CallSite, FileTree, FunctionInfo, ImplicitCall, Project
-from asyncify.index.values import External, ExternalMethod, Instance, Value
+from asyncify.index.values import External, ExternalMethod, Instance, Object, Value
 from asyncify.model import Span
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
@@ -37,6 +37,10 @@ _PATCHING = frozenset(
     ["unittest.mock.patch.object", "pytest_mock.MockerFixture.patch.object", "pytest.MonkeyPatch.setattr"]
 )
 _OF_MOCKS = frozenset(["return_value", "side_effect", "called", "mock_calls", "method_calls", "reset_mock"])
+
+
+Place = tuple[str, ast.expr]
+"""An expression and the path of its file."""
 
 
 class Facts:
@@ -146,10 +150,11 @@ class Facts:
         return out
 
     @cached_property
-    def _tables(self) -> tuple[dict[Instance, list[tuple[str, ast.expr]]], dict[str, list[tuple[str, ast.expr]]]]:
-        """Expressions by the external instance, and by the external thing, that they may be: one walk for all."""
-        instances: dict[Instance, list[tuple[str, ast.expr]]] = {}
-        externals: dict[str, list[tuple[str, ast.expr]]] = {}
+    def _tables(self) -> tuple[dict[Instance, list[Place]], dict[str, list[Place]], dict[str, list[Place]]]:
+        """Expressions by the external instance, the external thing, the class of the project's object that they may be."""
+        instances: dict[Instance, list[Place]] = {}
+        externals: dict[str, list[Place]] = {}
+        objects: dict[str, list[Place]] = {}
         for path, file in self.project.files.items():
             for node in ast.walk(file.tree):
                 if not isinstance(node, _EXPRESSION_WITH_VALUE):
@@ -160,7 +165,14 @@ class Facts:
                             instances.setdefault(value, []).append((path, node))
                     elif isinstance(value, External):
                         externals.setdefault(value.name, []).append((path, node))
-        return instances, externals
+                    elif isinstance(value, Object):
+                        objects.setdefault(value.cls, []).append((path, node))
+        return instances, externals, objects
+
+    @property
+    def objects(self) -> dict[str, list[Place]]:
+        """For every class of the project, all expressions that may be an object of exactly that class."""
+        return self._tables[2]
 
     def _mocked(self, path: str, node: ast.AST) -> bool:
         """Whether a test means a mock here (``session.get.return_value``), or names what a mock is to replace."""
@@ -180,7 +192,7 @@ class Facts:
         )
 
     @property
-    def instances(self) -> dict[Instance, list[tuple[str, ast.expr]]]:
+    def instances(self) -> dict[Instance, list[Place]]:
         """For every external instance that a known call creates, all expressions that may be it."""
         return self._tables[0]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from asyncify.model import DropImport, Edit, Reason, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import Claim, Role, object_node
-from asyncify.rules.facts import Facts
+from asyncify.rules.facts import Facts, Place
 from asyncify.rules.support import import_of
 
 _CARRIERS = (
@@ -52,14 +52,19 @@ def annotation_claims(
     """
     arrivals: dict[tuple[str, str], set[str]] = {}
     returned: dict[str, set[str]] = {}  # by function
+    groups: list[tuple[tuple[str, ...], list[Place]]] = []
     for instance, places in facts.instances.items():
-        if instance.type not in kinds or instance.site is None:
-            continue
-        nodes = owners.get(instance.site, (object_node(instance.site),))
+        if instance.type in kinds and instance.site is not None:
+            groups.append((owners.get(instance.site, (object_node(instance.site),)), places))
+    for name, places in facts.objects.items():
+        info = facts.project.classes.get(name)
+        if info is not None and info.external_bases & kinds:
+            groups.append(((object_node(info.span),), places))
+    for nodes, places in groups:
         for path, node in places:
-            name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else None
-            if name is not None:
-                arrivals.setdefault((path, name), set()).update(nodes)
+            called = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else None
+            if called is not None:
+                arrivals.setdefault((path, called), set()).update(nodes)
             if _is_handed_out(facts, path, node):
                 returned.setdefault(facts.enclosing(path, node), set()).update(nodes)
     for path, node, _ in facts.references(frozenset({external})):

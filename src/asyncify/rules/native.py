@@ -80,7 +80,11 @@ def _other_mention(facts: Facts, paths: Collection[str], replaced: Collection[Sp
                     External("requests.Session") in facts.values(path, base) for base in part.bases
                 ):
                     return "a class is derived from requests.Session"
-                if isinstance(part, ast.Constant) and part.value in ("requests", "requests.Session", "requests.Response"):
+                if isinstance(part, ast.Constant) and part.value in (
+                    "requests",
+                    "requests.Session",
+                    "requests.Response",
+                ):
                     return "requests is named in a string"
     return None
 
@@ -95,7 +99,11 @@ def _call(facts: Facts, path: str, node: ast.Call) -> str | None:
     call = facts.project.call_at(facts.span(path, node))
     verb = min(call.externals).rpartition(".")[2] if call is not None and call.externals else ""
     where = facts.span(path, node)
-    if verb not in _POSITIONAL or len(node.args) > _POSITIONAL[verb] or any(isinstance(a, ast.Starred) for a in node.args):
+    if (
+        verb not in _POSITIONAL
+        or len(node.args) > _POSITIONAL[verb]
+        or any(isinstance(a, ast.Starred) for a in node.args)
+    ):
         return f"{facts.text(path, func)}() is called in a way aio_http does not know ({where})"
     named = {keyword.arg for keyword in node.keywords}
     if None in named or not named <= _KEYWORDS | {"url", "method"}:
@@ -120,6 +128,9 @@ def _is_plain(value: object) -> bool:
 
 def _session_use(facts: Facts, path: str, node: ast.expr) -> str | None:
     parent = facts.parent(path, node)
+    statement = facts.parent(path, parent) if isinstance(parent, ast.withitem) else None
+    if isinstance(statement, ast.With) and len(statement.items) > 1:
+        return f"one `with` holds the session and something else ({facts.span(path, node)})"
     if isinstance(parent, ast.Attribute) and parent.value is node and parent.attr not in _SESSION_ATTRIBUTES:
         return f".{parent.attr} of the session is used ({facts.span(path, node)})"
     if isinstance(parent, ast.Attribute) and isinstance(parent.ctx, ast.Store) and parent.attr != "headers":
@@ -134,7 +145,9 @@ def _response_use(facts: Facts, path: str, node: ast.expr) -> str | None:
         if parent.attr not in _RESPONSE_ATTRIBUTES or (isinstance(parent.ctx, ast.Store) and parent.attr != "encoding"):
             return f".{parent.attr} of the response is used ({where})"
         around = facts.parent(path, parent)
-        if parent.attr in ("headers", "history") and not isinstance(around, (ast.Subscript, ast.Attribute, ast.Compare)):
+        if parent.attr in ("headers", "history") and not isinstance(
+            around, (ast.Subscript, ast.Attribute, ast.Compare)
+        ):
             return f".{parent.attr} of the response is used as a whole ({where})"
         return None
     receiver = receiving_call(facts, path, node)

@@ -457,7 +457,8 @@ def _stored_out_of_sight(facts: Facts, path: str, node: ast.expr) -> bool:
         return False
     for target in statement.targets:
         if isinstance(target, ast.Attribute) and not any(
-            isinstance(value, (Object, Class, ModuleRef)) for value in facts.values(path, target.value)
+            isinstance(value, (Object, Class, ModuleRef)) or getattr(value, "type", None) == "threading.local"
+            for value in facts.values(path, target.value)
         ):
             return True
     return False
@@ -504,6 +505,12 @@ def _subclasses(facts: Facts) -> Iterator[Finding]:
                     above = object_node(facts.project.classes[value.name].span)
                     yield Implication(owner, above, "the base class is a session too", info.span)
                     yield Implication(above, owner, "the derived class is a session too", info.span)
+        for path, place in facts.objects.get(info.name, ()):
+            if isinstance(place, ast.Name) and place.id == "self":
+                continue
+            refusal = _escape(facts, path, place)
+            if refusal is not None:
+                yield Block(owner, refusal, "requests")
         for verb in SESSION_VERBS:
             if verb in info.methods:
                 method = function_node(info.methods[verb])

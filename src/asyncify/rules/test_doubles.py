@@ -28,11 +28,14 @@ from asyncify.rules.base import (
 from asyncify.rules.facts import Facts
 
 ID = "test_frameworks"
-MOCK_CLASSES = frozenset(f"unittest.mock.{name}" for name in ("Mock", "MagicMock", "NonCallableMock", "NonCallableMagicMock"))
+MOCK_CLASSES = frozenset(
+    f"unittest.mock.{name}" for name in ("Mock", "MagicMock", "NonCallableMock", "NonCallableMagicMock")
+)
 PATCHES = frozenset(["unittest.mock.patch", "pytest_mock.MockerFixture.patch"])
 PATCH_OBJECTS = frozenset(["unittest.mock.patch.object", "pytest_mock.MockerFixture.patch.object"])
 SETATTR = "pytest.MonkeyPatch.setattr"
 _VERBS = frozenset("get post put patch delete head options request send".split())
+_FUNCTIONS = frozenset(f"requests.{verb}" for verb in _VERBS - {"send"})
 _ANSWERS = frozenset(["return_value", "side_effect"])
 
 TEST_DOUBLE = RefusalCode(
@@ -77,11 +80,21 @@ def doubles(facts: Facts) -> Iterator[Finding]:
                 yield from _by_text(facts, node.args[0], place)
             else:
                 yield from _by_object(facts, node.args, place)
+        elif "builtins.setattr" in names and len(node.args) == 3:
+            place = _Replacement(call.span.path, call.span, _bare(node.args[2]), None, call.within)
+            yield from _stored(facts, node.args[0], _name_of(node.args[1]), place)
         yield from _awaited_attribute(facts, call)
     for path, file in facts.project.files.items():
         for statement in ast.walk(file.tree):
-            if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Attribute):
-                yield from _assigned(facts, path, statement, statement.targets[0])
+            if isinstance(statement, ast.Assign):
+                place = _Replacement(
+                    path, facts.span(path, statement), _bare(statement.value), None, facts.enclosing(path, statement)
+                )
+                match statement.targets[0]:
+                    case ast.Attribute(value=owner, attr=name):
+                        yield from _stored(facts, owner, name, place)
+                    case ast.Subscript(value=ast.Attribute(value=owner, attr="__dict__"), slice=key):
+                        yield from _stored(facts, owner, _name_of(key), place)
 
 
 def _argument(node: ast.Call, position: int, name: str) -> ast.expr | None:
@@ -186,16 +199,33 @@ def _attribute(facts: Facts, value: object, name: str, place: _Replacement) -> I
             yield from _replaced(facts, object_node(site), name, place)
 
 
-def _assigned(facts: Facts, path: str, statement: ast.Assign, target: ast.Attribute) -> Iterator[Finding]:
-    """``obj.method = double`` in a test."""
-    info = facts.project.functions.get(facts.enclosing(path, statement))
-    if info is None or not info.in_test:
+def _bare(value: ast.expr) -> ast.expr:
+    """The function in ``function.__get__(obj)`` or ``MethodType(function, obj)``; else the expression itself."""
+    match value:
+        case ast.Call(func=ast.Attribute(value=function, attr="__get__")):
+            return function
+        case ast.Call(func=ast.Name(id="MethodType") | ast.Attribute(attr="MethodType"), args=[function, _]):
+            return function
+    return value
+
+
+def _name_of(key: ast.expr) -> str:
+    """The attribute that a test sets by ``"name"`` or ``function.__name__``; "" where that is computed."""
+    match key:
+        case ast.Constant(value=str(name)) | ast.Attribute(value=ast.Name(id=name), attr="__name__"):
+            return name
+    return ""
+
+
+def _stored(facts: Facts, owner: ast.expr, name: str, place: _Replacement) -> Iterator[Finding]:
+    """``obj.method = double`` in a test, and the longer ways to write it."""
+    info = facts.project.functions.get(place.within)
+    if info is None or not info.in_test or not name:
         return
-    place = _Replacement(path, facts.span(path, statement), statement.value, None, info.name)
-    for value in facts.values(path, target.value):
+    for value in facts.values(place.path, owner):
         match value:
             case ModuleRef() | Class() | Object() | Instance("requests.Session"):
-                yield from _attribute(facts, value, target.attr, place)
+                yield from _attribute(facts, value, name, place)
 
 
 def _external(facts: Facts, name: str, place: _Replacement) -> Iterator[Finding]:
@@ -212,7 +242,8 @@ def _shadowed(facts: Facts, path: str, name: str, place: _Replacement) -> Iterat
     elif top == "requests":
         text = f"a test replaces what {path} knows as {name}"
         for call in facts.project.calls:
-            if call.span.path == path and any(n == name or n.startswith(f"{name}.") for n in call.externals):
+            names = call.externals & _FUNCTIONS
+            if call.span.path == path and names and (name == "requests" or name in names):
                 yield Block(site_node(call.span), refuse_double(place.span, text), ID, call.within, blocks_loop=True)
         if name in ("requests", "requests.Session", "requests.session"):
             yield from _sessions(facts, path, place)
@@ -272,7 +303,9 @@ def _replaced(facts: Facts, node: str, short: str, place: _Replacement) -> Itera
         for mock in mocks:
             yield from _async_mock(facts, node, mock, place)
         return
-    yield Block(node, refuse_double(place.span, f"asyncify does not know how to await what replaces {short}() here"), ID)
+    yield Block(
+        node, refuse_double(place.span, f"asyncify does not know how to await what replaces {short}() here"), ID
+    )
 
 
 def _called_directly(facts: Facts, mock: Instance) -> bool:
@@ -284,7 +317,9 @@ def _called_directly(facts: Facts, mock: Instance) -> bool:
     return False
 
 
-def _names(facts: Facts, path: str, callee: ast.expr, wanted: tuple[str, ...], reason: Reason) -> tuple[str, list[Edit]]:
+def _names(
+    facts: Facts, path: str, callee: ast.expr, wanted: tuple[str, ...], reason: Reason
+) -> tuple[str, list[Edit]]:
     """How names of unittest.mock are written beside `callee`: a prefix, and the imports they need."""
     if isinstance(callee, ast.Attribute):
         root: ast.expr = callee.value
@@ -347,7 +382,8 @@ def _bound_to(facts: Facts, path: str, call: ast.Call) -> tuple[str | None, ast.
     """The text by which a test speaks of the mock, and the function (or module) in which it does."""
     parent = facts.parent(path, call)
     scope = next(
-        (p for p in facts.parents(path, call) if isinstance(p, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Module))), None
+        (p for p in facts.parents(path, call) if isinstance(p, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Module))),
+        None,
     )
     if isinstance(parent, ast.Assign):
         return ast.unparse(parent.targets[0]), scope

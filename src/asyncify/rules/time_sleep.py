@@ -52,7 +52,9 @@ def match(facts: Facts) -> Iterator[Finding]:
         edits: list[Edit] = [
             ReplaceExpr(call.func, sleep, reason),
             Await(call.span, reason),
-            import_of(source, "aio_support", call.span, reason) if replaced else AddImport(call.span, reason, "asyncio"),
+            import_of(source, "aio_support", call.span, reason)
+            if replaced
+            else AddImport(call.span, reason, "asyncio"),
         ]
         if isinstance(root, ast.Name):
             edits.append(DropImport(call.span, reason, root.id))

@@ -1,0 +1,141 @@
+"""Which files of a tree can take part in a migration: the others are neither parsed nor indexed.
+
+Files *belong together* where one imports the other, as the index resolves imports, or names the other's module in a
+string (``mock.patch("shop.client.fetch")``). Values, calls and base classes get from one file of the tree to another
+only through such a pair, or through code outside the tree that loads modules by computed names. So a part of the tree
+that belongs together
+
+- is left out where no file in it mentions a library;
+- is indexed whole where a file in it mentions a library whose use starts a migration, or loads modules by name;
+- gives only the files that mention one of the other libraries, and those that import them, else: without a start
+  nothing in it moves, and what is kept or refused there is a call of a name that these files import.
+
+The plan is that of the whole tree, except for one thing it says less of: a call, in a part left out, of something
+unknown no longer counts as a possible call of a method of a part that is in. There is no way for that object to get
+there.
+
+Mentions are looked for in the text, so that a file that is left out costs a search and no parsing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from asyncify.discover import candidates
+from asyncify.index.project import SourceFile
+from asyncify.rules.base import Rule
+
+NEVER_START = frozenset({"blocking", "test_frameworks", "thread_locks", "time_sleep"})
+"""Rules that start no migration: what they claim moves only along with claims of other rules."""
+
+# Possessive quantifiers, and no "(" within parentheses: the time for any text is proportional to its length.
+_FROM = re.compile(
+    r"\bfrom(?:[\s\\]*+(\.[.\s\\]*+)|[\s\\]++)([\w.]*+)[\s\\]*+\bimport\b[\s\\]*+"
+    r"(?:\(((?:[^()#]|#[^\r\n]*+)*+)\)|((?:\\\r?\n|[^\r\n;#\\(])*+))"
+)
+_IMPORT = re.compile(r"(?:^|[;:])[ \t\f]*+import\b((?:\\\r?\n|[^\r\n;#\\])*+)", re.MULTILINE)
+_DOTTED = re.compile(r"""["']([^\W\d]\w*+(?:\.[^\W\d]\w*+)++)(?=["':.])""")
+_COMMENT = re.compile(r"#[^\r\n]*+")
+_NAME = re.compile(r"[^\W\d][\w.]*|\*")
+_BY_NAME = re.compile(
+    r"\b(?:import_module|__import__|exec_module|load_module|run_module|run_path|pkgutil|entry_points)\b"
+)
+
+
+Links = Mapping[str, set[str]]
+
+
+def relevant(sources: Sequence[SourceFile], rules: Iterable[Rule]) -> list[SourceFile]:
+    """The files of `sources` that the index needs, in the same order."""
+    modules: set[str] = set()
+    starting: set[str] = set()
+    for rule in rules:
+        modules |= rule.catalogue.modules
+        if rule.id not in NEVER_START:
+            starting |= rule.catalogue.modules
+    seeds = {source.path for source in candidates(sources, frozenset(modules))}
+    if not seeds:
+        return []
+    links = _links(sources)
+    starts = {source.path for source in candidates(sources, frozenset(starting))}
+    wanted: set[str] = set()
+    if starts:
+        starts |= {source.path for source in sources if _BY_NAME.search(source.text)}
+        wanted = _closure(starts, _both_ways(links))
+    wanted |= _closure(seeds - wanted, _turned(links))
+    return [source for source in sources if source.path in wanted]
+
+
+def _turned(links: Links) -> Links:
+    """Who names each file."""
+    out: defaultdict[str, set[str]] = defaultdict(set)
+    for path, others in links.items():
+        for other in others:
+            out[other].add(path)
+    return out
+
+
+def _both_ways(links: Links) -> Links:
+    turned = _turned(links)
+    return {path: others | turned.get(path, set()) for path, others in links.items()}
+
+
+def _closure(start: Iterable[str], links: Links) -> set[str]:
+    seen = set(start)
+    stack = list(seen)
+    while stack:
+        for other in links.get(stack.pop(), ()):
+            if other not in seen:
+                seen.add(other)
+                stack.append(other)
+    return seen
+
+
+def _links(sources: Sequence[SourceFile]) -> Links:
+    """For every file the files of the tree whose modules it names."""
+    by_module: dict[str, list[str]] = defaultdict(list)
+    paths = set()
+    for source in sources:
+        by_module[source.module].append(source.path)
+        paths.add(source.path)
+    links: dict[str, set[str]] = {}
+    for source in sources:
+        folder = source.path.rpartition("/")[0]
+        lead = f"{folder}/" if folder else ""
+        found: set[str] = set()
+        for name in set(_named(source)):
+            parts = name.split(".")
+            for size in range(1, len(parts) + 1):
+                found.update(by_module.get(".".join(parts[:size]), ()))
+                beside = lead + "/".join(parts[:size])  # a script sees its own folder
+                found.update(path for path in (f"{beside}.py", f"{beside}/__init__.py") if path in paths)
+        found.discard(source.path)
+        links[source.path] = found
+    return links
+
+
+def _named(source: SourceFile) -> Iterator[str]:
+    """The absolute dotted names that a file imports or spells in a string, with members of what they are imported from."""
+    text = source.text
+    for match in _FROM.finditer(text):
+        base = match[2]
+        level = (match[1] or "").count(".")
+        if level:
+            parts = source.module.split(".")
+            keep = len(parts) - level + source.path.endswith("__init__.py")
+            base = ".".join([*parts[: max(keep, 0)], *([base] if base else [])])
+        if base:
+            yield base
+        for item in _COMMENT.sub("", match[3] or match[4] or "").split(","):
+            member = _NAME.search(item)
+            if member is not None and member[0] != "*":
+                yield f"{base}.{member[0]}" if base else member[0]
+    for match in _IMPORT.finditer(text):
+        for item in match[1].split(","):
+            member = _NAME.search(item)
+            if member is not None:
+                yield member[0]
+    for match in _DOTTED.finditer(text):
+        yield match[1]
