@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from asyncify.demo import FORMS, ROUTES, DemoResult, lay_program, run_demo
 from asyncify.demo.run import MIGRATED
 from asyncify.errors import UsageError
 from asyncify.verify.behaviour import Aspect
-from asyncify.verify.result import Metric
+from asyncify.verify.result import Comparison, Metric
 from asyncify.verify.server import LocalServer, Traffic
 
 
@@ -121,6 +122,24 @@ def test_the_demo_objects_to_a_migration_that_lost_the_bound_and_the_output() ->
     assert [each.aspect for each in result.behaviour.differences] == [Aspect.STDOUT, Aspect.IN_FLIGHT]
     assert "did not do what threads did" in result.findings[0]
     assert result.forms_agree
+
+
+def test_fewer_requests_in_flight_are_a_difference_where_it_took_longer() -> None:
+    fewer = demo(MIGRATED_BY_HAND.replace("Semaphore(arguments.workers)", "Semaphore(1)"))
+    assert [each.aspect for each in fewer.behaviour.differences] == [Aspect.IN_FLIGHT]
+    assert not fewer.same
+
+    def lasting(name: str, seconds: float) -> DemoResult[str]:
+        variants = [
+            replace(each, runs=tuple(replace(run, wall=seconds) for run in each.runs)) if each.name == name else each
+            for each in fewer.comparison.variants
+        ]
+        return replace(fewer, comparison=Comparison(tuple(variants)))
+
+    quick = lasting(MIGRATED, 0.001)
+    assert quick.same
+    assert "1 of them in flight at most where threads had 2" in quick.findings[0]
+    assert not lasting("threads", 0.001).same
 
 
 def test_the_demo_does_not_write_into_a_folder_with_something_in_it(tmp_path: Path) -> None:

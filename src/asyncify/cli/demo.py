@@ -71,7 +71,7 @@ def command(output: Output, days: int, workers: int, runs: int, keep: Path | Non
         output.show(Text("The hand-written forms did not all do the same; do not compare their costs.", style="red"))
     if result.folder is not None:
         output.line(safe(f"The programs are in {result.folder}"))
-    return ExitCode.OK if result.behaviour.same and result.forms_agree else ExitCode.FINDINGS
+    return ExitCode.OK if result.same and result.forms_agree else ExitCode.FINDINGS
 
 
 def migrate(output: Output, folder: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from asyncify.colour.pins import KEPT, LAMBDA, refusal
@@ -337,6 +337,8 @@ class Solver:
         for claim in self.claims:
             if claim.role is not Role.PART and claim.needs_async and claim.node not in holds:
                 waiting.setdefault(claim.within, claim.span)
+        for claim in self._kept_pools(holds):
+            waiting.setdefault(claim.within, claim.span)
         callers: dict[str, list[CallSite]] = defaultdict(list)
         for call in self.facts.project.calls:
             for target in call.targets:
@@ -350,10 +352,20 @@ class Solver:
                     todo.append(call.within)
         return {name: span for name, span in waiting.items() if not self._runs_on_loop(name, holds)}
 
+    def _kept_pools(self, holds: Mapping[str, Reason]) -> Iterator[Claim]:
+        """Places that wait for a pool of threads which stays one."""
+        for claim in self.claims:
+            if claim.rule == "thread_pool" and claim.needs_async and claim.node not in holds:
+                yield claim
+
     def _blocking(self, graph: Implications, holds: dict[str, Reason]) -> bool:
         """No synchronous function that waits is called on the loop: it moves too, is bridged, or its caller stays."""
         waiting = self._blocking_functions(holds)
         changed = False
+        for claim in self._kept_pools(holds):
+            if function_node(claim.within) in holds:
+                text = "A pool of threads that stays one is waited for here."
+                changed |= self._pin(function_node(claim.within), refusal(STAYS_SYNC, claim.span, text))
         for call in self.facts.project.calls:
             if function_node(call.within) not in holds:
                 continue

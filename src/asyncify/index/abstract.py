@@ -13,6 +13,10 @@ SEQUENCES = frozenset(
 MAPPINGS = frozenset({"builtins.dict", "collections.defaultdict", "collections.OrderedDict", "collections.Counter"})
 
 
+PATCHER = "unittest.mock.patch"
+MOCK_PART = "unittest.mock.Mock.part"
+
+
 def is_mock(type_name: str) -> bool:
     """Whether objects of that type are mocks (or patchers, which give mocks): every attribute and result is one too."""
     return type_name.startswith("unittest.mock.")

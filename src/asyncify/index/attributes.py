@@ -22,6 +22,7 @@ from asyncify.index.abstract import (
     AUnknown,
     AValue,
     Unit,
+    PATCHER,
     is_mock,
 )
 from asyncify.index.catalogue import Catalogue
@@ -115,7 +116,9 @@ class Attributes(Externals):
             return  # reading it raises AttributeError: another object must be meant
         self.edge(self.field(value, name), result)
         if is_mock(value.type):
-            self.add(result, value)
+            # What a patcher hands out is the mock it makes; all else of a mock is a mock of its own.
+            starts = value.type == PATCHER and name in ("start", "__enter__")
+            self.add(result, value if starts else self.part_of_mock(value))
             return
         for base in self.bases_of(value.type):
             declared = self.catalogue.attributes.get(f"{base}.{name}")

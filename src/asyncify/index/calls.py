@@ -33,6 +33,12 @@ from asyncify.index.ir import FunctionFacts
 GENERATOR_CONTEXT = "contextlib._GeneratorContextManager"
 
 
+UNCALLABLE = frozenset(
+    f"builtins.{kind.__name__}"
+    for kind in (str, bytes, bytearray, int, float, complex, bool, list, tuple, dict, set, frozenset, range)
+)
+
+
 class Calls(Hierarchy):
     """All ways to call something."""
 
@@ -113,8 +119,11 @@ class Calls(Hierarchy):
                 self.on(method, self.on_call, caller, (args, result))
             if not hits:
                 for base in self.external_bases(value.cls):
-                    self.apply(AMethod(self.external_part(value.cls, base), "__call__"), args, result, caller)
+                    if base not in UNCALLABLE:
+                        self.apply(AMethod(self.external_part(value.cls, base), "__call__"), args, result, caller)
         elif isinstance(value, AInstance):
+            if value.type in UNCALLABLE:
+                return  # calling it raises TypeError: another object must be meant
             caller.known = True
             self.call_method(AMethod(value, "__call__"), args, result, caller)
         elif isinstance(value, AUnknown):

@@ -25,6 +25,8 @@ from asyncify.index.abstract import (
     AValue,
     Caller,
     Unit,
+    MOCK_PART,
+    PATCHER,
     is_mock,
 )
 from asyncify.index.calls import Calls
@@ -141,7 +143,8 @@ class Externals(Calls):
             if caller.decorates is not None and args.positional:
                 self.edge(args.positional[0], result)
             else:
-                self.add(result, instance)
+                starts = instance.type == PATCHER and method.name in ("__call__", "__enter__")
+                self.add(result, instance if starts else self.part_of_mock(instance))
             return
         signature = self.method_signature(instance.type, method.name)
         if self._container_method(instance, method.name, args, result, caller):
@@ -152,6 +155,10 @@ class Externals(Calls):
         holder = instance.holder
         own = self.object_of(holder, False) if holder is not None else instance
         self._evaluate(signature, Application(args, instance, own, caller, name), result)
+
+    def part_of_mock(self, mock: AInstance) -> AInstance:
+        """An attribute or a result of a mock, and all that is below it."""
+        return mock if mock.type == MOCK_PART else self.instance(MOCK_PART, mock.unit, mock.node)
 
     # --- evaluation --------------------------------------------------------------------------------------------
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from asyncify.index.abstract import Unit
+from asyncify.index.abstract import PATCHER, Unit
 from asyncify.index.ir import FunctionFacts
 from asyncify.index.solve import Solver
 
-MOCK = "unittest.mock.Mock"
 # Fixtures of pytest and of widespread plugins, with what they are.
 _KNOWN = {
     "monkeypatch": "pytest.MonkeyPatch",
@@ -54,7 +53,7 @@ def bind_fixtures(solver: Solver) -> None:
             ):
                 asking.append((unit, facts))
     for unit, facts in asking:
-        mocked = any("patch" in ast.unparse(decorator) for decorator in facts.decorators)
+        mocks = _mocks(facts)
         skip = 1 if facts.binding in ("self", "cls") else 0
         for name, local in facts.positional[skip:]:
             variable = unit.offset + local
@@ -67,8 +66,21 @@ def bind_fixtures(solver: Solver) -> None:
                         )
             elif name in _KNOWN:
                 solver.add(variable, solver.instance(_KNOWN[name], None, None))
-            elif mocked:
-                solver.add(variable, solver.instance(MOCK, None, None))
+            elif mocks:
+                solver.add(variable, solver.instance(PATCHER, unit, mocks.pop(0)))
+
+
+def _mocks(facts: FunctionFacts) -> list[ast.expr]:
+    """The decorators that give the function mocks, in the order of its parameters."""
+    out: list[ast.expr] = []
+    for decorator in reversed(facts.decorators):
+        if not isinstance(decorator, ast.Call):
+            continue
+        text = ast.unparse(decorator.func)
+        own = 2 if text.endswith("patch.object") else 1 if text.rpartition(".")[2] == "patch" else None
+        if own is not None and len(decorator.args) <= own and all(k.arg != "new" for k in decorator.keywords):
+            out.append(decorator)
+    return out
 
 
 def _visible(path: str, name: str) -> Iterator[tuple[str, str]]:

@@ -139,7 +139,11 @@ _ROWS: tuple[tuple[str, Callable[[Measured], str | None]], ...] = (
     ("CPU for imports", lambda each: _optional(each.floor.cpu if each.floor else None, 1, 2, " s")),
     ("memory for imports", lambda each: _optional(each.floor.memory if each.floor else None, MIB, 1, " MiB")),
     ("CPU per request", lambda each: _optional(each.cpu_per_request, 1e-3, 1, " ms")),
-    ("memory per request in flight", lambda each: _optional(each.memory_per_request, 1024, 0, " KiB")),
+    # With one at a time there is nothing to divide by: what grows is the program.
+    (
+        "memory per request in flight",
+        lambda each: _optional(each.memory_per_request if each.most_in_flight != 1 else None, 1024, 0, " KiB"),
+    ),
     ("requests", lambda each: _optional(each.requests, 1, 0, "")),
     ("most in flight", lambda each: _optional(each.most_in_flight, 1, 0, "")),
     ("threads", lambda each: f"{each.typical.most_threads}"),

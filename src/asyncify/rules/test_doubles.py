@@ -36,6 +36,7 @@ PATCH_OBJECTS = frozenset(["unittest.mock.patch.object", "pytest_mock.MockerFixt
 SETATTR = "pytest.MonkeyPatch.setattr"
 _VERBS = frozenset("get post put patch delete head options request send".split())
 _FUNCTIONS = frozenset(f"requests.{verb}" for verb in _VERBS - {"send"})
+_METHODS = frozenset(f"requests.Session.{verb}" for verb in _VERBS)
 _ANSWERS = frozenset(["return_value", "side_effect"])
 
 TEST_DOUBLE = RefusalCode(
@@ -128,7 +129,7 @@ def _in_module(facts: Facts, module: str, path: str, rest: list[str], place: _Re
         match value:
             case Function(name) if len(rest) == 1:
                 yield from _function(facts, name, place)
-            case Class(name):
+            case Class(name) if len(rest) > 1 or _reached(facts, module, path, rest[0]):
                 yield from _in_class(facts, name, rest[1:], place)
             case External(name):
                 if len(rest) == 1:
@@ -150,6 +151,22 @@ def _exported(facts: Facts, module: str, path: str, name: str) -> list[object]:
             if text == name:
                 return list(facts.values(path, node))
     return []
+
+
+def _reached(facts: Facts, module: str, path: str, name: str) -> bool:
+    """Whether code outside the tests looks the name up in that module when it runs."""
+    for where, file in facts.project.files.items():
+        info = facts.project.functions.get(file.source.module)
+        if info is not None and info.in_test:
+            continue
+        for node in ast.walk(file.tree):
+            match node:
+                case ast.Name(id=found, ctx=ast.Load()) if found == name and where == path:
+                    return True
+                case ast.Attribute(attr=found, value=value, ctx=ast.Load()) if found == name:
+                    if ModuleRef(module) in facts.values(where, value):
+                        return True
+    return False
 
 
 def _in_class(facts: Facts, cls: str, rest: list[str], place: _Replacement) -> Iterator[Finding]:
@@ -453,7 +470,7 @@ def _awaited_attribute(facts: Facts, call: CallSite) -> Iterator[Finding]:
     if func is None:
         return
     nodes = [function_node(name) for name in sorted(call.targets)]
-    if any(name.startswith("requests.Session.") for name in call.externals):
+    if call.externals & _METHODS:
         nodes.append(site_node(call.span))
     if not nodes:
         return
@@ -468,13 +485,15 @@ def _awaitable(facts: Facts, node: str, mock: Instance, name: str, call: CallSit
     made = facts.node(mock.site, ast.Call) if mock.site is not None else None
     site = facts.project.call_at(mock.site) if mock.site is not None else None
     text = f".{name}() of a mock is awaited at {call.span}"
-    if mock.site is None or made is None or site is None or not site.externals <= MOCK_CLASSES:
+    if mock.site is None or made is None or site is None or mock.type == "unittest.mock.Mock.part":
         yield Block(node, refuse_double(mock.site or call.span, text), ID)
         return
     keywords = {keyword.arg for keyword in made.keywords}
-    if keywords & {"spec", "spec_set"} or made.args:
+    patched = bool(site.externals & (PATCHES | PATCH_OBJECTS))
+    if keywords & {"spec", "spec_set", "autospec"} or (made.args and site.externals <= MOCK_CLASSES):
         return  # made after the class: its coroutine functions are AsyncMocks
-    if keywords & {None, name, "wraps"} or any((k or "").startswith(f"{name}.") for k in keywords):
+    clash = keywords & {None, name, "wraps", "new", "new_callable"} or any((k or "").startswith(f"{name}.") for k in keywords)
+    if clash or not (patched or site.externals <= MOCK_CLASSES):
         yield Block(node, refuse_double(mock.site, text), ID)
         return
     reason = Reason(text, mock.site)
