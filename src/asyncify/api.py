@@ -101,7 +101,9 @@ def scan(paths: Sequence[Path], config: Config, progress: Progress | None = None
     progress.stage("Reading files")
     tree = discover(paths, config, libraries=catalogue().modules)
     plan, colouring, skipped = _analyse(tree, config, progress)
-    functions = {info.span for info in colouring.facts.project.functions.values()}  # `with` and `for` are made async, too
+    functions = {
+        info.span for info in colouring.facts.project.functions.values()
+    }  # `with` and `for` are made async, too
     made = {edit.span for group in plan.groups for edit in group.edits if isinstance(edit, MakeAsync)}
     changed = len(made & functions)
     lines = sum(source.data.count(b"\n") for source in tree.sources)
@@ -151,9 +153,7 @@ def preview(paths: Sequence[Path], config: Config, progress: Progress | None = N
     return Preview(result, changes, _problems(result, changes), tuple(notes))
 
 
-def rewrite(
-    result: ScanResult, chosen: Collection[str], notes: list[str] | None = None
-) -> tuple[GroupChange, ...]:
+def rewrite(result: ScanResult, chosen: Collection[str], notes: list[str] | None = None) -> tuple[GroupChange, ...]:
     """The changes of the chosen groups, each on top of those before it.
 
     The first group that needs a change of a configuration file carries it. What cannot be done there is appended to `notes`.
@@ -273,7 +273,9 @@ def _upwards(colouring: Colouring, node: str) -> Reason | None:
     steps = []
     seen = {node}
     while True:
-        step = next((s for s in colouring.graph.of(node) if s.conclusion not in seen and s.conclusion in colouring.holds), None)
+        step = next(
+            (s for s in colouring.graph.of(node) if s.conclusion not in seen and s.conclusion in colouring.holds), None
+        )
         if step is None:
             break
         seen.add(step.conclusion)

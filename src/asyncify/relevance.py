@@ -10,9 +10,9 @@ that belongs together
 - gives only the files that mention one of the other libraries, and those that import them, else: without a start
   nothing in it moves, and what is kept or refused there is a call of a name that these files import.
 
-The plan is that of the whole tree, except for one thing it says less of: a call, in a part left out, of something
-unknown no longer counts as a possible call of a method of a part that is in. There is no way for that object to get
-there.
+The plan is that of the whole tree, save for two things. A call, in a part left out, of something unknown does not count
+as a possible call of a method of a part that is in: there is no way for that object to get there. And what a left-out
+file holds of claims that only follow others (assertions of a test, say) is not listed as kept.
 
 Mentions are looked for in the text, so that a file that is left out costs a search and no parsing.
 """
@@ -32,7 +32,7 @@ NEVER_START = frozenset({"blocking", "test_frameworks", "thread_locks", "time_sl
 
 # Possessive quantifiers, and no "(" within parentheses: the time for any text is proportional to its length.
 _FROM = re.compile(
-    r"\bfrom(?:[\s\\]*+(\.[.\s\\]*+)|[\s\\]++)([\w.]*+)[\s\\]*+\bimport\b[\s\\]*+"
+    r"\bfrom(?:[\s\\]*+(\.[.\s\\]*+)|[\s\\]++)((?:(?!import\b)[\w.]++)?)[\s\\]*+\bimport\b[\s\\]*+"
     r"(?:\(((?:[^()#]|#[^\r\n]*+)*+)\)|((?:\\\r?\n|[^\r\n;#\\(])*+))"
 )
 _IMPORT = re.compile(r"(?:^|[;:])[ \t\f]*+import\b((?:\\\r?\n|[^\r\n;#\\])*+)", re.MULTILINE)
@@ -51,11 +51,15 @@ def relevant(sources: Sequence[SourceFile], rules: Iterable[Rule]) -> list[Sourc
     """The files of `sources` that the index needs, in the same order."""
     modules: set[str] = set()
     starting: set[str] = set()
+    calls: set[str] = set()  # what is called, where the module is one that nearly every file imports
     for rule in rules:
-        modules |= rule.catalogue.modules
+        own = rule.catalogue.modules
+        modules |= own
+        if own:
+            calls |= {n.rpartition(".")[2] for n in rule.catalogue.signatures if n.partition(".")[0] not in own}
         if rule.id not in NEVER_START:
             starting |= rule.catalogue.modules
-    seeds = {source.path for source in candidates(sources, frozenset(modules))}
+    seeds = {source.path for source in candidates(sources, frozenset(modules | calls))}
     if not seeds:
         return []
     links = _links(sources)

@@ -48,7 +48,7 @@ def files(root: Path) -> dict[str, bytes]:
 def tree(run: Any, tmp_path: Path) -> Path:
     (tmp_path / "app.py").write_text(APP)
     (tmp_path / "stream.py").write_text(STREAM)
-    (tmp_path / "broken.py").write_text("print 'python 2'\n")
+    (tmp_path / "broken.py").write_text("import requests\nprint 'python 2'\n")
     return tmp_path
 
 

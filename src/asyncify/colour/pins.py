@@ -226,6 +226,8 @@ def _maybe_called(facts: Facts, info: FunctionInfo) -> Refusal | None:
     if info.cls is None or name.startswith("__") or name in BUILTIN_METHODS:
         return None
     for call in facts.project.maybe_callers(info.name):
+        if info.name in call.targets:
+            continue  # it is known to be one of the targets, and awaited as such
         text = f"The call {call.span} may be a call of {name}(); asyncify cannot tell what it is made on."
         return refusal(MAYBE_CALLED, call.span, text)
     return None

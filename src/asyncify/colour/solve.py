@@ -274,21 +274,22 @@ class Solver:
 
     def _conflicts(self, graph: Implications, holds: dict[str, Reason], roots: dict[str, Reason]) -> bool:
         """A pinned node must not hold: functions it follows from stay synchronous too, else the roots are refused."""
-        changed = False
-        for node in [n for n in holds if n in self.pins]:
+        conflicts = [node for node in holds if node in self.pins]
+        pushed = False
+        for node in conflicts:
             pin = self.pins[node]
-            why = pin.reason or Reason(pin.message, pin.span)
-            premises = [step for step in graph.into(node) if step.premise in holds]
-            if node.startswith("function:") and pin.code not in NEVER_BRIDGED and premises:
-                pushed = False
-                for step in premises:
-                    for source in self._functions_behind(step.premise):
+            if node.startswith("function:") and pin.code not in NEVER_BRIDGED:
+                why = pin.reason or Reason(pin.message, pin.span)
+                for step in graph.into(node):
+                    for source in self._functions_behind(step.premise) if step.premise in holds else ():
                         reason = Reason(step.text, step.span, why)
                         pushed |= self._pin(source, Refusal(pin.code, pin.span, pin.message, pin.remedy, reason))
-                if pushed:
-                    changed = True
-                    continue
-            causes = graph.causes(node, why)
+        if pushed:  # the functions that stay now may have been all that led to the conflicts
+            return True
+        changed = False
+        for node in conflicts:
+            pin = self.pins[node]
+            causes = graph.causes(node, pin.reason or Reason(pin.message, pin.span))
             for name in causes:
                 span = roots[name].span if name in roots else None
                 if span is not None:

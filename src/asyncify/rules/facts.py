@@ -39,6 +39,7 @@ _PATCHING = frozenset(
 _OF_MOCKS = frozenset(["return_value", "side_effect", "called", "mock_calls", "method_calls", "reset_mock"])
 
 
+_CONTAINERS = frozenset(f"builtins.{name}" for name in ("dict", "list", "tuple", "set", "str", "frozenset"))
 Place = tuple[str, ast.expr]
 """An expression and the path of its file."""
 
@@ -129,16 +130,32 @@ class Facts:
         """The index's implicit calls, without ``__getattr__`` for names that strings and containers have themselves.
 
         Where the index says that a receiver may also be an object with ``__getattr__``, such a name is nearly always
-        read from the string or container that it may be as well.
+        read from the string or container that it may be as well. Nor where a method is called that other possible
+        receivers define: what ``__getattr__`` hands out is data, and calling it would fail.
         """
         out = []
         for call in self.project.implicit_calls:
             if call.kind == "getattr":
                 node = self.node(call.span, ast.Attribute)
-                if node is not None and node.attr in BUILTIN_METHODS:
+                if node is not None and (node.attr in BUILTIN_METHODS or self._is_method_call(call.span.path, node)):
                     continue
+            if call.kind == "iter" and call.target.endswith(".__getitem__") and self._iterates_itself(call.target):
+                continue
             out.append(call)
         return tuple(out)
+
+    def _iterates_itself(self, method: str) -> bool:
+        """Whether the class of the method inherits ``__iter__`` from outside, as a subclass of dict does."""
+        info = self.project.functions.get(method)
+        cls = self.project.classes.get(info.cls or "") if info is not None else None
+        return cls is not None and bool(cls.external_bases & _CONTAINERS)
+
+    def _is_method_call(self, path: str, node: ast.Attribute) -> bool:
+        parent = self.parent(path, node)
+        if not isinstance(parent, ast.Call) or parent.func is not node:
+            return False
+        call = self.project.call_at(self.span(path, parent))
+        return call is not None and bool(call.targets)
 
     @cached_property
     def calls_by_external(self) -> dict[str, list[CallSite]]:

@@ -64,6 +64,7 @@ class _Replacement:
 
 def doubles(facts: Facts) -> Iterator[Finding]:
     """All findings about doubles."""
+    reach = _Reach(facts)
     for call in facts.project.calls:
         node = facts.node(call.span, ast.Call)
         if node is None:
@@ -84,7 +85,7 @@ def doubles(facts: Facts) -> Iterator[Finding]:
         elif "builtins.setattr" in names and len(node.args) == 3:
             place = _Replacement(call.span.path, call.span, _bare(node.args[2]), None, call.within)
             yield from _stored(facts, node.args[0], _name_of(node.args[1]), place)
-        yield from _awaited_attribute(facts, call)
+        yield from _awaited_attribute(facts, call, reach)
     for path, file in facts.project.files.items():
         for statement in ast.walk(file.tree):
             if isinstance(statement, ast.Assign):
@@ -464,7 +465,7 @@ def _project_call(facts: Facts, path: str, node: ast.Call) -> bool:
 # --- mocks that reach the code ---------------------------------------------------------------------------------------
 
 
-def _awaited_attribute(facts: Facts, call: CallSite) -> Iterator[Finding]:
+def _awaited_attribute(facts: Facts, call: CallSite, reach: _Reach) -> Iterator[Finding]:
     """``client.fetch()`` where `client` may be a mock: the attribute of the mock is awaited."""
     func = facts.node(call.func, ast.Attribute)
     if func is None:
@@ -477,8 +478,71 @@ def _awaited_attribute(facts: Facts, call: CallSite) -> Iterator[Finding]:
     for value in facts.values(call.span.path, func.value):
         if not isinstance(value, Instance) or not value.type.startswith("unittest.mock."):
             continue
+        if value.site is not None and not reach.may_run(_user(facts, value.site), call.within):
+            continue
         for node in nodes:
             yield from _awaitable(facts, node, value, func.attr, call)
+
+
+def _user(facts: Facts, site: Span) -> str:
+    """The function that uses the mock made at `site`: the one around it, or the one it decorates."""
+    node = facts.node(site, ast.Call)
+    for info in facts.project.functions.values():
+        if site in info.decorators:
+            return info.name
+    return facts.enclosing(site.path, node) if node is not None else ""
+
+
+class _Reach:
+    """What a test may run, over calls as far as they are known, and over names where they are not."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._known: dict[str, frozenset[str]] = {}
+        self._calls: dict[str, set[str]] = {}
+        by_name: dict[str, set[str]] = {}
+        functions = facts.project.functions
+        for name in functions:
+            by_name.setdefault(name.rpartition(".")[2], set()).add(name)
+        for call in facts.project.calls:
+            found = self._calls.setdefault(call.within, set())
+            found |= call.targets
+            func = facts.node(call.func, ast.Attribute)
+            if call.unresolved and func is not None:
+                found |= by_name.get(func.attr, set())
+        for implicit in facts.project.implicit_calls:
+            self._calls.setdefault(implicit.within, set()).add(implicit.target)
+        for use in facts.project.uses:
+            self._calls.setdefault(use.within, set()).add(use.function)
+
+    def may_run(self, start: str, target: str) -> bool:
+        """Whether what `start` (a test, or the set-up of a class of tests) makes may be met when `target` runs."""
+        starts = self._starts(start)
+        return starts is None or any(target in self._from(name) for name in starts)
+
+    def _starts(self, start: str) -> set[str] | None:
+        """The tests that may use what is made in `start`; None if any may."""
+        project = self._facts.project
+        info = project.functions.get(start)
+        if info is None or info.kind is not Kind.FUNCTION:
+            return None
+        if start.rpartition(".")[2].startswith("test"):
+            return {start}
+        if info.cls is None or start.rpartition(".")[2] != "setUp":
+            return None
+        family = [cls for cls in project.classes.values() if info.cls in cls.mro]
+        return {name for cls in family for own in cls.mro for name in project.classes[own].methods.values()}
+
+    def _from(self, start: str) -> frozenset[str]:
+        if start not in self._known:
+            seen, todo = {start}, [start]
+            while todo:
+                for name in self._calls.get(todo.pop(), ()):
+                    if name not in seen:
+                        seen.add(name)
+                        todo.append(name)
+            self._known[start] = frozenset(seen)
+        return self._known[start]
 
 
 def _awaitable(facts: Facts, node: str, mock: Instance, name: str, call: CallSite) -> Iterator[Finding]:
@@ -492,7 +556,9 @@ def _awaitable(facts: Facts, node: str, mock: Instance, name: str, call: CallSit
     patched = bool(site.externals & (PATCHES | PATCH_OBJECTS))
     if keywords & {"spec", "spec_set", "autospec"} or (made.args and site.externals <= MOCK_CLASSES):
         return  # made after the class: its coroutine functions are AsyncMocks
-    clash = keywords & {None, name, "wraps", "new", "new_callable"} or any((k or "").startswith(f"{name}.") for k in keywords)
+    clash = keywords & {None, name, "wraps", "new", "new_callable"} or any(
+        (k or "").startswith(f"{name}.") for k in keywords
+    )
     if clash or not (patched or site.externals <= MOCK_CLASSES):
         yield Block(node, refuse_double(mock.site, text), ID)
         return

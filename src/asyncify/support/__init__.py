@@ -20,7 +20,13 @@ from asyncify.support._scope import bound_by, globals_read
 Module = Literal["aio_support", "aio_requests", "aio_http"]
 
 _PARTS: dict[Module, tuple[str, ...]] = {
-    "aio_support": ("aio_support.py", "aio_support_iteration.py", "aio_support_sync.py", "aio_support_tests.py", "aio_support_http.py"),
+    "aio_support": (
+        "aio_support.py",
+        "aio_support_iteration.py",
+        "aio_support_sync.py",
+        "aio_support_tests.py",
+        "aio_support_http.py",
+    ),
     "aio_requests": ("aio_requests.py", "aio_requests_transport.py"),
     "aio_http": ("aio_http_response.py", "aio_http_request.py", "aio_http.py"),
 }
