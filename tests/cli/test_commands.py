@@ -71,6 +71,16 @@ def test_paths_of_two_projects_are_refused(run: Any, api: Any, tmp_path: Path) -
     result: Result = run("scan", "a", "b")
     assert result.exit_code == ExitCode.USAGE
     assert "different projects" in result.stderr
+    (tmp_path / "b" / "pyproject.toml").unlink()
+    assert "different projects" in run("scan", "a", "b").stderr
+    assert not api.calls
+
+
+def test_paths_without_a_project_file_are_one_project(run: Any, api: Any, tmp_path: Path) -> None:
+    for name in ("a", "b/c"):
+        (tmp_path / name).mkdir(parents=True)
+    assert run("scan", "b/c", "a").exit_code == 3  # the file the sample leaves out
+    assert api.calls[0][2].root == tmp_path
 
 
 # --- why -------------------------------------------------------------------------------------------------------

@@ -104,9 +104,9 @@ def _title(group: Group) -> Text:
 
 
 def _answer(number: int, total: int) -> str:
-    question = f"({number}/{total}) write it? [y]es, [n]o, [a]ll from here, show the [d]iff, [q]uit and write nothing"
+    question = f"({number}/{total}) write it? [y]es, [n]o, [a]ll, [d]iff, [q]uit"
     while True:
         said = str(click.prompt(question, prompt_suffix=": ")).strip().lower()
         if said in {"y", "n", "a", "d", "q", "yes", "no", "all", "diff", "quit"}:
             return said[0]
-        click.echo("y, n, a, d or q, please.")
+        click.echo("y: write it; n: leave it; a: this and all that follow; d: show the diff; q: quit and write nothing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -84,15 +85,25 @@ def configuration(
     """
     paths = paths or (Path(),)
     config = load(paths[0])
-    for path in paths[1:]:
-        if (other := load(path)).root != config.root:
+    others = [load(path) for path in paths[1:]]
+    for path, other in zip(paths[1:], others, strict=True):
+        if other.file != config.file:
             raise UsageError(f"{paths[0]} and {path} belong to different projects ({config.root}, {other.root})")
+    if config.file is None and others:  # no project file anywhere: what they have in common is the project
+        config = replace(config, root=_common([config.root, *(other.root for other in others)]))
     return paths, replace(
         config,
         http=cast(Http, http) if http else config.http,
         stop_at=(*config.stop_at, *stop_at),
         extend_exclude=(*config.extend_exclude, *exclude),
     )
+
+
+def _common(folders: list[Path]) -> Path:
+    try:
+        return Path(os.path.commonpath(folders))
+    except ValueError as error:  # several drives
+        raise UsageError(f"the paths have no folder in common: {', '.join(map(str, folders))}") from error
 
 
 def chosen_groups(plan: Plan, wanted: tuple[str, ...]) -> tuple[Group, ...]:

@@ -67,11 +67,7 @@ class AInstance(AValue):
 class AMethod(AValue):
     instance: AInstance
     name: str
-
-    @property
-    def precious(self) -> bool:  # type: ignore[override]
-        """Whether its instance is."""
-        return self.instance.precious
+    precious: bool = False  # as its instance
 
 
 @dataclass(slots=True, eq=False)
@@ -115,11 +111,7 @@ class AObject(AValue):
 
     cls: AClass
     subs: bool
-
-    @property
-    def precious(self) -> bool:  # type: ignore[override]
-        """Whether it is an object of a library's class, through its bases."""
-        return any(cls.precious for cls in self.cls.mro) or self.cls.precious
+    precious: bool = False  # an object of a library's class, through its bases
 
 
 @dataclass(slots=True, eq=False)

@@ -105,7 +105,7 @@ class Attributes(Externals):
         key = (instance, name)
         found = self._method_values.get(key)
         if found is None:
-            found = self._method_values[key] = AMethod(instance, name)
+            found = self._method_values[key] = AMethod(instance, name, instance.precious)
         return found
 
     def _instance_attribute(

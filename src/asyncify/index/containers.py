@@ -200,10 +200,11 @@ class Heap(Engine):
 
     def object_of(self, cls: AClass, subs: bool) -> AObject:
         """The instance of exactly this class, or of it or a subclass."""
-        if subs:
-            if cls.self_ is None:
-                cls.self_ = AObject(cls, True)
-            return cls.self_
-        if cls.object_ is None:
-            cls.object_ = AObject(cls, False)
-        return cls.object_
+        found = cls.self_ if subs else cls.object_
+        if found is None:
+            found = AObject(cls, subs, any(known.precious for known in cls.mro or (cls,)))
+            if subs:
+                cls.self_ = found
+            else:
+                cls.object_ = found
+        return found

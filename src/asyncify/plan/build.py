@@ -195,7 +195,9 @@ class _Builder:
         if any(claim.node in self.colouring.holds and claim.role is Role.PART and claim.needs_async for claim in own):
             return False  # an `async with` or `async for` needs a coroutine around it
         awaited = [c for c in self.colouring.plans.values() if c.entry and c.call.within == module]
-        if sum(call_node(c.call.span) in self.colouring.holds for c in awaited) == 1 and not own:
+        direct = [claim for claim in own if claim.node in self.colouring.holds and claim.needs_async]
+        calls_awaited = [c.call.span for c in awaited if call_node(c.call.span) in self.colouring.holds]
+        if runs_alone(self.facts, calls_awaited, [claim.span for claim in direct]):
             return False  # `asyncio.run(main())` in place says it all
         if any(claim.role is Role.FOLLOWER for claim in own):
             return True

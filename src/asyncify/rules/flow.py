@@ -42,6 +42,19 @@ def orphaned_import(node: ast.expr, span: Span, reason: Reason) -> tuple[DropImp
     return (DropImport(span, reason, node.id),) if isinstance(node, ast.Name) else ()
 
 
+def stands_in(facts: Facts, path: str, call: ast.Call) -> bool:
+    """Whether the call puts a test double over a method of its argument; those of asynchronous methods can be awaited."""
+    func = call.func
+    if isinstance(func, ast.Attribute) and isinstance(func.value, (ast.Name, ast.Attribute)):
+        root: ast.expr = func.value
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        info = facts.project.functions.get(facts.file(path).source.module)
+        in_test = info is not None and info.in_test
+        return in_test and isinstance(root, ast.Name) and root.id in ("mocker", "mock", "unittest", "patch")
+    return False
+
+
 def annotation_claims(
     facts: Facts, rule: str, external: str, kinds: frozenset[str], new: str, owners: Mapping[Span, tuple[str, ...]]
 ) -> Iterator[Claim]:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from asyncify.index.values import Constant, External, ExternalMethod, Instance
-from asyncify.model import AddImport, DropImport, Edit, ReplaceExpr, SetArguments, Span, WrapStatements
+from asyncify.model import AddImport, DropImport, Edit, ReplaceExpr, SetArguments, Span, Verdict, WrapStatements
 from asyncify.rules.base import Claim
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import receiving_call
@@ -31,6 +31,8 @@ _PLAIN = ("builtins.str", "builtins.bytes", "builtins.dict", "builtins.list", "b
 def blocker(facts: Facts, claims: Iterable[Claim], paths: Collection[str]) -> str | None:
     """Why the group of these claims, in these files, needs requests itself; None if `aio_http` does the same."""
     own = [claim for claim in claims if claim.rule == "requests"]
+    if any(claim.verdict is Verdict.BRIDGE for claim in own):
+        return "a session is also used by code that blocks"
     for path, file in facts.project.files.items():
         info = facts.project.functions.get(file.source.module)
         if info is not None and info.in_test and _TEST_DOUBLES.search(file.source.data):

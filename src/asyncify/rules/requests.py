@@ -45,7 +45,7 @@ from asyncify.rules.base import (
     site_node,
 )
 from asyncify.rules.facts import Facts
-from asyncify.rules.flow import annotation_claims, receiving_call
+from asyncify.rules.flow import annotation_claims, receiving_call, stands_in
 from asyncify.rules.support import import_of
 
 VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request")
@@ -297,8 +297,7 @@ def _session_calls(facts: Facts) -> Iterator[Finding]:
             claims, refusal = _streaming(facts, call)
             if refusal is not None:
                 yield Block(site_node(call.span), refusal, "requests", call.within, blocks_loop=True)
-                for owner in owners:
-                    yield Implication(owner, site_node(call.span), "the same session is used here", call.span)
+                yield from _stays_blocking(facts, call, owners)
                 continue
             yield from claims
             func = facts.node(call.func, ast.expr)
@@ -315,6 +314,29 @@ def _session_calls(facts: Facts) -> Iterator[Finding]:
                 follows=tuple(sorted(owners)),
                 leads=tuple(sorted(owners)),
             )
+
+
+def _stays_blocking(facts: Facts, call: CallSite, owners: set[str]) -> Iterator[Finding]:
+    """A call that stays synchronous on a session that moves goes through the session's blocking face."""
+    func = facts.node(call.func, ast.Attribute)
+    if func is None or isinstance(func.value, ast.Call):
+        for owner in owners:
+            yield Implication(owner, site_node(call.span), "the same session is used here", call.span)
+        return
+    span = facts.span(call.span.path, func.value)
+    reason = Reason("this call stays synchronous", span)
+    edits = {"": (ReplaceExpr(span, "{session}.blocking", reason, {"session": span}),)}
+    yield Claim(
+        "requests",
+        span,
+        call.within,
+        Role.PART,
+        Verdict.BRIDGE,
+        reason.text,
+        edits,
+        needs_async=False,
+        follows=tuple(sorted(owners)),
+    )
 
 
 def _session_jobs(facts: Facts) -> Iterator[Finding]:
@@ -442,7 +464,7 @@ def _escape(facts: Facts, path: str, node: ast.expr) -> Refusal | None:
             return None
         return _refuse(SESSION_ESCAPES, span, f"asyncify does not know the session attribute {parent.attr!r}")
     receiver = receiving_call(facts, path, node)
-    if receiver is not None:
+    if receiver is not None and not stands_in(facts, path, receiver):
         call = facts.project.call_at(facts.span(path, receiver))
         if call is None or (call.externals - HARMLESS and not call.targets) or (call.unresolved and not call.targets):
             name = facts.text(path, receiver.func)

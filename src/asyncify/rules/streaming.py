@@ -77,6 +77,10 @@ def _attribute(
             Await(span, reason),
         )
         yield _claim(facts, call, path, attribute, span, reason, edits)
+    elif attribute.attr in ("text", "json"):
+        whole = facts.span(path, node)
+        edits = (ReplaceExpr(whole, "{response}.loaded()", reason, {"response": whole}), Await(whole, reason))
+        yield _claim(facts, call, path, attribute, span, reason, edits)
     elif attribute.attr in _PIECES and isinstance(around, ast.Call) and around.func is attribute:
         use = consumption(facts, path, around, reason)
         if use.impossible is not None or use.moves_on:

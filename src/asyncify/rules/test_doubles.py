@@ -11,44 +11,35 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from asyncify.graph import Implication
-from asyncify.index.project import CallSite, Kind
+from asyncify.index.project import Kind
 from asyncify.index.values import Class, External, Function, Instance, ModuleRef, Object
-from asyncify.model import AddImport, Edit, Reason, Refusal, ReplaceExpr, ReplaceStatement, SetArguments, Span
+from asyncify.model import Edit, Reason, ReplaceExpr, ReplaceStatement, SetArguments, Span
 from asyncify.rules.base import (
     Block,
     Companion,
     Finding,
     Handles,
     KeepImport,
-    RefusalCode,
     function_node,
     object_node,
     site_node,
 )
 from asyncify.rules.facts import Facts
+from asyncify.rules.test_mocks import (
+    MOCK_CLASSES,
+    PATCH_OBJECTS,
+    PATCHES,
+    VERBS,
+    Reach,
+    awaited_attribute,
+    mock_names,
+    refuse_double,
+)
 
 ID = "test_frameworks"
-MOCK_CLASSES = frozenset(
-    f"unittest.mock.{name}" for name in ("Mock", "MagicMock", "NonCallableMock", "NonCallableMagicMock")
-)
-PATCHES = frozenset(["unittest.mock.patch", "pytest_mock.MockerFixture.patch"])
-PATCH_OBJECTS = frozenset(["unittest.mock.patch.object", "pytest_mock.MockerFixture.patch.object"])
 SETATTR = "pytest.MonkeyPatch.setattr"
-_VERBS = frozenset("get post put patch delete head options request send".split())
-_FUNCTIONS = frozenset(f"requests.{verb}" for verb in _VERBS - {"send"})
-_METHODS = frozenset(f"requests.Session.{verb}" for verb in _VERBS)
+_FUNCTIONS = frozenset(f"requests.{verb}" for verb in VERBS - {"send"})
 _ANSWERS = frozenset(["return_value", "side_effect"])
-
-TEST_DOUBLE = RefusalCode(
-    "test-double",
-    "A test puts something in the place of this that cannot be awaited.",
-    "Give the test an AsyncMock, or patch what requests itself calls (requests.Session.request, or use responses).",
-)
-
-
-def refuse_double(span: Span, message: str) -> Refusal:
-    """A refusal whose witness is a test."""
-    return Refusal(TEST_DOUBLE.code, span, message, TEST_DOUBLE.remedy, Reason(message, span))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +55,7 @@ class _Replacement:
 
 def doubles(facts: Facts) -> Iterator[Finding]:
     """All findings about doubles."""
-    reach = _Reach(facts)
+    reach = Reach(facts)
     for call in facts.project.calls:
         node = facts.node(call.span, ast.Call)
         if node is None:
@@ -85,7 +76,7 @@ def doubles(facts: Facts) -> Iterator[Finding]:
         elif "builtins.setattr" in names and len(node.args) == 3:
             place = _Replacement(call.span.path, call.span, _bare(node.args[2]), None, call.within)
             yield from _stored(facts, node.args[0], _name_of(node.args[1]), place)
-        yield from _awaited_attribute(facts, call, reach)
+        yield from awaited_attribute(facts, call, reach)
     for path, file in facts.project.files.items():
         for statement in ast.walk(file.tree):
             if isinstance(statement, ast.Assign):
@@ -213,7 +204,7 @@ def _attribute(facts: Facts, value: object, name: str, place: _Replacement) -> I
             yield from _in_class(facts, cls, [name], place)
         case External(external):
             yield from _external(facts, f"{external}.{name}", place)
-        case Instance("requests.Session", Span() as site) if name in _VERBS:
+        case Instance("requests.Session", Span() as site) if name in VERBS:
             yield from _replaced(facts, object_node(site), name, place)
 
 
@@ -335,22 +326,6 @@ def _called_directly(facts: Facts, mock: Instance) -> bool:
     return False
 
 
-def _names(
-    facts: Facts, path: str, callee: ast.expr, wanted: tuple[str, ...], reason: Reason
-) -> tuple[str, list[Edit]]:
-    """How names of unittest.mock are written beside `callee`: a prefix, and the imports they need."""
-    if isinstance(callee, ast.Attribute):
-        root: ast.expr = callee.value
-        if isinstance(root, ast.Attribute) and root.attr == "patch":
-            root = root.value
-        values = facts.values(path, root)
-        kinds = {v.name if isinstance(v, External) else getattr(v, "type", "") for v in values}
-        if kinds and kinds <= {"unittest.mock", "mock", "mock.mock", "pytest_mock.MockerFixture"}:
-            return f"{facts.text(path, root)}.", []
-    span = facts.span(path, callee)
-    return "", [AddImport(span, reason, "unittest.mock", name) for name in wanted]
-
-
 def _async_mock(facts: Facts, node: str, mock: Instance, place: _Replacement) -> Iterator[Finding]:
     """The mock made at a known call becomes an AsyncMock, whose results are what they were."""
     assert mock.site is not None
@@ -366,10 +341,10 @@ def _async_mock(facts: Facts, node: str, mock: Instance, place: _Replacement) ->
         yield Block(node, refuse_double(mock.site, "this mock is made after something else"), ID)
         return
     reason = Reason("what it replaces is awaited", mock.site)
-    prefix, imports = _names(facts, mock.site.path, made.func, ("AsyncMock",), reason)
+    prefix, imports = mock_names(facts, mock.site.path, made.func, ("AsyncMock",), reason)
     edits: list[Edit] = [ReplaceExpr(call.func, f"{prefix}AsyncMock", reason), *imports]
     if not keywords & _ANSWERS and not _answers_set(facts, mock.site.path, made):
-        prefix, more = _names(facts, mock.site.path, made.func, ("MagicMock",), reason)
+        prefix, more = mock_names(facts, mock.site.path, made.func, ("MagicMock",), reason)
         edits += [SetArguments(mock.site, reason, {"return_value": f"{prefix}MagicMock()"}), *more]
     yield Companion(node, tuple(edits))
 
@@ -379,7 +354,7 @@ def _answer(facts: Facts, node: str, place: _Replacement, call: ast.Call) -> Ite
     if _answers_set(facts, place.path, call):
         return
     reason = Reason("what the mock returns stays what it was", place.span)
-    prefix, imports = _names(facts, place.path, call.func, ("MagicMock",), reason)
+    prefix, imports = mock_names(facts, place.path, call.func, ("MagicMock",), reason)
     yield Companion(node, (SetArguments(place.span, reason, {"return_value": f"{prefix}MagicMock()"}), *imports))
 
 
@@ -460,109 +435,3 @@ def _named_lambda(facts: Facts, place: _Replacement, double: ast.Lambda, short: 
 def _project_call(facts: Facts, path: str, node: ast.Call) -> bool:
     site = facts.project.call_at(facts.span(path, node))
     return site is not None and bool(site.targets)
-
-
-# --- mocks that reach the code ---------------------------------------------------------------------------------------
-
-
-def _awaited_attribute(facts: Facts, call: CallSite, reach: _Reach) -> Iterator[Finding]:
-    """``client.fetch()`` where `client` may be a mock: the attribute of the mock is awaited."""
-    func = facts.node(call.func, ast.Attribute)
-    if func is None:
-        return
-    nodes = [function_node(name) for name in sorted(call.targets)]
-    if call.externals & _METHODS:
-        nodes.append(site_node(call.span))
-    if not nodes:
-        return
-    for value in facts.values(call.span.path, func.value):
-        if not isinstance(value, Instance) or not value.type.startswith("unittest.mock."):
-            continue
-        if value.site is not None and not reach.may_run(_user(facts, value.site), call.within):
-            continue
-        for node in nodes:
-            yield from _awaitable(facts, node, value, func.attr, call)
-
-
-def _user(facts: Facts, site: Span) -> str:
-    """The function that uses the mock made at `site`: the one around it, or the one it decorates."""
-    node = facts.node(site, ast.Call)
-    for info in facts.project.functions.values():
-        if site in info.decorators:
-            return info.name
-    return facts.enclosing(site.path, node) if node is not None else ""
-
-
-class _Reach:
-    """What a test may run, over calls as far as they are known, and over names where they are not."""
-
-    def __init__(self, facts: Facts) -> None:
-        self._facts = facts
-        self._known: dict[str, frozenset[str]] = {}
-        self._calls: dict[str, set[str]] = {}
-        by_name: dict[str, set[str]] = {}
-        functions = facts.project.functions
-        for name in functions:
-            by_name.setdefault(name.rpartition(".")[2], set()).add(name)
-        for call in facts.project.calls:
-            found = self._calls.setdefault(call.within, set())
-            found |= call.targets
-            func = facts.node(call.func, ast.Attribute)
-            if call.unresolved and func is not None:
-                found |= by_name.get(func.attr, set())
-        for implicit in facts.project.implicit_calls:
-            self._calls.setdefault(implicit.within, set()).add(implicit.target)
-        for use in facts.project.uses:
-            self._calls.setdefault(use.within, set()).add(use.function)
-
-    def may_run(self, start: str, target: str) -> bool:
-        """Whether what `start` (a test, or the set-up of a class of tests) makes may be met when `target` runs."""
-        starts = self._starts(start)
-        return starts is None or any(target in self._from(name) for name in starts)
-
-    def _starts(self, start: str) -> set[str] | None:
-        """The tests that may use what is made in `start`; None if any may."""
-        project = self._facts.project
-        info = project.functions.get(start)
-        if info is None or info.kind is not Kind.FUNCTION:
-            return None
-        if start.rpartition(".")[2].startswith("test"):
-            return {start}
-        if info.cls is None or start.rpartition(".")[2] != "setUp":
-            return None
-        family = [cls for cls in project.classes.values() if info.cls in cls.mro]
-        return {name for cls in family for own in cls.mro for name in project.classes[own].methods.values()}
-
-    def _from(self, start: str) -> frozenset[str]:
-        if start not in self._known:
-            seen, todo = {start}, [start]
-            while todo:
-                for name in self._calls.get(todo.pop(), ()):
-                    if name not in seen:
-                        seen.add(name)
-                        todo.append(name)
-            self._known[start] = frozenset(seen)
-        return self._known[start]
-
-
-def _awaitable(facts: Facts, node: str, mock: Instance, name: str, call: CallSite) -> Iterator[Finding]:
-    made = facts.node(mock.site, ast.Call) if mock.site is not None else None
-    site = facts.project.call_at(mock.site) if mock.site is not None else None
-    text = f".{name}() of a mock is awaited at {call.span}"
-    if mock.site is None or made is None or site is None or mock.type == "unittest.mock.Mock.part":
-        yield Block(node, refuse_double(mock.site or call.span, text), ID)
-        return
-    keywords = {keyword.arg for keyword in made.keywords}
-    patched = bool(site.externals & (PATCHES | PATCH_OBJECTS))
-    if keywords & {"spec", "spec_set", "autospec"} or (made.args and site.externals <= MOCK_CLASSES):
-        return  # made after the class: its coroutine functions are AsyncMocks
-    clash = keywords & {None, name, "wraps", "new", "new_callable"} or any(
-        (k or "").startswith(f"{name}.") for k in keywords
-    )
-    if clash or not (patched or site.externals <= MOCK_CLASSES):
-        yield Block(node, refuse_double(mock.site, text), ID)
-        return
-    reason = Reason(text, mock.site)
-    prefix, imports = _names(facts, mock.site.path, made.func, ("AsyncMock", "MagicMock"), reason)
-    value = f"{prefix}AsyncMock(return_value={prefix}MagicMock())"
-    yield Companion(node, (SetArguments(mock.site, reason, {name: value}), *imports))

@@ -12,6 +12,8 @@
 ## What it refuses
 
 - Test classes of other libraries, unless they run coroutine functions (Django's do).
+- Tests that replace, with something that cannot be awaited, what the code awaits afterwards; a mock made in the test
+  becomes an `AsyncMock`, a function that stands in becomes `async def`.
 - What a framework calls without await: `setup_module`, `setup_method`, `pytest_*` hooks, fixtures that are fetched by
   `request.getfixturevalue`.
 """
@@ -19,6 +21,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterator
 
 from asyncify.graph import Implication
@@ -51,7 +54,8 @@ from asyncify.rules.base import (
     object_node,
 )
 from asyncify.rules.facts import Facts
-from asyncify.rules.test_doubles import TEST_DOUBLE, doubles
+from asyncify.rules.test_doubles import doubles
+from asyncify.rules.test_mocks import TEST_DOUBLE
 
 ID = "test_frameworks"
 CASE = "unittest.TestCase"
@@ -157,7 +161,7 @@ def _same_colour(methods: list[FunctionInfo]) -> Iterator[Finding]:
     """All ``setUp`` of one class's ancestors have one colour: each runs once, through one chain of ``super()``."""
     for name in _SET_UP:
         chain = [method for method in methods if _short(method.name) == name]
-        for first, second in zip(chain, chain[1:], strict=False):
+        for first, second in itertools.pairwise(chain):
             for one, other in ((first, second), (second, first)):
                 text = f"the {name}() of a related class has the same colour"
                 yield Implication(function_node(one.name), function_node(other.name), text, other.span)

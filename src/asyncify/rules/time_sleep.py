@@ -71,9 +71,9 @@ def replaced_by_tests(facts: Facts) -> bool:
         first = node.args[0]
         if isinstance(first, ast.Constant) and isinstance(first.value, str) and first.value.endswith("time.sleep"):
             return True
-        if len(node.args) > 1 and isinstance(node.args[1], ast.Constant) and node.args[1].value == "sleep":
-            if External("time") in facts.values(call.span.path, first):
-                return True
+        named = len(node.args) > 1 and isinstance(node.args[1], ast.Constant) and node.args[1].value == "sleep"
+        if named and External("time") in facts.values(call.span.path, first):
+            return True
     return False
 
 

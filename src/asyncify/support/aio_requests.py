@@ -93,6 +93,11 @@ class Response(requests.Response):
             await _in_thread(getattr, self, "content")
         return self.content
 
+    async def loaded(self) -> Response:
+        """This response, its whole body read: ``(await response.loaded()).json()``."""
+        await self.aread()
+        return self
+
     async def aiter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> AsyncIterator[Any]:
         """`iter_content`, awaited: pieces of `chunk_size` bytes (the last may be shorter), or as they come if None.
 
@@ -216,6 +221,13 @@ class Session(_Requests):  # type: ignore[misc]
     It can be made anywhere, without a running loop, and used from many tasks and in several loops. Its connections
     are closed by `close`, when it is collected, or at the latest when the loop shuts down.
     """
+
+    @property
+    def blocking(self) -> Any:
+        """The same session (headers, cookies, adapters …) with requests' own verbs, which block: for other threads."""
+        face = _Requests.__new__(_Requests)
+        face.__dict__ = self.__dict__
+        return face
 
     async def __aenter__(self) -> Any:
         return self
