@@ -20,6 +20,9 @@ What it held and what it refuses is kept in :attr:`Engine.dropped`, so that noth
 unused. Collapsing keeps the answer independent of the order in which values arrived.
 """
 
+_PRECIOUS = 100
+"""A collapsed variable with more values than this takes no more precious ones either."""
+
 _DROPPED = (AConstant, AUnknown, AExternal, AInstance, AMethod)
 OVERFLOW = AUnknown("too many different values")
 
@@ -84,6 +87,8 @@ class Engine:
             if not new:
                 return
             self.dropped |= new
+            if len(held) > _PRECIOUS:
+                return
             new = {value for value in new if value.precious}
         else:
             new = values - held
@@ -106,7 +111,10 @@ class Engine:
         """What a variable that gets many values takes of the new ones."""
         if variable in self.collapsed:
             return new
-        kept = {value for value in new if value.precious or not isinstance(value, _DROPPED)}
+        if len(held) + len(new) > 4 * _MOST:
+            kept = new
+        else:
+            kept = {value for value in new if value.precious or not isinstance(value, _DROPPED)}
         if len(kept) < len(new):
             self.dropped |= new
             kept.add(OVERFLOW)

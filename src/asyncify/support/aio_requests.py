@@ -226,7 +226,7 @@ class Session(_Requests):  # type: ignore[misc]
     def blocking(self) -> Any:
         """The same session (headers, cookies, adapters …) with requests' own verbs, which block: for other threads."""
         face = _Requests.__new__(_Requests)
-        face.__dict__ = self.__dict__
+        face.__dict__.update((name, self.__dict__[name]) for name in _Requests.__attrs__ if name in self.__dict__)
         return face
 
     async def __aenter__(self) -> Any:

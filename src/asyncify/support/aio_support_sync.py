@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import inspect
 import threading
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 _Result = TypeVar("_Result")
 
@@ -21,18 +22,24 @@ class _Loops(threading.local):
 _loops = _Loops()
 
 
-def run_sync(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
+def run_sync(coroutine: Coroutine[Any, Any, _Result] | _Result) -> _Result:
     """Run a coroutine to its end from synchronous code and return its result.
+
+    What is no coroutine (the answer of a test double, say) is returned as it is.
 
     Successive calls in one thread share an event loop, so that connections are reused. Where an event
     loop is running already, the coroutine runs on another one, in a thread of its own, while the
     caller waits.
     """
+    if not inspect.iscoroutine(coroutine):
+        return cast("_Result", coroutine)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return _own_loop().run_until_complete(coroutine)
-    return _in_thread(coroutine)
+        result: _Result = _own_loop().run_until_complete(coroutine)
+        return result
+    answer: _Result = _in_thread(coroutine)
+    return answer
 
 
 def _own_loop() -> asyncio.AbstractEventLoop:

@@ -1,0 +1,113 @@
+"""Statements moved into a coroutine, synchronous faces, generators that become lists."""
+
+import ast
+from textwrap import dedent
+
+import pytest
+from marks import PATH, WHY, find, node_span
+
+from asyncify.errors import InternalError
+from asyncify.model import Await, Facade, ListInstead, MakeAsync, WrapStatements
+from asyncify.rewrite import rewrite_file
+
+
+def rewritten(source, *edits):
+    after = rewrite_file(PATH, source.encode(), edits).decode()
+    ast.parse(after)
+    return after
+
+
+def wrap(source, first, last, names=()):
+    start, end = find(source, first), find(source, last)
+    span = type(start)(PATH, start.line, start.column, end.end_line, end.end_column)
+    return WrapStatements(span, start, end, WHY, "main", "asyncio.run(main())", names)
+
+
+def test_top_level_statements_become_a_coroutine_that_is_run():
+    source = dedent(
+        """\
+        import asyncio
+
+        base = "x"
+        # first
+        a = get(1)
+
+        print(a)
+        print("end")
+        """
+    )
+    after = rewritten(source, Await(find(source, "get(1)"), WHY), wrap(source, "a = get(1)", "print(a)", ("a",)))
+    assert after == dedent(
+        """\
+        import asyncio
+
+        base = "x"
+
+
+        async def main():
+            global a
+            # first
+            a = await get(1)
+
+            print(a)
+
+
+        asyncio.run(main())
+        print("end")
+        """
+    )
+
+
+def test_the_body_of_a_guard_is_moved_inside_the_guard():
+    source = 'if __name__ == "__main__":\n    for n in range(3):\n        print(get(n))\n'
+    after = rewritten(
+        source, Await(find(source, "get(n)"), WHY), wrap(source, "for n...print(get(n))", "for n...print(get(n))")
+    )
+    assert after == dedent(
+        """\
+        if __name__ == "__main__":
+            async def main():
+                for n in range(3):
+                    print(await get(n))
+
+            asyncio.run(main())
+        """
+    )
+
+
+def test_statements_of_two_blocks_are_not_moved():
+    source = "if a:\n    one()\ntwo()\n"
+    with pytest.raises(InternalError, match="one block"):
+        rewritten(source, wrap(source, "one()", "two()"))
+
+
+def test_a_console_script_keeps_a_synchronous_face():
+    source = "@command\ndef main(a, *rest, b=1, **more) -> int:\n    return work(a)\n"
+    span = node_span(source, ast.parse(source).body[0])
+    after = rewritten(source, MakeAsync(span, WHY), Facade(span, WHY, "main_async"), Await(find(source, "work(a)"), WHY))
+    assert after == dedent(
+        """\
+        async def main_async(a, *rest, b=1, **more) -> int:
+            return await work(a)
+
+
+        @command
+        def main(a, *rest, b=1, **more) -> int:
+            return asyncio.run(main_async(a, *rest, b=b, **more))
+        """
+    )
+
+
+def test_the_face_of_a_method_calls_the_method():
+    source = "class A:\n    def f(self, x):\n        return x\n"
+    span = node_span(source, ast.parse(source).body[0].body[0])
+    after = rewritten(source, MakeAsync(span, WHY), Facade(span, WHY, "f_async"))
+    assert "async def f_async(self, x):" in after
+    assert "return asyncio.run(self.f_async(x))" in after
+
+
+def test_a_generator_expression_becomes_a_list():
+    source = "total = sum(get(n) for n in range(3) if n)\n"
+    generator = ast.parse(source).body[0].value.args[0]
+    after = rewritten(source, ListInstead(node_span(source, generator), WHY), Await(find(source, "get(n)"), WHY))
+    assert after == "total = sum([await get(n) for n in range(3) if n])\n"

@@ -1,0 +1,70 @@
+"""Coroutines run from synchronous code, and the blocking face of a session that moved."""
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+import requests
+
+from asyncify.support import emit
+from asyncify.support.aio_requests import Session
+from asyncify.support.aio_support_sync import run_sync
+
+
+async def doubled(number):
+    await asyncio.sleep(0)
+    return number * 2
+
+
+async def failing():
+    raise LookupError("not here")
+
+
+def test_the_result_comes_back():
+    assert run_sync(doubled(4)) == 8
+
+
+def test_an_exception_comes_through():
+    with pytest.raises(LookupError, match="not here"):
+        run_sync(failing())
+
+
+async def current_loop():
+    return asyncio.get_running_loop()
+
+
+def test_calls_of_one_thread_share_a_loop():
+    assert run_sync(current_loop()) is run_sync(current_loop())
+
+
+def test_what_is_no_coroutine_is_returned_as_it_is():
+    assert run_sync({"a": 1}) == {"a": 1}
+
+
+async def test_inside_a_running_loop_another_one_is_used():
+    outer = asyncio.get_running_loop()
+    assert run_sync(current_loop()) is not outer
+    with pytest.raises(LookupError):
+        run_sync(failing())
+
+
+def test_nothing_is_said_at_exit(tmp_path):
+    (tmp_path / "aio_support.py").write_text(emit("aio_support", ["run_sync"]))
+    program = "import asyncio, aio_support\nprint(aio_support.run_sync(asyncio.sleep(0, 'done')))\n"
+    (tmp_path / "main.py").write_text(program)
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "main.py"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+def test_the_blocking_face_shares_the_state_of_the_session():
+    session = Session()
+    session.headers["X-Token"] = "t"
+    session.max_redirects = 3
+    face = session.blocking
+    assert type(face) is requests.Session
+    assert face.headers is session.headers
+    assert face.cookies is session.cookies
+    assert face.max_redirects == 3
