@@ -379,7 +379,7 @@ len('a')  # -> builtins.len
 nowhere()  # -> ?
 === string is not code
 x = 'requests'
-x.get('u')  # -> builtins.str.get
+x.get('u')  # -> ?
 === attribute named like a library
 class C:
     requests = {}

@@ -479,7 +479,7 @@ f(1)  # -> f
 === self-holding list
 l = []
 l.append(l)
-l[0].append(1)  # -> builtins.list.append, builtins.int.append
+l[0].append(1)  # -> builtins.list.append
 === deep attribute loop ends
 import other
 x = other

@@ -84,7 +84,9 @@ def test_statements_of_two_blocks_are_not_moved():
 def test_a_console_script_keeps_a_synchronous_face():
     source = "@command\ndef main(a, *rest, b=1, **more) -> int:\n    return work(a)\n"
     span = node_span(source, ast.parse(source).body[0])
-    after = rewritten(source, MakeAsync(span, WHY), Facade(span, WHY, "main_async"), Await(find(source, "work(a)"), WHY))
+    after = rewritten(
+        source, MakeAsync(span, WHY), Facade(span, WHY, "main_async"), Await(find(source, "work(a)"), WHY)
+    )
     assert after == dedent(
         """\
         async def main_async(a, *rest, b=1, **more) -> int:

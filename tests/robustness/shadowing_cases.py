@@ -6,7 +6,7 @@ line with ``# SITE`` must be a rewritten call of requests (verdict exact or revi
 
 from __future__ import annotations
 
-CASES = '''
+CASES = """
 === local module requests.py beside the script
 import requests
 print(requests.get("u"))  # NOT
@@ -372,4 +372,4 @@ def f(): return requests.get("u")  # SITE
 f()
 ## examples/requests.py
 print("an example")
-'''
+"""

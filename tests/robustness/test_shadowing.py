@@ -10,7 +10,7 @@ from asyncify import api
 from asyncify.config import Config
 from asyncify.model import Verdict
 
-from .shadowing_cases import CASES as TEXT
+from shadowing_cases import CASES as TEXT
 
 
 def _cases() -> dict[str, dict[str, str]]:

@@ -14,6 +14,7 @@ MAPPINGS = frozenset({"builtins.dict", "collections.defaultdict", "collections.O
 
 
 PATCHER = "unittest.mock.patch"
+MOCK = "unittest.mock.Mock"
 MOCK_PART = "unittest.mock.Mock.part"
 
 

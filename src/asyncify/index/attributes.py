@@ -6,6 +6,7 @@ import ast
 from typing import Any
 
 from asyncify.index.abstract import (
+    PATCHER,
     ABound,
     AClass,
     AConstant,
@@ -22,7 +23,6 @@ from asyncify.index.abstract import (
     AUnknown,
     AValue,
     Unit,
-    PATCHER,
     is_mock,
 )
 from asyncify.index.catalogue import Catalogue
@@ -66,6 +66,7 @@ class Attributes(Externals):
                 self.add(result, self.unknown("deep attribute of an external object"))
                 return
             declared = self.catalogue.attributes.get(self.canonical(full))
+            self.edge(self.field(value, name), result)  # the project may have put something else there
             if declared is None:
                 self.add(result, self.external(full))
             else:
@@ -116,9 +117,7 @@ class Attributes(Externals):
             return  # reading it raises AttributeError: another object must be meant
         self.edge(self.field(value, name), result)
         if is_mock(value.type):
-            # What a patcher hands out is the mock it makes; all else of a mock is a mock of its own.
-            starts = value.type == PATCHER and name in ("start", "__enter__")
-            self.add(result, value if starts else self.part_of_mock(value))
+            self.add(result, self.method(value, name) if value.type == PATCHER else self.part_of_mock(value))
             return
         for base in self.bases_of(value.type):
             declared = self.catalogue.attributes.get(f"{base}.{name}")
@@ -273,7 +272,7 @@ class Attributes(Externals):
             own = value.unit.facts.exports.get(name)
             if own:
                 self.edge(source, value.unit.offset + own)
-        elif isinstance(value, (AInstance, AFunction)):
+        elif isinstance(value, (AInstance, AFunction, AExternal)):
             self.edge(source, self.field(value, name))
 
     def _on_set_property(self, value: AValue, unit: Unit, details: Any) -> None:

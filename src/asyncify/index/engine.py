@@ -23,6 +23,7 @@ unused. Collapsing keeps the answer independent of the order in which values arr
 _PRECIOUS = 100
 """A collapsed variable with more values than this takes no more precious ones either."""
 
+_DENSE = 16  # from so many successors on, a set tells whether an edge is there already
 _DROPPED = (AConstant, AUnknown, AExternal, AInstance, AMethod)
 OVERFLOW = AUnknown("too many different values")
 
@@ -36,6 +37,7 @@ class Engine:
         self.watchers: list[list[tuple[Handler, Any, Any]] | None] = [None]
         self.dropped: set[AValue] = set()
         self.collapsed: set[int] = set()
+        self._dense: dict[int, set[int]] = {}  # the successors of those that have many
         self._pending: dict[int, set[AValue]] = {}
         self._queue: deque[int] = deque()
         self._replays: list[tuple[Handler, Any, Any, set[AValue]]] = []
@@ -98,7 +100,8 @@ class Engine:
             new = self._limit(variable, held, new)
             if not new:
                 return
-            held = self.held[variable] or set()
+            held = self.held[variable]
+            assert held is not None
         held |= new
         pending = self._pending.get(variable)
         if pending is None:
@@ -135,9 +138,17 @@ class Engine:
         successors = self.successors[source]
         if successors is None:
             self.successors[source] = [target]
-        elif len(successors) < 16 and target in successors:
-            return
+        elif len(successors) < _DENSE:
+            if target in successors:
+                return
+            successors.append(target)
         else:
+            known = self._dense.get(source)
+            if known is None:
+                known = self._dense[source] = set(successors)
+            if target in known:
+                return
+            known.add(target)
             successors.append(target)
         held = self.held[source]
         if held:

@@ -68,14 +68,14 @@ class _Escape:
 
     def _dropped(self) -> Iterator[FunctionUse]:
         """Functions that some variable held too many values to take."""
-        functions = {
-            value if isinstance(value, AFunction) else value.function
-            for value in self.linker.dropped
-            if isinstance(value, (AFunction, ABound))
-        }
-        for function in sorted(functions, key=lambda function: function.facts.name):
+        found: dict[str, AFunction] = {}
+        for value in self.linker.dropped:
+            if isinstance(value, (AFunction, ABound)):
+                function = value if isinstance(value, AFunction) else value.function
+                found[function.facts.name] = function
+        for name, function in sorted(found.items()):
             where = self.span(function.unit.facts.path, function.facts.node)
-            yield FunctionUse(function.facts.name, where, function.unit.name, Sink.OTHER)
+            yield FunctionUse(name, where, function.unit.name, Sink.OTHER)
 
     def functions(self, variable: int, deep: bool = False) -> frozenset[str]:
         """Names of the functions that a variable holds; with `deep`, also inside containers it holds."""

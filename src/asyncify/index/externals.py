@@ -10,6 +10,9 @@ from typing import Any
 
 from asyncify.index.abstract import (
     MAPPINGS,
+    MOCK,
+    MOCK_PART,
+    PATCHER,
     SEQUENCES,
     AClass,
     AConstant,
@@ -25,8 +28,6 @@ from asyncify.index.abstract import (
     AValue,
     Caller,
     Unit,
-    MOCK_PART,
-    PATCHER,
     is_mock,
 )
 from asyncify.index.calls import Calls
@@ -143,8 +144,9 @@ class Externals(Calls):
             if caller.decorates is not None and args.positional:
                 self.edge(args.positional[0], result)
             else:
-                starts = instance.type == PATCHER and method.name in ("__call__", "__enter__")
-                self.add(result, instance if starts else self.part_of_mock(instance))
+                starts = instance.type == PATCHER and method.name in ("start", "__enter__")
+                made = self.instance(MOCK, instance.unit, instance.node) if starts else self.part_of_mock(instance)
+                self.add(result, made)
             return
         signature = self.method_signature(instance.type, method.name)
         if self._container_method(instance, method.name, args, result, caller):

@@ -100,6 +100,12 @@ class Linker(Solver):
     def _import(self, unit: Unit) -> None:
         for statement in unit.facts.imports:
             self._import_one(statement, unit)
+        if unit.facts.stars:
+            last = max(line for _, line, _ in unit.facts.stars)
+            for name, own in unit.facts.exports.items():
+                if unit.facts.export_lines.get(name, 0) < last:
+                    for source in self.export(unit, name):
+                        self.edge(source, unit.offset + own)
         for name, variable in unit.facts.free.items():
             self._free(name, unit.offset + variable, unit)
 

@@ -481,6 +481,7 @@ class Lowering(PatternLowering):
         for alias in node.names:
             if alias.name == "*":
                 self.facts.stars.append((module, node.lineno, not node.level))
+                self.scan.root.shared |= self.env.keys()  # the star may rebind any of them
                 continue
             variable = self.new()
             self.facts.imports.append(ImportFacts(variable, module, alias.name, absolute=not node.level))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from asyncify.index.abstract import PATCHER, Unit
+from asyncify.index.abstract import MOCK, Unit
 from asyncify.index.ir import FunctionFacts
 from asyncify.index.solve import Solver
 
@@ -67,7 +67,7 @@ def bind_fixtures(solver: Solver) -> None:
             elif name in _KNOWN:
                 solver.add(variable, solver.instance(_KNOWN[name], None, None))
             elif mocks:
-                solver.add(variable, solver.instance(PATCHER, unit, mocks.pop(0)))
+                solver.add(variable, solver.instance(MOCK, unit, mocks.pop(0)))
 
 
 def _mocks(facts: FunctionFacts) -> list[ast.expr]:

@@ -29,11 +29,10 @@ from asyncify.model import (
 )
 from asyncify.plan.entry import runs_alone, start_loop
 from asyncify.rules import native
-from asyncify.rules.base import RefusalCode, Claim, Companion, Finding, KeepImport, Role, function_node
+from asyncify.rules.base import Claim, Companion, Finding, KeepImport, RefusalCode, Role, function_node
 from asyncify.rules.blocking import to_thread
 from asyncify.rules.facts import Facts
 from asyncify.rules.support import import_of
-
 
 NOT_NATIVE = RefusalCode(
     "not-native",

@@ -497,6 +497,10 @@ def _verb_use(facts: Facts, path: str, attribute: ast.Attribute) -> Refusal | No
     return _refuse(SESSION_ESCAPES, facts.span(path, attribute), "a method of the session is used as a value")
 
 
+def _is_super(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
+
+
 def _subclasses(facts: Facts) -> Iterator[Finding]:
     for info in facts.project.classes.values():
         if SESSION not in info.external_bases:
@@ -533,6 +537,13 @@ def _subclasses(facts: Facts) -> Iterator[Finding]:
             refusal = _escape(facts, path, place)
             if refusal is not None:
                 yield Block(owner, refusal, "requests")
+        for attribute in ast.walk(node):
+            if isinstance(attribute, ast.Attribute) and attribute.attr in SESSION_VERBS and _is_super(attribute.value):
+                parent = facts.parent(info.path, attribute)
+                if not (isinstance(parent, ast.Call) and parent.func is attribute):
+                    span = facts.span(info.path, attribute)
+                    text = "a method of the session is used as a value"
+                    yield Block(owner, _refuse(SESSION_ESCAPES, span, text), "requests")
         for verb in SESSION_VERBS:
             if verb in info.methods:
                 method = function_node(info.methods[verb])

@@ -389,6 +389,7 @@ _PATCHES = ("patch", "patch.object", "patch.multiple")
 CATALOGUE = Catalogue(
     signatures={f"unittest.mock.{name}": Signature(returns="unittest.mock.Mock") for name in _MOCKS}
     | {f"unittest.mock.{name}": Signature(returns="unittest.mock.patch") for name in _PATCHES}
+    | {f"pytest_mock.MockerFixture.{name}": Signature(returns="unittest.mock.Mock") for name in (*_PATCHES, *_MOCKS)}
     | {
         "unittest.mock.Mock.__enter__": Signature(returns="self"),
         "unittest.mock.patch.__enter__": Signature(returns="self"),

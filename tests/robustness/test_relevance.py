@@ -1,0 +1,69 @@
+"""What is left out of the index makes no difference to the plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from harness.fixture import FIXTURES, names
+
+from asyncify import api
+from asyncify.config import Config
+from asyncify.discover import Tree, discover
+from asyncify.index.project import SourceFile
+from asyncify.model import Verdict
+from asyncify.relevance import NEVER_START, relevant
+from asyncify.rules.registry import rules
+from asyncify.support import is_emitted
+
+
+def _all(tree: Tree) -> list[SourceFile]:
+    return [source for source in tree.sources if not is_emitted(source.text)]
+
+
+@pytest.mark.parametrize("name", names())
+def test_same_plan_as_with_all_files(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = FIXTURES / name / "before"
+    some = api.scan([root], Config(root=root)).plan
+    monkeypatch.setattr(api, "_relevant", _all)
+    whole = api.scan([root], Config(root=root)).plan
+    assert (some.groups, some.refusals) == (whole.groups, whole.refusals)
+    assert all(site.verdict is Verdict.KEEP for site in set(some.sites) ^ set(whole.sites))
+
+
+def _paths(root: Path, files: dict[str, str]) -> set[str]:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return {source.path for source in relevant(discover([root], Config(root=root)).sources, rules().values())}
+
+
+def test_parts_that_nothing_connects_are_left_out(tmp_path: Path) -> None:
+    files = {
+        "a/__init__.py": "",
+        "a/net.py": "import requests\n",
+        "a/user.py": "from . import net\n",
+        "a/lib.py": "def wrap(x): return x\n",
+        "a/top.py": "from .user import (  # one (and only)\n    x,\n)\nfrom . import lib\n",
+        "b/__init__.py": "",
+        "b/m.py": "from b import n\n",
+        "b/n.py": "x = 1\n",
+        "test_a.py": "from unittest import mock\nmock.patch('a.user.net')\n",
+        "loads.py": "import importlib\nimportlib.import_module(name)\n",
+    }
+    wanted = {"a/__init__.py", "a/net.py", "a/user.py", "a/lib.py", "a/top.py", "test_a.py", "loads.py"}
+    assert _paths(tmp_path, files) == wanted
+
+
+def test_without_a_start_only_what_waits_and_its_importers(tmp_path: Path) -> None:
+    files = {"compat.py": "from time import sleep\n", "user.py": "from compat import sleep\n", "other.py": "x = 1\n"}
+    files["compat.py"] += "import other\n"
+    assert _paths(tmp_path, files) == {"compat.py", "user.py"}
+
+
+def test_nothing_to_do_costs_nothing(tmp_path: Path) -> None:
+    assert _paths(tmp_path, {"a.py": "import json\n", "b.py": "import a\n"}) == set()
+
+
+def test_rules_that_never_start_exist() -> None:
+    assert NEVER_START <= set(rules())
