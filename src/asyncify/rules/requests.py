@@ -162,6 +162,7 @@ def match(facts: Facts) -> Iterator[Finding]:
     yield from _session_jobs(facts)
     yield from _sessions(facts)
     yield from _subclasses(facts)
+    yield from _unbound_verbs(facts)
     yield from annotation_claims(facts, "requests", SESSION, frozenset({SESSION}), "aio_requests.Session", {})
 
 
@@ -495,6 +496,23 @@ def _verb_use(facts: Facts, path: str, attribute: ast.Attribute) -> Refusal | No
         if attribute in parent.args and _runs_jobs(facts, path, parent):
             return None
     return _refuse(SESSION_ESCAPES, facts.span(path, attribute), "a method of the session is used as a value")
+
+
+def _unbound_verbs(facts: Facts) -> Iterator[Finding]:
+    """``Session.request`` taken from the class runs requests' own code, on whatever session it is given.
+
+    So all sessions and session classes stay what they are.
+    """
+    for path, node, _ in facts.references(METHODS):
+        info = facts.project.functions.get(facts.file(path).source.module)
+        if info is not None and info.in_test:
+            continue
+        span = facts.span(path, node)
+        refusal = _refuse(SESSION_ESCAPES, span, f"{facts.text(path, node)} is taken from the class and called there")
+        owners = {object_node(c.span) for c in facts.project.classes.values() if SESSION in c.external_bases}
+        owners |= {object_node(i.site) for i in facts.instances if i.type == SESSION and i.site is not None}
+        for owner in sorted(owners):
+            yield Block(owner, refusal, "requests")
 
 
 def _is_super(node: ast.expr) -> bool:
