@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from shadowing_cases import CASES as TEXT
 
 from asyncify import api
 from asyncify.config import Config
 from asyncify.model import Verdict
-
-from shadowing_cases import CASES as TEXT
 
 
 def _cases() -> dict[str, dict[str, str]]:

@@ -139,8 +139,12 @@ async def test_submit_does_not_wait_and_starts_nothing_before_the_next_await() -
     seen: list[str] = []
     async with TaskPool(1) as pool:
         future = pool.submit(seen.append, "job")
+        queued = pool.submit(seen.append, "next")
         seen.append("after")
-        assert (future.done(), future.running(), future.cancelled()) == (False, False, False)
+        assert (future.done(), future.running(), future.cancelled()) == (False, True, False)
+        assert (queued.done(), queued.running(), queued.cancelled()) == (False, False, False)
+        assert not future.cancel()  # a thread would have begun with it
+        assert queued.cancel()
     assert seen == ["after", "job"]
     assert future.done()
 

@@ -33,6 +33,8 @@ def can_wrap(facts: Facts, path: str) -> bool:
     todo: list[ast.AST] = list(facts.file(path).tree.body)
     while todo:
         node = todo.pop()
+        if isinstance(node, ast.stmt) and _looks_at_names(node):
+            return False
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             return False
         if isinstance(node, ast.ImportFrom) and node.names[0].name == "*" and in_main_guard(facts, path, node):
@@ -40,3 +42,13 @@ def can_wrap(facts: Facts, path: str) -> bool:
         if isinstance(node, ast.stmt) and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             todo += [child for child in ast.iter_child_nodes(node) if isinstance(child, (ast.stmt, ast.ExceptHandler))]
     return True
+
+
+def _looks_at_names(statement: ast.stmt) -> bool:
+    """Whether the statement asks for the table of names, or runs text that may: a function has another one."""
+    return any(
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in ("exec", "eval", "vars", "locals", "globals", "dir")
+        for node in ast.walk(statement)
+    )

@@ -59,17 +59,27 @@ MAYBE_CALLED = RefusalCode(
     "A call that asyncify cannot resolve may be a call of this method.",
     "Annotate the receiver of that call.",
 )
+STARTS_LOOP = RefusalCode(
+    "starts-loop",
+    "The function starts an event loop itself.",
+    "Await the coroutine instead, in an asynchronous function.",
+)
+STOP_ITERATION = RefusalCode(
+    "stop-iteration",
+    "StopIteration may leave the function; from a coroutine it arrives as RuntimeError.",
+    "Give next() a default, or catch StopIteration here.",
+)
 GENERATOR = RefusalCode(
     "generator",
     "The generator is used in a way that has no asynchronous form yet.",
     "Loop over the generator where it is called, or collect its items in a list.",
 )
 PIN_CODES = (
-    SPECIAL_METHOD, PROPERTY, DECORATED, CALLBACK, FOREIGN_OVERRIDE, IMPORT_TIME, LAMBDA, KEPT, MAYBE_CALLED, GENERATOR
+    SPECIAL_METHOD, PROPERTY, DECORATED, CALLBACK, FOREIGN_OVERRIDE, IMPORT_TIME, LAMBDA, KEPT, MAYBE_CALLED, GENERATOR, STARTS_LOOP, STOP_ITERATION
 )  # fmt: skip
 
 # Special methods that may be coroutine functions, because they are called explicitly.
-_ASYNC_SPECIAL = frozenset({"__call__", "__aenter__", "__aexit__", "__anext__"})
+_ASYNC_SPECIAL = frozenset({"__aenter__", "__aexit__", "__anext__"})
 # Decorators from outside that leave the function what it is.
 _TRANSPARENT = frozenset(
     [
@@ -136,6 +146,7 @@ def pins(facts: Facts, handled: frozenset[Span], kept: dict[str, frozenset[int]]
         if reason is not None:
             yield function_node(info.name), reason
     yield from _dynamic_pins(facts)
+    yield from _runner_pins(facts)
     for implicit in facts.implicit_calls:
         if implicit.span not in handled and implicit.target in project.functions:
             found = _implicit_pin(implicit)
@@ -167,6 +178,50 @@ def _dynamic_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
                 if info.path == call.span.path and info.parent is None and info.kind is Kind.FUNCTION:
                     text = "The function may be fetched here from the table of names."
                     yield function_node(info.name), refusal(CALLBACK, call.span, text)
+
+
+_RUNNERS = frozenset(
+    "asyncio.run asyncio.get_event_loop asyncio.new_event_loop asyncio.Runner anyio.run trio.run uvloop.run".split()
+)
+
+
+def _runner_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
+    """Functions that start an event loop themselves, or that let StopIteration out: no coroutine may do either."""
+    for name in sorted(_RUNNERS):
+        for call in facts.calls_by_external.get(name, ()):
+            info = facts.project.functions.get(call.within)
+            if info is not None and info.kind is Kind.FUNCTION and not info.is_async:
+                yield function_node(info.name), refusal(STARTS_LOOP, call.span)
+    for info in facts.project.functions.values():
+        node = facts.node(info.span, ast.FunctionDef) if info.kind is Kind.FUNCTION else None
+        if node is not None and not info.is_generator:
+            for part in ast.walk(node):
+                if _may_stop_iteration(part) and not _stop_iteration_caught(facts, info.path, part):
+                    yield function_node(info.name), refusal(STOP_ITERATION, facts.span(info.path, part))
+                    break
+
+
+def _may_stop_iteration(node: ast.AST) -> bool:
+    match node:
+        case ast.Call(func=ast.Name(id="next"), args=[_], keywords=[]) | ast.Call(func=ast.Attribute(attr="__next__")):
+            return True
+        case ast.Raise(exc=ast.Name(id="StopIteration") | ast.Call(func=ast.Name(id="StopIteration"))):
+            return True
+    return False
+
+
+def _stop_iteration_caught(facts: Facts, path: str, node: ast.AST) -> bool:
+    child = node
+    for parent in facts.parents(path, node):
+        if isinstance(parent, ast.Try) and child in parent.body:
+            for handler in parent.handlers:
+                names = {n.id for n in ast.walk(handler.type) if isinstance(n, ast.Name)} if handler.type else {"*"}
+                if names & {"StopIteration", "Exception", "BaseException", "*"}:
+                    return True
+        if isinstance(parent, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            return False
+        child = parent
+    return False
 
 
 def _constant_prefix(node: ast.expr) -> str:
@@ -223,7 +278,9 @@ def _maybe_called(facts: Facts, info: FunctionInfo) -> Refusal | None:
     Names that builtin containers, strings and files have are not suspected: nearly every such call is one of theirs.
     """
     name = info.name.rpartition(".")[2]
-    if info.cls is None or name.startswith("__") or name in BUILTIN_METHODS:
+    if name.startswith("__") or name in BUILTIN_METHODS:
+        return None
+    if info.cls is None and not (info.parent is None and facts.imports_dynamically):
         return None
     for call in facts.project.maybe_callers(info.name):
         if info.name in call.targets:

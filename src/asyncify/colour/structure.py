@@ -25,12 +25,17 @@ NO_AWAIT_HERE = RefusalCode(
     "No await may stand in this place.",
     "Compute the value in a statement of its own, before.",
 )
+INTERRUPT = RefusalCode(
+    "interrupt",
+    "KeyboardInterrupt is caught here; inside a coroutine Ctrl-C arrives as a cancellation instead.",
+    "Catch KeyboardInterrupt around asyncio.run(), outside of every coroutine.",
+)
 LOCKED = RefusalCode(
     "locked",
     "A lock of threads is held here; holding it across an await would stop the event loop.",
     "Release the lock before the call, or move to asyncio.Lock by hand.",
 )
-STRUCTURE_CODES = (MIXED_CALL, NO_AWAIT_HERE, LOCKED)
+STRUCTURE_CODES = (MIXED_CALL, NO_AWAIT_HERE, INTERRUPT, LOCKED)
 
 
 def call_node(span: Span) -> str:
@@ -68,6 +73,8 @@ def await_place(facts: Facts, path: str, node: ast.AST) -> Place:
                 if isinstance(generator, ast.GeneratorExp):
                     child = generator.generators[0] if first else parent
                     continue
+            case ast.Try() if child in parent.body and (handler := _interrupt_handler(parent)) is not None:
+                return Place(refusal=refusal(INTERRUPT, facts.span(path, handler)))
             case ast.With() | ast.AsyncWith() if child in parent.body and _holds_lock(facts, path, parent):
                 return Place(refusal=refusal(LOCKED, facts.span(path, parent)))
             case ast.FunctionDef() | ast.AsyncFunctionDef() if child not in parent.body:
@@ -78,6 +85,15 @@ def await_place(facts: Facts, path: str, node: ast.AST) -> Place:
                 break
         child = parent
     return Place(tuple(edit for number, edit in enumerate(edits) if edit not in edits[:number]))
+
+
+def _interrupt_handler(statement: ast.Try) -> ast.ExceptHandler | None:
+    """The handler that names KeyboardInterrupt or everything above it, in a function."""
+    for handler in statement.handlers:
+        names = {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)} if handler.type else set()
+        if names & {"KeyboardInterrupt", "BaseException"}:
+            return handler
+    return None
 
 
 def _generator_place(facts: Facts, path: str, generator: ast.GeneratorExp) -> Place:

@@ -279,9 +279,9 @@ class LinkedProject:
         return out
 
     def maybe_callers(self, function: str) -> Sequence[CallSite]:
-        """Attribute calls with an unknown receiver and this method's name."""
+        """Attribute calls with an unknown receiver and this method's (or module function's) name."""
         info = self.functions.get(function)
-        if info is None or info.cls is None or info.kind is not Kind.FUNCTION:
+        if info is None or info.kind is not Kind.FUNCTION:
             return ()
         return self._open_calls.get(function.rpartition(".")[2].partition("#")[0], ())
 

@@ -103,6 +103,7 @@ STATEFUL_METHODS = {
     "threading.Condition": ("wait", "wait_for"),
     "threading.Barrier": ("wait",),
     "threading.Semaphore": ("acquire",),
+    "threading.BoundedSemaphore": ("acquire",),
     "threading.Lock": ("acquire",),
     "threading.RLock": ("acquire",),
     "multiprocessing.Queue": ("get", "put"),

@@ -150,6 +150,12 @@ class Facts:
         cls = self.project.classes.get(info.cls or "") if info is not None else None
         return cls is not None and bool(cls.external_bases & _CONTAINERS)
 
+    @cached_property
+    def imports_dynamically(self) -> bool:
+        """Whether the program fetches modules by computed names, so that any attribute call may be of a module."""
+        dynamic = {"importlib.import_module", "builtins.__import__"}
+        return bool(dynamic & self.calls_by_external.keys()) or "sys.modules" in self.external_names
+
     def _is_method_call(self, path: str, node: ast.Attribute) -> bool:
         parent = self.parent(path, node)
         if not isinstance(parent, ast.Call) or parent.func is not node:

@@ -25,9 +25,6 @@ EAGER = frozenset(
         "builtins.str.join",
         "collections.Counter",
         "collections.deque",
-        "builtins.list.extend",
-        "builtins.dict.update",
-        "builtins.set.update",
     ]
 )
 LAZY_PAIRS = {"builtins.zip": "zip_async", "builtins.enumerate": "enumerate_async"}

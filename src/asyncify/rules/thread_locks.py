@@ -35,10 +35,26 @@ THREAD_LOCAL = RefusalCode(
 )
 
 
+IDENTITY = tuple(
+    f"threading.{name}"
+    for name in ("get_ident", "get_native_id", "current_thread", "main_thread", "active_count", "enumerate")
+)
+THREAD_IDENTITY = RefusalCode(
+    "thread-identity",
+    "The program asks which thread it runs in; tasks all run in one.",
+    "Pass a name or number to the job instead.",
+)
+
+
 def match(facts: Facts) -> Iterator[Finding]:
     """Functions that read thread-local values, in programs with pools. Locks are asked for where an await may stand."""
     if POOL not in facts.calls_by_external:
         return
+    for name in IDENTITY:
+        for call in facts.calls_by_external.get(name, ()):
+            reason = Reason(THREAD_IDENTITY.title, call.span)
+            refusal = Refusal(THREAD_IDENTITY.code, call.span, THREAD_IDENTITY.title, THREAD_IDENTITY.remedy, reason)
+            yield Block(function_node(call.within), refusal, "thread_locks", call.within)
     for instance, places in facts.instances.items():
         if instance.type != LOCAL:
             continue
@@ -58,10 +74,11 @@ RULE = Rule(
     doc=__doc__,
     catalogue=Catalogue(
         signatures={name: Signature(returns=name) for name in LOCKS}
+        | {name: Signature() for name in IDENTITY}
         | {LOCAL: Signature(returns=LOCAL)}
         | {f"{name}.__enter__": Signature(returns="builtins.bool") for name in LOCKS},
         modules=frozenset({"threading"}),
     ),
     match=match,
-    refusals=(THREAD_LOCAL,),
+    refusals=(THREAD_LOCAL, THREAD_IDENTITY),
 )

@@ -27,7 +27,7 @@ from collections.abc import Iterator
 
 from asyncify.graph import Implication
 from asyncify.index.catalogue import Catalogue, Invoke, Signature
-from asyncify.index.project import CallSite
+from asyncify.index.project import CallSite, Kind
 from asyncify.index.values import BoundMethod, External, ExternalMethod, Function, Instance, Partial
 from asyncify.model import Await, DropImport, Edit, MakeAsync, Reason, Refusal, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import (
@@ -270,11 +270,34 @@ def _jobs(facts: Facts, call: CallSite, pools: set[str]) -> Iterator[Finding]:
     if not known or not nodes:
         for pool in pools:
             yield Block(pool, refusal, "thread_pool")
+    yield from _on_the_loop(facts, call, pools)
     mixed = _refuse(MIXED_POOL, call.span)
     for pool in sorted(pools):
         for node in sorted(nodes):
             yield Implication(node, pool, "it runs as a job of the pool", call.span)
         yield Jobs(pool, tuple(sorted(nodes)), mixed)
+
+
+def _on_the_loop(facts: Facts, call: CallSite, pools: set[str]) -> Iterator[Finding]:
+    """Jobs are started on the running loop: whoever submits is asynchronous, or is called only by functions that are."""
+    callers = [c for c in facts.project.callers(call.within) if c.within != call.within]
+    handed_out = any(use.function == call.within for use in facts.project.uses) or any(
+        implicit.target == call.within for implicit in facts.implicit_calls
+    )
+    sites = [call] if not callers or handed_out else callers
+    follows = tuple(sorted(pools))
+    for site in sites:
+        short = site.within.rpartition(".")[2]
+        text = f"{short}() starts jobs, which needs a running event loop"
+        info = facts.project.functions.get(site.within)
+        if info is not None and info.kind is Kind.MODULE:
+            # At the top level of a program the statement moves into the coroutine with those that await.
+            yield Claim(
+                "thread_pool", site.span, site.within, Role.PART, Verdict.EXACT, text, {"": ()}, follows=follows
+            )
+        else:
+            for pool in follows:
+                yield Implication(pool, function_node(site.within), text, site.span)
 
 
 def _element_owners(facts: Facts, span: Span, owners: dict[Span, set[str]]) -> set[str]:

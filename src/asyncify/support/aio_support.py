@@ -255,9 +255,11 @@ class TaskPool:
         if loop is not self._loop:  # workers of a loop that was left behind will never come back
             self._loop, self._workers = loop, set()
         future: PoolFuture[Any] = PoolFuture((fn, args, kwargs or None))
-        self._queue.append(future)
         if len(self._workers) < self._max_workers:
-            self._start_worker(loop)
+            future._state = _RUNNING  # a thread would have begun with it by now
+            self._start_worker(loop, future)
+        else:
+            self._queue.append(future)
         return future
 
     def map(
@@ -287,28 +289,32 @@ class TaskPool:
             while self._workers:
                 await asyncio.wait(self._workers)
 
-    def _start_worker(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _start_worker(self, loop: asyncio.AbstractEventLoop, first: PoolFuture[Any]) -> None:
         fresh = not self._free_seats
         if fresh:
             seat = _Seat(f"{self._prefix}_{self._seats}", contextvars.Context())
             self._seats += 1
         else:
             seat = self._free_seats.pop()
-        worker = loop.create_task(self._work(seat, fresh), name=seat.name, context=seat.context)
+        worker = loop.create_task(self._work(seat, fresh, first), name=seat.name, context=seat.context)
         self._workers.add(worker)
         _keep_alive(worker)
 
-    async def _work(self, seat: _Seat, fresh: bool) -> None:
+    async def _work(self, seat: _Seat, fresh: bool, first: PoolFuture[Any]) -> None:
         worker = cast("asyncio.Task[None]", asyncio.current_task())
         try:
             if fresh and self._initializer is not None:
                 await self._initialize(self._initializer)
-            while self._queue and not worker.cancelling():
-                future = self._queue.popleft()
+            if self._broken:
+                await _finish_callbacks(first._settle(_FAILED, BrokenThreadPool(self._broken)))
+            future: PoolFuture[Any] | None = first
+            del first
+            while future is not None and not worker.cancelling():
                 if not future.done():
                     await future._run(worker)
                 del future
                 await asyncio.sleep(0)  # jobs that never wait must not shut out the others
+                future = self._queue.popleft() if self._queue else None
         finally:
             self._workers.discard(worker)
             self._free_seats.append(seat)

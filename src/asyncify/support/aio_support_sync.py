@@ -13,8 +13,8 @@ from typing import Any, TypeVar, cast
 _Result = TypeVar("_Result")
 
 
-class _Loops(threading.local):
-    """The event loop of each thread that runs coroutines to their end."""
+class _Loops:
+    """The event loop on which the main thread runs coroutines to their end."""
 
     loop: asyncio.AbstractEventLoop | None = None
 
@@ -27,27 +27,29 @@ def run_sync(coroutine: Coroutine[Any, Any, _Result] | _Result) -> _Result:
 
     What is no coroutine (the answer of a test double, say) is returned as it is.
 
-    Successive calls in one thread share an event loop, so that connections are reused. Where an event
-    loop is running already, the coroutine runs on another one, in a thread of its own, while the
-    caller waits.
+    Successive calls in the main thread share an event loop, so that connections are reused. Where an
+    event loop is running already, the coroutine runs on another one, in a thread of its own, while
+    the caller waits.
     """
     if not inspect.iscoroutine(coroutine):
         return cast("_Result", coroutine)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
+        if threading.current_thread() is not threading.main_thread():
+            answer: _Result = asyncio.run(coroutine)
+            return answer
         result: _Result = _own_loop().run_until_complete(coroutine)
         return result
-    answer: _Result = _in_thread(coroutine)
-    return answer
+    other: _Result = _in_thread(coroutine)
+    return other
 
 
 def _own_loop() -> asyncio.AbstractEventLoop:
     loop = _loops.loop
     if loop is None or loop.is_closed():
         loop = _loops.loop = asyncio.new_event_loop()
-        if threading.current_thread() is threading.main_thread():
-            atexit.register(_close, loop)
+        atexit.register(_close, loop)
     return loop
 
 
