@@ -137,8 +137,13 @@ class _Builder:
         sites = [self._site(claim, identity) for claim in claims]
         sites += [self._bridge_site(call, identity) for call in bridges]
         first = next(c for c in claims if c.role is not Role.PART)
-        reason = Reason(first.text, first.span)
+        reason = self._longest_chain(component) or Reason(first.text, first.span)
         return Group(identity, _title(claims, functions), reason, tuple(edits), tuple(sites))
+
+    def _longest_chain(self, component: set[str]) -> Reason | None:
+        """The chain from the farthest function that becomes asynchronous down to the I/O that makes it so."""
+        chains = [self.colouring.holds[node] for node in sorted(component) if node.startswith("function:")]
+        return max(chains, key=lambda reason: sum(1 for _ in reason.chain()), default=None)
 
     def _native_blocker(self, component: set[str], claims: list[Claim], edits: list[Edit]) -> str | None:
         """Why this group needs requests itself."""

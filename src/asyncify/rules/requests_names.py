@@ -1,0 +1,105 @@
+"""Names of requests, refusal codes and edits that the parts of the rule share."""
+
+from __future__ import annotations
+
+import ast
+
+from asyncify.model import DropImport, Edit, Reason, Refusal, Span
+from asyncify.rules.base import RefusalCode
+from asyncify.rules.facts import Facts
+from asyncify.rules.support import import_of
+
+VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request")
+SESSION_VERBS = (*VERBS, "send")
+SESSION = "requests.Session"
+FUNCTIONS = frozenset(f"requests.{verb}" for verb in VERBS)
+METHODS = frozenset(f"{SESSION}.{verb}" for verb in SESSION_VERBS)
+
+# Attributes of a session that do no I/O; they mean the same on aio_requests.Session, which inherits them.
+PLAIN_ATTRIBUTES = frozenset(
+    [
+        "headers",
+        "auth",
+        "cookies",
+        "params",
+        "verify",
+        "cert",
+        "proxies",
+        "hooks",
+        "stream",
+        "max_redirects",
+        "trust_env",
+        "adapters",
+        "mount",
+        "close",
+        "get_adapter",
+        "prepare_request",
+        "merge_environment_settings",
+        "get_redirect_target",
+        "should_strip_auth",
+        "rebuild_method",
+        "rebuild_auth",
+        "rebuild_proxies",
+        "__attrs__",
+        "__class__",
+        "__dict__",
+    ]
+)
+# External callables that look at a session without using it.
+HARMLESS = frozenset(
+    [
+        "builtins.isinstance",
+        "builtins.id",
+        "builtins.repr",
+        "builtins.print",
+        "builtins.bool",
+        "builtins.type",
+        "builtins.hasattr",
+        "builtins.setattr",
+        "builtins.list.append",
+        "builtins.str",
+    ]
+)
+
+STREAMING = RefusalCode(
+    "streaming",
+    "The body is streamed.",
+    "Read the whole body (drop stream=True), or keep this function synchronous and call it through asyncio.to_thread.",
+)
+SESSION_ESCAPES = RefusalCode(
+    "session-escapes",
+    "The session reaches code that asyncify does not see.",
+    "Give that code a session of its own, or make the request here.",
+)
+SESSION_FROM_OUTSIDE = RefusalCode(
+    "session-from-outside",
+    "The session comes from code that asyncify does not see.",
+    "Include the code that makes the session in the scan, or create the session here.",
+)
+UNCLEAR_CALL = RefusalCode(
+    "unclear-call",
+    "What is called here may be requests or something else.",
+    "Call requests directly, or give the two cases two call sites.",
+)
+
+
+def refuse(code: RefusalCode, span: Span, message: str = "") -> Refusal:
+    text = message or code.title
+    return Refusal(code.code, span, text, code.remedy, Reason(text, span))
+
+
+def imports(facts: Facts, span: Span, func: ast.expr, reason: Reason) -> list[Edit]:
+    """The import of the support module, and the old name dropped if it is orphaned."""
+    root = func
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    edits: list[Edit] = [import_of(facts.file(span.path).source, "aio_requests", span, reason)]
+    if isinstance(root, ast.Name):
+        edits.append(DropImport(span, reason, root.id))
+    return edits
+
+
+def runs_jobs(facts: Facts, path: str, call: ast.Call) -> bool:
+    """Whether the call hands its first argument to a pool, whose rule links it to that pool."""
+    site = facts.project.call_at(facts.span(path, call))
+    return site is not None and bool(site.externals) and all(n.endswith((".submit", ".map")) for n in site.externals)

@@ -1,0 +1,263 @@
+"""Sessions of requests: where they are made, every place that one reaches, and classes derived from them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from asyncify.graph import Implication
+from asyncify.index.values import Class, External, ExternalMethod, ModuleRef, Object
+from asyncify.model import Edit, MakeAsync, Reason, Refusal, ReplaceExpr, Span, Verdict
+from asyncify.rules.base import Block, Claim, Finding, Role, function_node, object_node
+from asyncify.rules.facts import Facts
+from asyncify.rules.flow import receiving_call, stands_in
+from asyncify.rules.requests_names import (
+    HARMLESS,
+    METHODS,
+    PLAIN_ATTRIBUTES,
+    SESSION,
+    SESSION_ESCAPES,
+    SESSION_FROM_OUTSIDE,
+    SESSION_VERBS,
+    UNCLEAR_CALL,
+    imports,
+    refuse,
+    runs_jobs,
+)
+
+
+def findings(facts: Facts) -> Iterator[Finding]:
+    """All findings about sessions as objects."""
+    yield from _session_jobs(facts)
+    yield from _sessions(facts)
+    yield from _subclasses(facts)
+    yield from _unbound_verbs(facts)
+
+
+def _session_jobs(facts: Facts) -> Iterator[Finding]:
+    """Verbs of a session that are given to a pool as jobs."""
+    for instance, places in facts.instances.items():
+        if instance.type != SESSION or instance.site is None:
+            continue
+        for path, node in places:
+            attribute = facts.parent(path, node)
+            if not isinstance(attribute, ast.Attribute) or attribute.attr not in SESSION_VERBS:
+                continue
+            call = facts.parent(path, attribute)
+            if isinstance(call, ast.Call) and attribute in call.args and runs_jobs(facts, path, call):
+                owner = object_node(instance.site)
+                text = f"{facts.text(path, attribute)} is run as a job"
+                within = facts.enclosing(path, attribute)
+                yield Claim(
+                    "requests",
+                    facts.span(path, attribute),
+                    within,
+                    Role.ROOT,
+                    Verdict.EXACT,
+                    text,
+                    {"": ()},
+                    needs_async=False,
+                    follows=(owner,),
+                    leads=(owner,),
+                )
+
+
+def _sessions(facts: Facts) -> Iterator[Finding]:
+    """Where sessions are made, and every place that one of them reaches."""
+    for call in facts.calls_by_external.get(SESSION, ()):
+        func = facts.node(call.func, ast.expr)
+        info = next((c for c in facts.project.classes.values() if c.span == call.span), None)
+        if func is None or info is not None:
+            continue
+        owner = object_node(call.span)
+        if call.externals != {SESSION} or call.targets:
+            if SESSION in call.externals and not any(isinstance(v, Class) for v in facts.project.values(call.func)):
+                yield Block(owner, refuse(UNCLEAR_CALL, call.span), "requests", call.within)
+            continue
+        reason = Reason("the session is made here", call.span)
+        edits: tuple[Edit, ...] = (
+            ReplaceExpr(call.func, "aio_requests.Session", reason),
+            *imports(facts, call.span, func, reason),
+        )
+        yield Claim(
+            "requests",
+            call.span,
+            call.within,
+            Role.PART,
+            Verdict.EXACT,
+            reason.text,
+            {"": edits},
+            needs_async=False,
+            follows=(owner,),
+        )
+    for instance, places in facts.instances.items():
+        if instance.type == SESSION and instance.site is not None:
+            owner = object_node(instance.site)
+            yield from _made_indirectly(facts, instance.site, owner)
+            for path, node in places:
+                refusal = _escape(facts, path, node)
+                if refusal is not None:
+                    yield Block(owner, refusal, "requests")
+            yield from _with_statements(facts, places, owner)
+
+
+def _made_indirectly(facts: Facts, site: Span, owner: str) -> Iterator[Finding]:
+    """A session that somebody else's call makes from the class given to it: ``field(default_factory=Session)``."""
+    call = facts.project.call_at(site)
+    node = facts.node(site, ast.Call)
+    if call is None or node is None or SESSION in call.externals:
+        return
+    arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
+    classes = [a for a in arguments if facts.values(site.path, a) == {External(SESSION)}]
+    if not classes:
+        yield Block(owner, refuse(SESSION_FROM_OUTSIDE, site), "requests", call.within)
+    for argument in classes:
+        span = facts.span(site.path, argument)
+        reason = Reason("sessions are made from this class", span)
+        edits = {"": (ReplaceExpr(span, "aio_requests.Session", reason), *imports(facts, span, argument, reason))}
+        within = facts.enclosing(site.path, argument)
+        yield Claim(
+            "requests",
+            span,
+            within,
+            Role.PART,
+            Verdict.EXACT,
+            reason.text,
+            edits,
+            needs_async=False,
+            follows=(owner,),
+        )
+
+
+def _with_statements(facts: Facts, places: list[tuple[str, ast.expr]], owner: str) -> Iterator[Finding]:
+    """``with`` on a session becomes ``async with``, so that its connections are closed on the loop."""
+    for path, node in places:
+        item = facts.parent(path, node)
+        statement = facts.parent(path, item) if isinstance(item, ast.withitem) and item.context_expr is node else None
+        if isinstance(statement, ast.With) and len(statement.items) == 1:
+            span = facts.span(path, statement)
+            reason = Reason("leaving the block closes the session", span)
+            within = facts.enclosing(path, statement)
+            edits = {"": (MakeAsync(span, reason),)}
+            yield Claim(
+                "requests", span, within, Role.PART, Verdict.EXACT, reason.text, edits, follows=(owner,), optional=True
+            )
+
+
+def _escape(facts: Facts, path: str, node: ast.expr) -> Refusal | None:
+    """Why this use of a session is beyond what asyncify follows, or None."""
+    span = facts.span(path, node)
+    parent = facts.parent(path, node)
+    if _stored_out_of_sight(facts, path, node):
+        return refuse(SESSION_ESCAPES, span, "the session is stored where asyncify does not see who uses it")
+    if isinstance(parent, ast.Attribute):
+        if parent.attr in PLAIN_ATTRIBUTES or isinstance(parent.ctx, ast.Store):
+            return None
+        if parent.attr in SESSION_VERBS:
+            return _verb_use(facts, path, parent)
+        if any(not isinstance(v, ExternalMethod) for v in facts.values(path, parent)):
+            return None
+        return refuse(SESSION_ESCAPES, span, f"asyncify does not know the session attribute {parent.attr!r}")
+    receiver = receiving_call(facts, path, node)
+    if receiver is not None and not stands_in(facts, path, receiver):
+        call = facts.project.call_at(facts.span(path, receiver))
+        if call is None or (call.externals - HARMLESS and not call.targets) or (call.unresolved and not call.targets):
+            name = facts.text(path, receiver.func)
+            return refuse(SESSION_ESCAPES, span, f"the session is given to {name}()")
+    return None
+
+
+def _stored_out_of_sight(facts: Facts, path: str, node: ast.expr) -> bool:
+    """Whether the session becomes an attribute of something asyncify does not know."""
+    statement = facts.parent(path, node)
+    if not isinstance(statement, ast.Assign) or statement.value is not node:
+        return False
+    for target in statement.targets:
+        if isinstance(target, ast.Attribute) and not any(
+            isinstance(value, (Object, Class, ModuleRef)) or getattr(value, "type", None) == "threading.local"
+            for value in facts.values(path, target.value)
+        ):
+            return True
+    return False
+
+
+def _verb_use(facts: Facts, path: str, attribute: ast.Attribute) -> Refusal | None:
+    """A verb of a session must be called at once, or be the job of a pool."""
+    parent = facts.parent(path, attribute)
+    if isinstance(parent, ast.Call):
+        if parent.func is attribute:
+            return None
+        if attribute in parent.args and runs_jobs(facts, path, parent):
+            return None
+    return refuse(SESSION_ESCAPES, facts.span(path, attribute), "a method of the session is used as a value")
+
+
+def _unbound_verbs(facts: Facts) -> Iterator[Finding]:
+    """``Session.request`` taken from the class runs requests' own code, on whatever session it is given.
+
+    So all sessions and session classes stay what they are.
+    """
+    for path, node, _ in facts.references(METHODS):
+        info = facts.project.functions.get(facts.file(path).source.module)
+        if info is not None and info.in_test:
+            continue
+        span = facts.span(path, node)
+        refusal = refuse(SESSION_ESCAPES, span, f"{facts.text(path, node)} is taken from the class and called there")
+        owners = {object_node(c.span) for c in facts.project.classes.values() if SESSION in c.external_bases}
+        owners |= {object_node(i.site) for i in facts.instances if i.type == SESSION and i.site is not None}
+        for owner in sorted(owners):
+            yield Block(owner, refusal, "requests")
+
+
+def _is_super(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
+
+
+def _subclasses(facts: Facts) -> Iterator[Finding]:
+    for info in facts.project.classes.values():
+        if SESSION not in info.external_bases:
+            continue
+        owner = object_node(info.span)
+        node = facts.node(info.span, ast.ClassDef)
+        if node is None:
+            continue
+        for base in node.bases:
+            values = facts.values(info.path, base)
+            if values == {External(SESSION)}:
+                span = facts.span(info.path, base)
+                reason = Reason(f"{info.name.rpartition('.')[2]} is a session", span)
+                yield Claim(
+                    "requests",
+                    span,
+                    facts.enclosing(info.path, node),
+                    Role.PART,
+                    Verdict.EXACT,
+                    reason.text,
+                    {"": (ReplaceExpr(span, "aio_requests.Session", reason), *imports(facts, span, base, reason))},
+                    needs_async=False,
+                    follows=(owner,),
+                    leads=(owner,),
+                )
+            for value in values:
+                if isinstance(value, Class) and value.name in facts.project.classes:
+                    above = object_node(facts.project.classes[value.name].span)
+                    yield Implication(owner, above, "the base class is a session too", info.span)
+                    yield Implication(above, owner, "the derived class is a session too", info.span)
+        for path, place in facts.objects.get(info.name, ()):
+            if isinstance(place, ast.Name) and place.id == "self":
+                continue
+            refusal = _escape(facts, path, place)
+            if refusal is not None:
+                yield Block(owner, refusal, "requests")
+        for attribute in ast.walk(node):
+            if isinstance(attribute, ast.Attribute) and attribute.attr in SESSION_VERBS and _is_super(attribute.value):
+                parent = facts.parent(info.path, attribute)
+                if not (isinstance(parent, ast.Call) and parent.func is attribute):
+                    span = facts.span(info.path, attribute)
+                    text = "a method of the session is used as a value"
+                    yield Block(owner, refuse(SESSION_ESCAPES, span, text), "requests")
+        for verb in SESSION_VERBS:
+            if verb in info.methods:
+                method = function_node(info.methods[verb])
+                yield Implication(owner, method, f"it overrides the session's {verb}()", info.span)
+                yield Implication(method, owner, f"it overrides the session's {verb}()", info.span)
