@@ -46,7 +46,9 @@ def test_every_refusal_code_has_a_fixture(code: str) -> None:
 @pytest.mark.parametrize("rule", sorted(rules()))
 def test_every_rule_has_a_fixture(rule: str) -> None:
     sites = shown("site", r"site +\S+ (\S+) (?:exact|review|bridge|refuse)")
-    assert rule in sites, f"no fixture shows a site of {rule}"
+    refusals = shown("refusal", r"refusal +\S+ ([^ :]+):")
+    codes = {code.code for code in rules()[rule].refusals}
+    assert rule in sites or codes & refusals.keys(), f"no fixture shows a site or a refusal of {rule}"
 
 
 def test_every_fixture_can_be_read() -> None:

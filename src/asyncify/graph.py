@@ -30,14 +30,15 @@ class Implications:
     def __init__(self, implications: Iterable[Implication]) -> None:
         self._from: dict[str, list[Implication]] = defaultdict(list)
         self._to: dict[str, list[Implication]] = defaultdict(list)
-        for implication in dict.fromkeys(implications):
+        # In a fixed order, so that the same facts give the same witnesses however they were found.
+        for implication in sorted(set(implications), key=lambda i: (i.premise, i.conclusion, i.span, i.text)):
             self._from[implication.premise].append(implication)
             self._to[implication.conclusion].append(implication)
 
     def closure(self, roots: Mapping[str, Reason]) -> dict[str, Reason]:
         """All nodes that hold when the roots do, each with the chain of reasons back to its root."""
-        holds = dict(roots)
-        queue = deque(roots)
+        holds = {node: roots[node] for node in sorted(roots)}
+        queue = deque(holds)
         while queue:
             node = queue.popleft()
             for step in self._from.get(node, ()):

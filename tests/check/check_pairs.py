@@ -312,7 +312,7 @@ _GENERATORS = (
 
     @asynccontextmanager
     async def session(token):
-        async with aio_requests.Session() as s:
+        with aio_requests.Session() as s:
             s.headers["X"] = token
             yield s
 
