@@ -151,6 +151,16 @@ class Facts:
         return cls is not None and bool(cls.external_bases & _CONTAINERS)
 
     @cached_property
+    def starred(self) -> frozenset[str]:
+        """Functions that some call gives ``*args`` or ``**kwargs``: their parameters may be more than is known."""
+        return frozenset(target for call in self.project.calls if call.has_star for target in call.targets)
+
+    def in_test(self, path: str) -> bool:
+        """Whether the file belongs to the tests."""
+        info = self.project.functions.get(self.project.files[path].source.module)
+        return info is not None and info.in_test
+
+    @cached_property
     def imports_dynamically(self) -> bool:
         """Whether the program fetches modules by computed names, so that any attribute call may be of a module."""
         dynamic = {"importlib.import_module", "builtins.__import__"}

@@ -178,19 +178,45 @@ def _session_owners(facts: Facts, call: CallSite) -> tuple[set[str], bool]:
     path = call.span.path
     owners: set[str] = set()
     unknown = False
+    from_tests = not facts.in_test(path)  # product code that only tests give a session to
     for value in facts.values(path, func.value):
         if isinstance(value, Instance) and value.type == SESSION:
             if value.site is not None and facts.made_by_call(value):
                 owners.add(object_node(value.site))
+                from_tests &= facts.in_test(value.site.path)
+                unknown |= _only_one_of_several(facts, call, value.site)
         elif isinstance(value, Object):
             info = facts.project.classes.get(value.cls)
             if info is not None and SESSION in info.external_bases:
                 owners.add(object_node(info.span))
+                from_tests = False
     if isinstance(func.value, ast.Call) and isinstance(func.value.func, ast.Name) and func.value.func.id == "super":
         function = facts.project.functions.get(call.within)
         if function is not None and function.cls is not None and function.cls in facts.project.classes:
+            from_tests = False
             owners.add(object_node(facts.project.classes[function.cls].span))
-    return owners, unknown or not owners
+    return owners, unknown or not owners or from_tests
+
+
+def _only_one_of_several(facts: Facts, call: CallSite, site: Span) -> bool:
+    """Whether the session made at `site` is likely not the only one that arrives here.
+
+    It comes through a call with ``**kwargs`` from another file.
+    """
+    info = facts.project.functions.get(call.within)
+    if info is None or site.path == call.span.path:
+        return False
+    cls = facts.project.classes.get(info.cls) if info.cls is not None else None
+    init = (
+        {
+            c.methods["__init__"]
+            for name in cls.mro
+            if (c := facts.project.classes.get(name)) and "__init__" in c.methods
+        }
+        if cls
+        else set()
+    )
+    return bool(facts.starred & {info.name, *init})
 
 
 def _declared_session(facts: Facts, call: CallSite) -> bool:
