@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 from asyncify.index.catalogue import Catalogue, Signature
 from asyncify.model import Reason, Refusal
-from asyncify.rules.base import Block, Finding, RefusalCode, Rule, function_node
+from asyncify.rules.base import Block, Finding, RefusalCode, Rule, function_node, object_node
 from asyncify.rules.facts import Facts
 
 LOCKS = tuple(f"threading.{name}" for name in ("Lock", "RLock", "Condition", "Semaphore", "BoundedSemaphore"))
@@ -55,6 +55,10 @@ def match(facts: Facts) -> Iterator[Finding]:
             reason = Reason(THREAD_IDENTITY.title, call.span)
             refusal = Refusal(THREAD_IDENTITY.code, call.span, THREAD_IDENTITY.title, THREAD_IDENTITY.remedy, reason)
             yield Block(function_node(call.within), refusal, "thread_locks", call.within)
+            if not facts.in_test(call.span.path):
+                for pool in facts.instances:
+                    if pool.type == POOL and pool.site is not None:
+                        yield Block(object_node(pool.site), refusal, "thread_locks")
     for instance, places in facts.instances.items():
         if instance.type != LOCAL:
             continue

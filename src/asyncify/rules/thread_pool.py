@@ -290,7 +290,10 @@ def _on_the_loop(facts: Facts, call: CallSite, pools: set[str]) -> Iterator[Find
         short = site.within.rpartition(".")[2]
         text = f"{short}() starts jobs, which needs a running event loop"
         info = facts.project.functions.get(site.within)
-        if info is not None and info.kind is Kind.MODULE:
+        if info is not None and info.kind is Kind.MODULE and site is not call:
+            for pool in follows:  # the function that submits becomes asynchronous, and the program runs it
+                yield Implication(pool, function_node(call.within), text, site.span)
+        elif info is not None and info.kind is Kind.MODULE:
             # At the top level of a program the statement moves into the coroutine with those that await.
             yield Claim(
                 "thread_pool", site.span, site.within, Role.PART, Verdict.EXACT, text, {"": ()}, follows=follows
