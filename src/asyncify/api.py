@@ -22,7 +22,7 @@ from asyncify.entry_points import entry_points
 from asyncify.errors import CheckError
 from asyncify.index import build as build_index
 from asyncify.index.project import Diagnostic, SourceFile
-from asyncify.model import Colour, Edit, FileChange, Group, GroupChange, MakeAsync, Plan, Reason, Verdict
+from asyncify.model import Colour, Edit, FileChange, GroupChange, MakeAsync, Plan, Reason
 from asyncify.packaging import discover_config
 from asyncify.plan.build import build as build_plan
 from asyncify.plan.config_files import config_changes
@@ -293,13 +293,3 @@ def undo(root: Path, force: bool = False) -> UndoResult:
     Raises ChangedError where a file was edited since, unless `force`.
     """
     return undo_write(root, force=force)
-
-
-def refused(plan: Plan) -> int:
-    """How many sites of the plan are refused."""
-    return sum(site.verdict is Verdict.REFUSE for site in plan.sites)
-
-
-def groups_by_id(plan: Plan) -> dict[str, Group]:
-    """The plan's groups by id."""
-    return {group.id: group for group in plan.groups}
