@@ -192,13 +192,16 @@ def _runner_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
             info = facts.project.functions.get(call.within)
             if info is not None and info.kind is Kind.FUNCTION and not info.is_async:
                 yield function_node(info.name), refusal(STARTS_LOOP, call.span)
-    for info in facts.project.functions.values():
-        node = facts.node(info.span, ast.FunctionDef) if info.kind is Kind.FUNCTION else None
-        if node is not None and not info.is_generator:
-            for part in ast.walk(node):
-                if _may_stop_iteration(part) and not _stop_iteration_caught(facts, info.path, part):
-                    yield function_node(info.name), refusal(STOP_ITERATION, facts.span(info.path, part))
-                    break
+    for path in facts.project.files:
+        seen = set()
+        for part in facts.nodes(path, ast.Call, ast.Raise):
+            if not _may_stop_iteration(part) or _stop_iteration_caught(facts, path, part):
+                continue
+            for parent in facts.parents(path, part):
+                info = facts.project.function_of(path, parent) if isinstance(parent, ast.FunctionDef) else None
+                if info is not None and not info.is_generator and info.kind is Kind.FUNCTION and info.name not in seen:
+                    seen.add(info.name)
+                    yield function_node(info.name), refusal(STOP_ITERATION, facts.span(path, part))
 
 
 def _may_stop_iteration(node: ast.AST) -> bool:

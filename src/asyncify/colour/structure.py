@@ -216,12 +216,11 @@ def is_main_guard(statement: ast.If) -> bool:
 def scripts(facts: Facts) -> frozenset[str]:
     """Files that no other file of the project imports, by the last part of their name: they only run as programs."""
     imported: set[str] = set()
-    for file in facts.project.files.values():
-        for node in ast.walk(file.tree):
-            if isinstance(node, ast.Import):
-                imported |= {part for alias in node.names for part in alias.name.split(".")}
-            elif isinstance(node, ast.ImportFrom):
-                imported |= {alias.name for alias in node.names} | set((node.module or "").split("."))
+    for path in facts.project.files:
+        for node in facts.nodes(path, ast.Import):
+            imported |= {part for alias in node.names for part in alias.name.split(".")}
+        for source in facts.nodes(path, ast.ImportFrom):
+            imported |= {alias.name for alias in source.names} | set((source.module or "").split("."))
     out = set()
     for path, file in facts.project.files.items():
         last = file.source.module.rpartition(".")[2]

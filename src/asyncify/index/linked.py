@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TypeVar
 
@@ -26,7 +26,6 @@ from asyncify.index.abstract import (
     is_mock,
 )
 from asyncify.index.escape import function_uses
-from asyncify.index.ir import FunctionFacts
 from asyncify.index.link import Linker
 from asyncify.index.positions import Positions
 from asyncify.index.project import (
@@ -59,7 +58,7 @@ class LinkedProject:
             path: Positions(path, file.source.text, file.tree) for path, file in files.items() if path in self._units
         }
         self._public: dict[AValue, Value | None] = {}
-        self._variables: dict[str, dict[Span, list[int]]] = {}
+        self._converted: dict[int, frozenset[Value]] = {}
         self._internal: dict[Value, list[AInstance]] = {}
 
     # --- tables ------------------------------------------------------------------------------------------------
@@ -86,6 +85,11 @@ class LinkedProject:
                     in_test,
                 )
         return out
+
+    def function_of(self, path: str, node: ast.AST) -> FunctionInfo | None:
+        """The function, lambda, class body or module that this very node defines."""
+        facts = self._units[path].facts.owners.get(node)
+        return self.functions[facts.name] if facts is not None else None
 
     @cached_property
     def classes(self) -> Mapping[str, ClassInfo]:
@@ -206,24 +210,28 @@ class LinkedProject:
             current = self.parent(path, current)
         return current
 
+    def nodes(self, path: str, *kinds: type[_Node]) -> Iterator[_Node]:
+        """All nodes of the file of exactly these classes, outer ones first."""
+        return self._positions[path].nodes(*kinds)
+
     def values(self, span: Span) -> frozenset[Value]:
         """What the expression with exactly this span can be; empty where nothing is known."""
-        out: set[Value] = set()
-        for variable in self._at(span):
-            out |= self._convert(variable)
-        return frozenset(out)
-
-    def _at(self, span: Span) -> list[int]:
         unit = self._units.get(span.path)
         if unit is None:
-            return []
-        table = self._variables.get(span.path)
-        if table is None:
-            table = self._variables[span.path] = {}
-            for node, local in unit.facts.expressions.items():
-                if local and hasattr(node, "lineno"):
-                    table.setdefault(self.span(span.path, node), []).append(unit.offset + local)
-        return table.get(span, [])
+            return frozenset()
+        known = unit.facts.expressions
+        found = [local for node in self._positions[span.path].at(span) if (local := known.get(node, 0))]
+        if len(found) == 1:
+            return self._convert(unit.offset + found[0])
+        return frozenset().union(*(self._convert(unit.offset + local) for local in found))
+
+    def values_of(self, path: str, node: ast.AST) -> frozenset[Value]:
+        """What the expression can be; quicker than by span."""
+        unit = self._units[path]
+        local = unit.facts.expressions.get(node, 0)
+        if local:
+            return self._convert(unit.offset + local) if self._linker.held[unit.offset + local] else frozenset()
+        return self.values(self.span(path, node))
 
     def slot(self, value: Value, index: int) -> frozenset[Value]:
         """What a container holds (list element: 0; dict key: 0, value: 1; tuple: the position) or a type argument."""
@@ -244,6 +252,7 @@ class LinkedProject:
         self._linker.slot(instance, index)
         if len(self._linker.held) != before:
             self._linker.run()
+            self._converted.clear()
         return True
 
     def _convert_instances(self) -> None:
@@ -302,14 +311,13 @@ class LinkedProject:
 
     # --- public values -----------------------------------------------------------------------------------------
 
-    def _convert(self, variable: int) -> set[Value]:
-        held = self._linker.held[variable] if variable else None
-        out: set[Value] = set()
-        for value in held or ():
-            converted = self.public(value)
-            if converted is not None:
-                out.add(converted)
-        return out
+    def _convert(self, variable: int) -> frozenset[Value]:
+        found = self._converted.get(variable)
+        if found is None:
+            held = self._linker.held[variable] if variable else None
+            public = (self.public(value) for value in held or ())
+            found = self._converted[variable] = frozenset(value for value in public if value is not None)
+        return found
 
     def public(self, value: AValue) -> Value | None:
         """The public value, None for what only the solver knows (descriptors)."""
@@ -352,11 +360,6 @@ class LinkedProject:
         if isinstance(value, AUnknown):
             return public.Unknown(value.reason)
         return None
-
-    def function_of(self, path: str, node: ast.AST) -> str | None:
-        """The name of the function, lambda, class body or module that the node defines."""
-        facts: FunctionFacts | None = self._units[path].facts.owners.get(node)
-        return facts.name if facts else None
 
 
 def _without_mocks(caller: Caller) -> frozenset[str]:

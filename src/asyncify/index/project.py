@@ -6,13 +6,15 @@ Everything is by value; spans are those of :mod:`asyncify.model`.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from asyncify.index.values import Value
 from asyncify.model import Span
+
+_N = TypeVar("_N", bound=ast.AST)
 
 
 class Kind(StrEnum):
@@ -161,8 +163,23 @@ class Project(Protocol):
     def span(self, path: str, node: ast.AST) -> Span:
         """The span of a node of that file (columns in code points)."""
 
+    def function_of(self, path: str, node: ast.AST) -> FunctionInfo | None:
+        """The function, lambda, class body or module that this very node defines."""
+
+    def parent(self, path: str, node: ast.AST) -> ast.AST | None:
+        """The node that directly holds `node`, None for the module."""
+
+    def node(self, span: Span, kind: type[_N]) -> _N | None:
+        """The (outermost) node of that type with exactly this span."""
+
+    def nodes(self, path: str, *kinds: type[_N]) -> Iterator[_N]:
+        """All nodes of the file of exactly these classes, outer ones first."""
+
     def values(self, span: Span) -> frozenset[Value]:
         """What the expression with exactly this span can be; empty where the index never looked."""
+
+    def values_of(self, path: str, node: ast.AST) -> frozenset[Value]:
+        """What the expression can be; quicker than by span."""
 
     def slot(self, value: Value, index: int) -> frozenset[Value]:
         """What a container holds (list element: 0; dict key: 0, value: 1) or a generic's type argument."""

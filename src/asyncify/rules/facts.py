@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import TypeVar
 
-from asyncify.index.project import CallSite, FileTree, FunctionInfo, ImplicitCall, Project
+from asyncify.index.project import CallSite, FileTree, ImplicitCall, Project
 from asyncify.index.values import External, ExternalMethod, Instance, Object, Value
 from asyncify.model import Span
 
@@ -49,28 +49,13 @@ class Facts:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._parents: dict[str, dict[ast.AST, ast.AST]] = {}
-        self._nodes: dict[str, dict[Span, list[ast.AST]]] = {}
         self._lines: dict[str, list[str]] = {}
 
     # --- syntax ------------------------------------------------------------------------------------------------
 
-    def _load(self, path: str) -> None:
-        parents: dict[ast.AST, ast.AST] = {}
-        nodes: dict[Span, list[ast.AST]] = {}
-        for node in ast.walk(self.project.files[path].tree):
-            for child in ast.iter_child_nodes(node):
-                parents[child] = node
-            if hasattr(node, "lineno"):
-                nodes.setdefault(self.project.span(path, node), []).append(node)
-        self._parents[path] = parents
-        self._nodes[path] = nodes
-
     def parent(self, path: str, node: ast.AST) -> ast.AST | None:
         """The syntactic parent of a node of that file."""
-        if path not in self._parents:
-            self._load(path)
-        return self._parents[path].get(node)
+        return self.project.parent(path, node)
 
     def parents(self, path: str, node: ast.AST) -> Iterator[ast.AST]:
         """All syntactic ancestors, nearest first."""
@@ -81,12 +66,11 @@ class Facts:
 
     def node(self, span: Span, kind: type[_N]) -> _N | None:
         """The node of that kind with exactly this span."""
-        if span.path not in self._nodes:
-            self._load(span.path)
-        for node in self._nodes[span.path].get(span, ()):
-            if isinstance(node, kind):
-                return node
-        return None
+        return self.project.node(span, kind)
+
+    def nodes(self, path: str, *kinds: type[_N]) -> Iterator[_N]:
+        """All nodes of the file of exactly these classes, outer ones first."""
+        return self.project.nodes(path, *kinds)
 
     def span(self, path: str, node: ast.AST) -> Span:
         """The span of a node."""
@@ -123,7 +107,7 @@ class Facts:
 
     def values(self, path: str, node: ast.AST) -> frozenset[Value]:
         """What the expression can be."""
-        return self.project.values(self.span(path, node))
+        return self.project.values_of(path, node)
 
     @cached_property
     def implicit_calls(self) -> tuple[ImplicitCall, ...]:
@@ -188,10 +172,8 @@ class Facts:
         instances: dict[Instance, list[Place]] = {}
         externals: dict[str, list[Place]] = {}
         objects: dict[str, list[Place]] = {}
-        for path, file in self.project.files.items():
-            for node in ast.walk(file.tree):
-                if not isinstance(node, _EXPRESSION_WITH_VALUE):
-                    continue
+        for path in self.project.files:
+            for node in self.nodes(path, *_EXPRESSION_WITH_VALUE):
                 for value in self.values(path, node):
                     if isinstance(value, Instance) and self.made_by_call(value):
                         if not self._mocked(path, node):
@@ -257,16 +239,10 @@ class Facts:
         """The name of the function, lambda or module (class bodies count as themselves) that runs the node."""
         for parent in self.parents(path, node):
             if isinstance(parent, _SCOPES):
-                info = self._by_span.get(self.span(path, parent)) if not isinstance(parent, ast.Module) else None
+                info = self.project.function_of(path, parent)
                 if info is not None:
                     return info.name
-                if isinstance(parent, ast.Module):
-                    break
         return self.project.files[path].source.module
-
-    @cached_property
-    def _by_span(self) -> dict[Span, FunctionInfo]:
-        return {info.span: info for info in self.project.functions.values()}
 
     def file(self, path: str) -> FileTree:
         """The indexed file."""

@@ -77,7 +77,7 @@ def _other_mention(facts: Facts, paths: Collection[str], replaced: Collection[Sp
                 return f"{sorted(names)[0]} is used as well ({facts.span(path, node)})"
     for path in paths:
         if path in facts.project.files:
-            for part in ast.walk(facts.file(path).tree):
+            for part in facts.nodes(path, ast.ClassDef, ast.Constant):
                 if isinstance(part, ast.ClassDef) and any(
                     External("requests.Session") in facts.values(path, base) for base in part.bases
                 ):

@@ -77,17 +77,18 @@ def doubles(facts: Facts) -> Iterator[Finding]:
             place = _Replacement(call.span.path, call.span, _bare(node.args[2]), None, call.within)
             yield from _stored(facts, node.args[0], _name_of(node.args[1]), place)
         yield from awaited_attribute(facts, call, reach)
-    for path, file in facts.project.files.items():
-        for statement in ast.walk(file.tree):
-            if isinstance(statement, ast.Assign):
-                place = _Replacement(
-                    path, facts.span(path, statement), _bare(statement.value), None, facts.enclosing(path, statement)
-                )
-                match statement.targets[0]:
-                    case ast.Attribute(value=owner, attr=name):
-                        yield from _stored(facts, owner, name, place)
-                    case ast.Subscript(value=ast.Attribute(value=owner, attr="__dict__"), slice=key):
-                        yield from _stored(facts, owner, _name_of(key), place)
+    for path in facts.project.files:
+        for statement in facts.nodes(path, ast.Assign):
+            match statement.targets[0]:
+                case ast.Attribute(value=owner, attr=name):
+                    yield from _stored(facts, owner, name, _assigned(facts, path, statement))
+                case ast.Subscript(value=ast.Attribute(value=owner, attr="__dict__"), slice=key):
+                    yield from _stored(facts, owner, _name_of(key), _assigned(facts, path, statement))
+
+
+def _assigned(facts: Facts, path: str, statement: ast.Assign) -> _Replacement:
+    within = facts.enclosing(path, statement)
+    return _Replacement(path, facts.span(path, statement), _bare(statement.value), None, within)
 
 
 def _argument(node: ast.Call, position: int, name: str) -> ast.expr | None:
@@ -137,11 +138,9 @@ def _exported(facts: Facts, module: str, path: str, name: str) -> list[object]:
         return [Function(full)]
     if full in facts.project.classes:
         return [Class(full)]
-    for node in ast.walk(facts.file(path).tree):
-        if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load):
-            text = node.id if isinstance(node, ast.Name) else None
-            if text == name:
-                return list(facts.values(path, node))
+    for node in facts.nodes(path, ast.Name):
+        if node.id == name and isinstance(node.ctx, ast.Load):
+            return list(facts.values(path, node))
     return []
 
 
@@ -151,13 +150,15 @@ def _reached(facts: Facts, module: str, path: str, name: str) -> bool:
         info = facts.project.functions.get(file.source.module)
         if info is not None and info.in_test:
             continue
-        for node in ast.walk(file.tree):
-            match node:
-                case ast.Name(id=found, ctx=ast.Load()) if found == name and where == path:
-                    return True
-                case ast.Attribute(attr=found, value=value, ctx=ast.Load()) if found == name:
-                    if ModuleRef(module) in facts.values(where, value):
-                        return True
+        if where == path and any(n.id == name and isinstance(n.ctx, ast.Load) for n in facts.nodes(where, ast.Name)):
+            return True
+        for node in facts.nodes(where, ast.Attribute):
+            if (
+                node.attr == name
+                and isinstance(node.ctx, ast.Load)
+                and ModuleRef(module) in facts.values(where, node.value)
+            ):
+                return True
     return False
 
 
