@@ -16,7 +16,7 @@ from . import laws
 from .engine import Migration, migrate
 from .fixture import Expected, Fixture
 from .laws import Broken
-from .run import Run, run_program
+from .run import Run, Starter, run_program, start_process
 
 SUPPORT: tuple[Literal["aio_support"], Literal["aio_requests"], Literal["aio_http"]] = (
     "aio_support",
@@ -154,7 +154,13 @@ def check_golden(fixture: Fixture, observed: Observed) -> None:
         raise Broken(f"{laws.show_difference('plan.txt', old, observed.plan.encode())}\n{hint}")
 
 
-def check_runs(fixture: Fixture, before: Mapping[str, bytes], after: Mapping[str, bytes], server: LocalServer) -> None:
+def check_runs(
+    fixture: Fixture,
+    before: Mapping[str, bytes],
+    after: Mapping[str, bytes],
+    server: LocalServer,
+    start: Starter = start_process,
+) -> None:
     """Both sides run against the local server and behave the same.
 
     The native profile names aiohttp in the User-Agent, as its documentation says.
@@ -163,11 +169,11 @@ def check_runs(fixture: Fixture, before: Mapping[str, bytes], after: Mapping[str
         fixture = replace(fixture, ignore_headers=(*fixture.ignore_headers, "user-agent"))
     for attempt in range(1, ATTEMPTS + 1):
         with tempfile.TemporaryDirectory(prefix="asyncify-fixture-") as folder:
-            first = run_program(fixture, before, Path(folder, "before"), server, quiet=True)
+            first = run_program(fixture, before, Path(folder, "before"), server, quiet=True, start=start)
             laws.sound_before(fixture, first)
             if before == after:
                 return
-            second = run_program(fixture, after, Path(folder, "after"), server, quiet=False)
+            second = run_program(fixture, after, Path(folder, "after"), server, quiet=False, start=start)
         try:
             laws.same_concurrency(fixture, first, second)
         except Broken:
@@ -181,6 +187,6 @@ def check_runs(fixture: Fixture, before: Mapping[str, bytes], after: Mapping[str
 
 def judge_runs(fixture: Fixture, before: Run, after: Run) -> None:
     """All laws over two runs."""
-    laws.clean_loop(after)
+    laws.clean_loop(after, before)
     laws.same_behaviour(fixture, before, after)
     laws.same_concurrency(fixture, before, after)

@@ -192,9 +192,9 @@ def same_concurrency(fixture: Fixture, before: Run, after: Run) -> None:
         raise Broken(f"{after.most_in_flight} requests in flight in a program that is sequential")
 
 
-def clean_loop(run: Run) -> None:
-    """Nothing blocked the event loop, nothing was left un-awaited, unclosed or pending."""
-    if run.blocked:
+def clean_loop(run: Run, before: Run | None = None) -> None:
+    """Nothing blocked the event loop (that did not before), nothing was left un-awaited, unclosed or pending."""
+    if run.blocked and not (before is not None and before.blocked):
         raise Broken("after: blocks the event loop: " + "; ".join(run.blocked))
     for needle in LEFT_ON_STDERR:
         if needle in run.stderr:

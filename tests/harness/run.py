@@ -6,9 +6,10 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from asyncify.verify.server import GENERIC_ROUTES, LocalServer, Traffic
 
@@ -53,7 +54,41 @@ def server() -> LocalServer:
     return LocalServer(routes=ROUTES)
 
 
-def run_program(fixture: Fixture, files: Mapping[str, bytes], where: Path, on: LocalServer, *, quiet: bool) -> Run:
+class Starter(Protocol):
+    """What starts a program and waits for its end."""
+
+    def __call__(
+        self, command: Sequence[str], folder: Path, environment: Mapping[str, str]
+    ) -> tuple[int, bytes, bytes]:
+        """The exit code (-1 where it took longer than TIMEOUT), stdout and stderr."""
+
+
+def start_process(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, bytes, bytes]:
+    """Start it as a new process."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        return -1, error.stdout or b"", (error.stderr or b"") + b"\nTimed out: a deadlock?\n"
+    return done.returncode, done.stdout, done.stderr
+
+
+def run_program(
+    fixture: Fixture,
+    files: Mapping[str, bytes],
+    where: Path,
+    on: LocalServer,
+    *,
+    quiet: bool,
+    start: Starter = start_process,
+) -> Run:
     """Run the program `files` in the new folder `where`. `quiet` silences ResourceWarning (requests needs it)."""
     tree = where / "app"  # the same name on both sides: programs print paths
     write_tree(tree, files)
@@ -73,19 +108,7 @@ def run_program(fixture: Fixture, files: Mapping[str, bytes], where: Path, on: L
         **fixture.env,
     }
     command = [sys.executable if word == "python" else word for word in fixture.command]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=tree,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
-        code, stdout, stderr = done.returncode, done.stdout, done.stderr
-    except subprocess.TimeoutExpired as error:
-        code, stdout, stderr = -1, error.stdout or b"", (error.stderr or b"") + b"\nTimed out: a deadlock?\n"
+    code, stdout, stderr = start(command, tree, environment)
     traffic = on.traffic()
     written = {path: data for path, data in read_tree(tree).items() if files.get(path) != data}
     return Run(

@@ -118,6 +118,32 @@ class Tracer:
     def _lambda(self, node: ast.Lambda, module: Module, depth: int) -> Fate:
         """A lambda that gives a coroutine is as good as an async function: what matters is who calls it."""
         parent = module.parents.get(node)
+        if isinstance(parent, ast.Assign) and all(isinstance(target, ast.Name) for target in parent.targets):
+            return self._named_lambda(parent, module, depth)
+        return self._handed(node, module)
+
+    def _named_lambda(self, assignment: ast.Assign, module: Module, depth: int) -> Fate:
+        """Every use of the lambda's name must await what it gives, or hand it to somebody who does."""
+        for target in assignment.targets:
+            assert isinstance(target, ast.Name)
+            scope = module.scope_of[target].lookup(target.id)
+            for use in module.nodes:
+                if not (isinstance(use, ast.Name) and use.id == target.id and isinstance(use.ctx, ast.Load)):
+                    continue
+                if scope is None or module.scope_of[use].lookup(use.id) is not scope:
+                    continue
+                call = module.parents.get(use)
+                if isinstance(call, ast.Call) and call.func is use:
+                    fate = self.follow(call, module, False, depth)
+                else:
+                    fate = self._handed(use, module)
+                if not fate.handled:
+                    return fate
+        return HANDLED
+
+    def _handed(self, node: ast.expr, module: Module) -> Fate:
+        """The fate of what a lambda gives, where `node` (the lambda or its name) is an argument."""
+        parent = module.parents.get(node)
         call = module.parents.get(parent) if isinstance(parent, ast.keyword) else parent
         if not isinstance(call, ast.Call) or call.func is node:
             return lost("is returned by a lambda", "coroutine-returned")

@@ -23,7 +23,7 @@ from asyncify.colour.structure import (
     hands_result_on,
 )
 from asyncify.graph import Implication, Implications
-from asyncify.index.project import CallSite, Kind
+from asyncify.index.project import CallSite, ImplicitCall, Kind
 from asyncify.model import Colour, Reason, Refusal, Span
 from asyncify.rules.base import Block, Claim, Handles, Jobs, RefusalCode, Role, function_node
 from asyncify.rules.facts import Facts
@@ -340,17 +340,20 @@ class Solver:
                 waiting.setdefault(claim.within, claim.span)
         for claim in self._kept_pools(holds):
             waiting.setdefault(claim.within, claim.span)
-        callers: dict[str, list[CallSite]] = defaultdict(list)
+        callers: dict[str, list[CallSite | ImplicitCall]] = defaultdict(list)
         for call in self.facts.project.calls:
             for target in call.targets:
                 callers[target].append(call)
+        for implicit in self.facts.implicit_calls:
+            if _called_here(implicit):
+                callers[implicit.target].append(implicit)
         todo = list(waiting)
         while todo:
             function = todo.pop()
-            for call in callers[function]:
-                if call.within not in waiting and not self._runs_on_loop(call.within, holds):
-                    waiting[call.within] = call.span
-                    todo.append(call.within)
+            for caller in callers[function]:
+                if caller.within not in waiting and not self._runs_on_loop(caller.within, holds):
+                    waiting[caller.within] = caller.span
+                    todo.append(caller.within)
         return {name: span for name, span in waiting.items() if not self._runs_on_loop(name, holds)}
 
     def _kept_pools(self, holds: Mapping[str, Reason]) -> Iterator[Claim]:
@@ -362,6 +365,11 @@ class Solver:
     def _blocking(self, graph: Implications, holds: dict[str, Reason]) -> bool:
         """No synchronous function that waits is called on the loop: it moves too, is bridged, or its caller stays."""
         waiting = self._blocking_functions(holds)
+        implicitly = {  # what the language calls waits in them: they cannot become asynchronous
+            function_node(implicit.within)
+            for implicit in self.facts.implicit_calls
+            if _called_here(implicit) and implicit.target in waiting
+        }
         changed = False
         for claim in self._kept_pools(holds):
             if function_node(claim.within) in holds:
@@ -374,7 +382,7 @@ class Solver:
                 node = function_node(target)
                 last = target.rpartition(".")[2]
                 closure = graph.closure({node: Reason("")})
-                if not closure.keys() & self.pins.keys():
+                if not (closure.keys() & self.pins.keys() or closure.keys() & implicitly):
                     step = Implication(
                         function_node(call.within), node, f"{last}() would block the event loop", call.span
                     )
@@ -385,15 +393,9 @@ class Solver:
                     self._bridge(call, last, waiting[target], holds)
         for implicit in self.facts.implicit_calls:
             caller = function_node(implicit.within)
-            if (
-                implicit.kind != "callback"
-                and caller in holds
-                and implicit.target in waiting
-                and caller not in self.pins
-            ):
-                text = (
-                    f"{implicit.target.rpartition('.')[2]} waits and is called here by the language ({implicit.kind})"
-                )
+            if _called_here(implicit) and caller in holds and implicit.target in waiting and caller not in self.pins:
+                who = implicit.external or f"the language ({implicit.kind})"
+                text = f"{implicit.target.rpartition('.')[2]} waits and is called here by {who}"
                 self.pins[caller] = refusal(NO_AWAIT_HERE, implicit.span, text)
                 changed = True
         return changed
@@ -417,3 +419,9 @@ class Solver:
             self.bridges.pop(call.span, None)
             return
         self.bridges[call.span] = call
+
+
+def _called_here(implicit: ImplicitCall) -> bool:
+    """Whether it runs in the function that it stands in. Other callbacks may be called from anywhere."""
+    at_once = ("builtins.", "functools.reduce", "itertools.", "re.", "heapq.", "bisect.")
+    return implicit.kind != "callback" or (implicit.external or "").startswith(at_once)

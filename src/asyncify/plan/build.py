@@ -55,7 +55,7 @@ def build(
     builder = _Builder(facts, colouring, facades, profile, findings)
     groups = []
     component_of: dict[str, str] = {}
-    for component in colouring.graph.components(colouring.holds):
+    for component in builder.joined(colouring.graph.components(colouring.holds)):
         group = builder.group(component)
         if group is not None:
             groups.append(group)
@@ -105,9 +105,47 @@ class _Builder:
         for claim in colouring.claims:
             self.claims[claim.node].append(claim)
 
+    def joined(self, components: list[set[str]]) -> list[set[str]]:
+        """The components, those joined whose awaits at the top level of one program become one coroutine's."""
+        programs: dict[str, list[int]] = defaultdict(list)
+        wrapped = set()
+        for number, component in enumerate(components):
+            claims = self._component_claims(component)
+            if all(claim.role is Role.PART for claim in claims):
+                continue
+            for path, (calls, others) in self._starts(component, claims).items():
+                programs[path].append(number)
+                if not runs_alone(self.facts, calls, others):
+                    wrapped.add(path)
+        joint = list(range(len(components)))  # the number of the component that each one became a part of
+        for path in sorted(wrapped):
+            first, *rest = sorted({joint[number] for number in programs[path]})
+            joint = [first if number in rest else number for number in joint]
+        out: dict[int, set[str]] = {}
+        for number, component in enumerate(components):
+            out.setdefault(joint[number], set()).update(component)
+        return list(out.values())
+
+    def _component_claims(self, component: set[str]) -> list[Claim]:
+        return [c for node in component for c in self.claims.get(node, ()) if not c.optional]
+
+    def _starts(self, component: set[str], claims: list[Claim]) -> dict[str, tuple[list[Span], list[Span]]]:
+        """By program: the calls at its top level that are awaited, and the other places there that await."""
+        out: dict[str, tuple[list[Span], list[Span]]] = {}
+        for node in sorted(component & self.colouring.plans.keys()):
+            call, entry = self.colouring.plans[node].call, self.colouring.plans[node].entry
+            if entry and not self._runs_to_end(call.within):
+                out.setdefault(call.span.path, ([], []))[0].append(call.span)
+        for claim in claims:
+            info = self.facts.project.functions.get(claim.within)
+            at_top = claim.needs_async and info is not None and info.kind is Kind.MODULE
+            if at_top and not self._runs_to_end(claim.within):
+                out.setdefault(claim.span.path, ([], []))[1].append(claim.span)
+        return out
+
     def group(self, component: set[str]) -> Group | None:
         """The group of one connected part of the constraint graph, or None where nothing moves in it."""
-        claims = [c for node in component for c in self.claims.get(node, ()) if not c.optional]
+        claims = self._component_claims(component)
         claims += [c for c in self.colouring.claims if c.optional and self._option_taken(c, component)]
         if not any(claim.role is not Role.PART for claim in claims):
             return None
@@ -230,28 +268,16 @@ class _Builder:
     def _calls(self, component: set[str], claims: list[Claim], lingers: bool) -> list[Edit]:
         """Awaits of calls of functions that became asynchronous, and the start of the loop."""
         edits: list[Edit] = []
-        entries: dict[str, list[Span]] = defaultdict(list)
         for node in sorted(component & self.colouring.plans.keys()):
             plan = self.colouring.plans[node]
             if self._runs_to_end(plan.call.within):
                 reason = self.colouring.holds[node]
                 edits += [self._run_to_end(Await(plan.call.span, reason)), self._support(plan.call.span, reason)]
-                continue
-            if plan.entry:
-                entries[plan.call.span.path].append(plan.call.span)
-                continue
-            edits += plan.edits
-            if plan.awaited:
-                edits.append(Await(plan.call.span, self.colouring.holds[node]))
-        others: dict[str, list[Span]] = defaultdict(list)
-        for claim in claims:
-            info = self.facts.project.functions.get(claim.within)
-            if self._runs_to_end(claim.within):
-                continue
-            if claim.needs_async and info is not None and info.kind is Kind.MODULE:
-                others[claim.span.path].append(claim.span)
-        for path in sorted(entries.keys() | others.keys()):
-            calls, rest = entries[path], others[path]
+            elif not plan.entry:
+                edits += plan.edits
+                if plan.awaited:
+                    edits.append(Await(plan.call.span, self.colouring.holds[node]))
+        for path, (calls, rest) in sorted(self._starts(component, claims).items()):
             if not runs_alone(self.facts, calls, rest):
                 edits += [Await(span, self.colouring.holds[call_node(span)]) for span in calls]
             edits += start_loop(self.facts, path, calls, rest, lingers)

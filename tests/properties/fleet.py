@@ -1,0 +1,195 @@
+"""Many random programs: each is migrated, both sides are run, all laws are held against them.
+
+``python tests/properties/fleet.py --seeds 2000`` prints how many were migrated, and every seed that broke a law.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [
+    str(folder) for folder in (HERE, HERE.parent, HERE.parent.parent / "src") if str(folder) not in sys.path
+]
+
+from harness.check import Observed, check_fixed_point, check_plan, check_runs, check_trees, observe  # noqa: E402
+from harness.fixture import Expected, Fixture  # noqa: E402
+from harness.laws import Broken  # noqa: E402
+from harness.run import TIMEOUT, server  # noqa: E402
+from programs import RandomProgram, generate  # noqa: E402
+
+from asyncify.verify.server import LocalServer  # noqa: E402
+
+MIGRATED, PARTLY, REFUSED, BROKEN = "migrated", "partly", "refused", "broken"
+
+
+class Zygote:
+    """The process of :mod:`zygote` as something that starts programs; a context manager."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "ASYNCIFY"))}
+        environment = {
+            **kept,
+            "PYTHONDEVMODE": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONIOENCODING": "utf-8",
+            "PYTHONHASHSEED": "0",
+            "NO_PROXY": "*",
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", str(HERE / "zygote.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env=environment,
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process is not None
+        self._pipe(self._process.stdin).close()
+        self._process.wait(timeout=10)
+        self._pipe(self._process.stdout).close()
+
+    def __call__(
+        self, command: Sequence[str], folder: Path, environment: Mapping[str, str]
+    ) -> tuple[int, bytes, bytes]:
+        """Run the program in a child; see :class:`harness.run.Starter`."""
+        assert self._process is not None
+        request = {
+            "command": list(command),
+            "folder": str(folder),
+            "env": {"BASE_URL": environment["BASE_URL"]},
+            "guard": environment["HARNESS_GUARD"],
+            "quiet": "ignore" in environment["PYTHONWARNINGS"],
+            "timeout": TIMEOUT,
+        }
+        self._pipe(self._process.stdin).write(json.dumps(request) + "\n")
+        self._pipe(self._process.stdin).flush()
+        answer = json.loads(self._pipe(self._process.stdout).readline())
+        return answer["exit"], answer["stdout"].encode(), answer["stderr"].encode()
+
+    @staticmethod
+    def _pipe(pipe: IO[str] | None) -> IO[str]:
+        assert pipe is not None
+        return pipe
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one seed."""
+
+    seed: int
+    kind: str  # one of the four above
+    profile: str  # the HTTP module that the migrated program uses, "" for none
+    codes: tuple[str, ...]  # of refusals
+    problem: str = ""
+
+
+def fixture_of(seed: int, program: RandomProgram) -> Fixture:
+    """What the harness must know of the program of that seed."""
+    return Fixture(
+        name=f"seed-{seed}",
+        title="a random program",
+        expected=Expected.EITHER,
+        command=program.command,
+        exit=program.exit,
+    )
+
+
+def judge(seed: int, on: LocalServer, start: Zygote) -> Outcome:
+    """Migrate and run the program of that seed."""
+    program = generate(seed)
+    fixture = fixture_of(seed, program)
+    try:
+        observed = observe(fixture, program.encoded())
+    except Exception as error:
+        return Outcome(seed, BROKEN, "", (), f"{type(error).__name__}: {error}")
+    codes = tuple(sorted(observed.migration.codes))
+    profile = _profile(observed)
+    try:
+        check_plan(fixture, observed)
+        check_trees(fixture, observed)
+        check_fixed_point(fixture, observed)
+        check_runs(fixture, observed.before, observed.after, on, start)
+    except Broken as error:
+        return Outcome(seed, BROKEN, profile, codes, str(error))
+    except Exception as error:
+        return Outcome(seed, BROKEN, profile, codes, f"{type(error).__name__}: {error}")
+    kind = REFUSED if not observed.changed else PARTLY if codes else MIGRATED
+    return Outcome(seed, kind, profile, codes)
+
+
+def _profile(observed: Observed) -> str:
+    names = {path.rpartition("/")[2].removesuffix(".py") for path in observed.changed}
+    return "+".join(sorted(names & {"aio_http", "aio_requests"}))
+
+
+def judge_all(seeds: Iterable[int]) -> list[Outcome]:
+    """Judge these seeds, with one server and one zygote."""
+    with server() as on, Zygote() as start:
+        return [judge(seed, on, start) for seed in seeds]
+
+
+def main() -> int:
+    """Judge the seeds that the arguments name; 1 where one broke a law."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=200, help="how many")
+    parser.add_argument("--start", type=int, default=0, help="the first")
+    parser.add_argument("--only", type=int, nargs="*", help="exactly these seeds")
+    parser.add_argument("--jobs", type=int, default=1, help="processes side by side")
+    parser.add_argument("--json", type=Path, help="write the outcomes there")
+    options = parser.parse_args()
+    seeds = options.only or list(range(options.start, options.start + options.seeds))
+    started = time.perf_counter()
+    outcomes: list[Outcome] = []
+    size = 20
+    chunks = [seeds[n : n + size] for n in range(0, len(seeds), size)]
+    with ProcessPoolExecutor(options.jobs) as processes:
+        for some in processes.map(judge_all, chunks):
+            outcomes += some
+            for outcome in some:
+                if outcome.kind == BROKEN:
+                    print(f"seed {outcome.seed}: {outcome.problem[:400]}\n", flush=True)
+    print(summary(outcomes, time.perf_counter() - started))
+    if options.json:
+        options.json.write_text(json.dumps([vars(outcome) for outcome in outcomes], indent=1), encoding="utf-8")
+    return int(any(outcome.kind == BROKEN for outcome in outcomes))
+
+
+def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
+    """Shares of what became of them."""
+    count = len(outcomes)
+    kinds = Counter(outcome.kind for outcome in outcomes)
+    profiles = Counter(outcome.profile for outcome in outcomes if outcome.profile)
+    codes = Counter(code for outcome in outcomes for code in outcome.codes)
+    lines = [f"{count} programs in {seconds:.0f} s"]
+    lines += [f"  {kind:9} {kinds[kind]:5}  {kinds[kind] / count:6.1%}" for kind in (MIGRATED, PARTLY, REFUSED, BROKEN)]
+    lines.append("  profiles  " + ", ".join(f"{name} {number}" for name, number in profiles.most_common()))
+    lines.append("  refusals  " + ", ".join(f"{name} {number}" for name, number in codes.most_common()))
+    broken = [str(outcome.seed) for outcome in outcomes if outcome.kind == BROKEN]
+    if broken:
+        lines.append(f"  broken seeds: {' '.join(broken)}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
