@@ -11,40 +11,24 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
+from asyncify.analysis import Progress, analyse_tree, merged
 from asyncify.check import Problem, check
-from asyncify.colour import colour
 from asyncify.colour.solve import Colouring
 from asyncify.config import Config
-from asyncify.discover import Tree, discover, kept_lines
-from asyncify.entry_points import entry_points
+from asyncify.discover import Tree, discover
 from asyncify.errors import CheckError
-from asyncify.index import build as build_index
-from asyncify.index.project import Diagnostic, SourceFile
+from asyncify.index.project import Diagnostic
 from asyncify.model import Colour, Edit, FileChange, GroupChange, MakeAsync, Plan, Reason
 from asyncify.packaging import discover_config
-from asyncify.plan.build import build as build_plan
 from asyncify.plan.config_files import config_changes
 from asyncify.plan.support_files import support_files
-from asyncify.relevance import relevant
 from asyncify.rewrite import apply_edits
 from asyncify.rules.base import function_node
-from asyncify.rules.facts import Facts
-from asyncify.rules.registry import catalogue, rules
+from asyncify.rules.registry import catalogue
 from asyncify.support import is_emitted
 from asyncify.write import UndoResult, WriteResult, apply_changes
 from asyncify.write import undo as undo_write
-
-
-class Progress(Protocol):
-    """Told what is being done; shown only on a terminal."""
-
-    def stage(self, name: str, total: int | None = None) -> None:
-        """A new stage begins, with `total` steps if known."""
-
-    def advance(self, steps: int = 1) -> None:
-        """So many steps of the stage are done."""
 
 
 class Silent:
@@ -100,9 +84,11 @@ def scan(paths: Sequence[Path], config: Config, progress: Progress | None = None
     start = time.perf_counter()
     progress.stage("Reading files")
     tree = discover(paths, config, libraries=catalogue().modules)
-    plan, colouring, skipped = _analyse(tree, config, progress)
+    analyses = analyse_tree(tree, config, progress)
+    progress.stage("Planning")
+    plan, skipped = merged(analyses)
     functions = {
-        info.span for info in colouring.facts.project.functions.values()
+        info.span for analysis in analyses for info in analysis.project.functions.values()
     }  # `with` and `for` are made async, too
     made = {edit.span for group in plan.groups for edit in group.edits if isinstance(edit, MakeAsync)}
     changed = len(made & functions)
@@ -111,35 +97,6 @@ def scan(paths: Sequence[Path], config: Config, progress: Progress | None = None
     diagnostics = (*tree.diagnostics, *skipped)
     found = discover_config(tree.root)
     return ScanResult(tree.root, plan, len(tree.sources), lines, seconds, diagnostics, changed, tree, config, found)
-
-
-def _analyse(tree: Tree, config: Config, progress: Progress) -> tuple[Plan, Colouring, Sequence[Diagnostic]]:
-    """From sources to a plan."""
-    known = catalogue()
-    progress.stage("Indexing")
-    wanted = _relevant(tree)
-    project = build_index(wanted, known)
-    facts = Facts(project)
-    progress.stage("Matching rules", len(rules()))
-    findings = []
-    for rule in rules().values():
-        findings += list(rule.match(facts))
-        progress.advance()
-    progress.stage("Colouring")
-    kept = {source.path: kept_lines(source.text) for source in wanted}
-    facades = entry_points(tree.root, project, config)
-    colouring = colour(facts, findings, kept, facades)
-    progress.stage("Planning")
-    plan = build_plan(facts, colouring, facades, config.http, findings)
-    return plan, colouring, project.diagnostics
-
-
-def _relevant(tree: Tree) -> list[SourceFile]:
-    """The files worth indexing.
-
-    Support modules that an earlier run added are left out: they are what asyncify rewrites to.
-    """
-    return relevant([source for source in tree.sources if not is_emitted(source.text)], rules().values())
 
 
 def preview(paths: Sequence[Path], config: Config, progress: Progress | None = None) -> Preview:
@@ -253,11 +210,16 @@ def why(paths: Sequence[Path], config: Config, function: str) -> WhyResult:
     ``function`` is a dotted name or the end of one.
     """
     tree = discover(paths, config, libraries=catalogue().modules)
-    _, colouring, _ = _analyse(tree, config, Silent())
-    names = sorted(name for name in colouring.facts.project.functions)
+    colourings = {
+        name: analysis.colouring
+        for analysis in analyse_tree(tree, config, Silent())
+        for name in analysis.project.functions
+    }
+    names = sorted(colourings)
     found = [name for name in names if name == function or name.endswith("." + function)]
     matches = []
     for name in found:
+        colouring = colourings[name]
         node = function_node(name)
         pin = colouring.pins.get(node)
         down = colouring.holds.get(node) or (pin.reason if pin is not None else None)

@@ -39,40 +39,44 @@ _IMPORT = re.compile(r"(?:^|[;:])[ \t\f]*+import\b((?:\\\r?\n|[^\r\n;#\\])*+)", 
 _DOTTED = re.compile(r"""["']([^\W\d]\w*+(?:\.[^\W\d]\w*+)++)(?=["':.])""")
 _COMMENT = re.compile(r"#[^\r\n]*+")
 _NAME = re.compile(r"[^\W\d][\w.]*|\*")
-_BY_NAME = re.compile(
+BY_NAME = re.compile(
     r"\b(?:import_module|__import__|exec_module|load_module|run_module|run_path|pkgutil|entry_points)\b"
 )
 
 
-Links = Mapping[str, set[str]]
+def starting_modules(rules: Iterable[Rule]) -> frozenset[str]:
+    """The top-level import names of libraries whose use starts a migration."""
+    return frozenset().union(*(rule.catalogue.modules for rule in rules if rule.id not in NEVER_START))
 
 
 def relevant(sources: Sequence[SourceFile], rules: Iterable[Rule]) -> list[SourceFile]:
     """The files of `sources` that the index needs, in the same order."""
+    rules = list(rules)
     modules: set[str] = set()
-    starting: set[str] = set()
     calls: set[str] = set()  # what is called, where the module is one that nearly every file imports
     for rule in rules:
         own = rule.catalogue.modules
         modules |= own
         if own:
             calls |= {n.rpartition(".")[2] for n in rule.catalogue.signatures if n.partition(".")[0] not in own}
-        if rule.id not in NEVER_START:
-            starting |= rule.catalogue.modules
     seeds = {source.path for source in candidates(sources, frozenset(modules | calls))}
     if not seeds:
         return []
-    links = _links(sources)
-    starts = {source.path for source in candidates(sources, frozenset(starting))}
+    finder = Links(sources)
+    links = {source.path: finder.of(source.path) for source in sources}
+    starts = {source.path for source in candidates(sources, starting_modules(rules))}
     wanted: set[str] = set()
     if starts:
-        starts |= {source.path for source in sources if _BY_NAME.search(source.text)}
+        starts |= {source.path for source in sources if BY_NAME.search(source.text)}
         wanted = _closure(starts, _both_ways(links))
     wanted |= _closure(seeds - wanted, _turned(links))
     return [source for source in sources if source.path in wanted]
 
 
-def _turned(links: Links) -> Links:
+_Graph = Mapping[str, set[str]]
+
+
+def _turned(links: _Graph) -> _Graph:
     """Who names each file."""
     out: defaultdict[str, set[str]] = defaultdict(set)
     for path, others in links.items():
@@ -81,12 +85,12 @@ def _turned(links: Links) -> Links:
     return out
 
 
-def _both_ways(links: Links) -> Links:
+def _both_ways(links: _Graph) -> _Graph:
     turned = _turned(links)
     return {path: others | turned.get(path, set()) for path, others in links.items()}
 
 
-def _closure(start: Iterable[str], links: Links) -> set[str]:
+def _closure(start: Iterable[str], links: _Graph) -> set[str]:
     seen = set(start)
     stack = list(seen)
     while stack:
@@ -97,27 +101,39 @@ def _closure(start: Iterable[str], links: Links) -> set[str]:
     return seen
 
 
-def _links(sources: Sequence[SourceFile]) -> Links:
-    """For every file the files of the tree whose modules it names."""
-    by_module: dict[str, list[str]] = defaultdict(list)
-    paths = set()
-    for source in sources:
-        by_module[source.module].append(source.path)
-        paths.add(source.path)
-    links: dict[str, set[str]] = {}
-    for source in sources:
-        folder = source.path.rpartition("/")[0]
-        lead = f"{folder}/" if folder else ""
-        found: set[str] = set()
-        for name in set(_named(source)):
-            parts = name.split(".")
-            for size in range(1, len(parts) + 1):
-                found.update(by_module.get(".".join(parts[:size]), ()))
-                beside = lead + "/".join(parts[:size])  # a script sees its own folder
-                found.update(path for path in (f"{beside}.py", f"{beside}/__init__.py") if path in paths)
-        found.discard(source.path)
-        links[source.path] = found
-    return links
+class Links:
+    """For every file the files of the tree whose modules it names, each looked for when it is first asked for."""
+
+    def __init__(self, sources: Iterable[SourceFile]) -> None:
+        self._sources = {source.path: source for source in sources}
+        self._by_module: dict[str, list[str]] = defaultdict(list)
+        for source in self._sources.values():
+            self._by_module[source.module].append(source.path)
+        self._names: dict[str, frozenset[str]] = {}
+        self._links: dict[str, set[str]] = {}
+
+    def names(self, path: str) -> frozenset[str]:
+        """The absolute dotted names that the file imports or spells in a string."""
+        found = self._names.get(path)
+        if found is None:
+            found = self._names[path] = frozenset(_named(self._sources[path]))
+        return found
+
+    def of(self, path: str) -> set[str]:
+        """Paths of the files that the file names."""
+        found = self._links.get(path)
+        if found is None:
+            found = self._links[path] = set()
+            folder = path.rpartition("/")[0]
+            lead = f"{folder}/" if folder else ""
+            for name in self.names(path):
+                parts = name.split(".")
+                for size in range(1, len(parts) + 1):
+                    found.update(self._by_module.get(".".join(parts[:size]), ()))
+                    beside = lead + "/".join(parts[:size])  # a script sees its own folder
+                    found.update(p for p in (f"{beside}.py", f"{beside}/__init__.py") if p in self._sources)
+            found.discard(path)
+        return found
 
 
 def _named(source: SourceFile) -> Iterator[str]:

@@ -275,16 +275,22 @@ def _own_pin(facts: Facts, info: FunctionInfo, kept: dict[str, frozenset[int]]) 
     return None
 
 
+def may_be_suspected(info: FunctionInfo, imports_dynamically: bool) -> bool:
+    """Whether a call of something unknown under the function's name counts as a possible call of it."""
+    name = info.name.rpartition(".")[2]
+    if name.startswith("__") or name in BUILTIN_METHODS:
+        return False
+    return info.cls is not None or (info.parent is None and imports_dynamically)
+
+
 def _maybe_called(facts: Facts, info: FunctionInfo) -> Refusal | None:
     """A call of something unknown under this method's name may be a call of it.
 
     Names that builtin containers, strings and files have are not suspected: nearly every such call is one of theirs.
     """
+    if not may_be_suspected(info, facts.imports_dynamically):
+        return None
     name = info.name.rpartition(".")[2]
-    if name.startswith("__") or name in BUILTIN_METHODS:
-        return None
-    if info.cls is None and not (info.parent is None and facts.imports_dynamically):
-        return None
     for call in facts.project.maybe_callers(info.name):
         if info.name in call.targets:
             continue  # it is known to be one of the targets, and awaited as such

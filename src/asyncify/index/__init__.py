@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from asyncify.index.builtins_catalogue import builtins_catalogue
 from asyncify.index.catalogue import Catalogue
+from asyncify.index.elsewhere import Elsewhere
 from asyncify.index.ir import FileFacts
 from asyncify.index.link import Linker
 from asyncify.index.linked import LinkedProject
@@ -23,35 +24,62 @@ __all__ = ["LinkedProject", "build", "module_names"]
 _DEPTH = 8000
 
 
-def build(sources: Sequence[SourceFile], catalogue: Catalogue) -> LinkedProject:
-    """Index and link the files of one project.
+Parsed = dict[str, "tuple[FileTree, FileFacts] | Diagnostic"]
+"""What was made of files by themselves, by path: given again, none of them is read twice."""
+
+
+def build(
+    sources: Sequence[SourceFile],
+    catalogue: Catalogue,
+    elsewhere: Elsewhere | None = None,
+    parsed: Parsed | None = None,
+) -> LinkedProject:
+    """Index and link the files of one project, or of a part of one (`elsewhere` then names all of its files).
 
     A file that cannot be parsed becomes a diagnostic. The catalogue's entries win over the index's own ones for
     builtins.
     """
+    parsed = {} if parsed is None else parsed
     files: dict[str, FileTree] = {}
     diagnostics: list[Diagnostic] = []
     facts: list[FileFacts] = []
-    linker = Linker(builtins_catalogue().merge(catalogue))
+    linker = Linker(_all_entries(catalogue), elsewhere)
     with _roomy():
         for source in sorted(sources, key=lambda source: source.path):
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    tree = ast.parse(source.text)
-                facts.append(lower(tree, source.path, source.module, source.text))
-            except SyntaxError as error:
-                diagnostics.append(Diagnostic(source.path, error.lineno, f"not valid Python: {error.msg}"))
-                continue
-            except ValueError as error:
-                diagnostics.append(Diagnostic(source.path, None, f"not valid Python: {error}"))
-                continue
-            except (RecursionError, MemoryError):
-                diagnostics.append(Diagnostic(source.path, None, "nested too deeply to be read"))
-                continue
-            files[source.path] = FileTree(source, tree)
+            found = parsed.get(source.path)
+            if found is None:
+                found = parsed[source.path] = _parse(source)
+            if isinstance(found, Diagnostic):
+                diagnostics.append(found)
+            else:
+                files[source.path] = found[0]
+                facts.append(found[1])
         linker.link(facts)
     return LinkedProject(linker, files, diagnostics)
+
+
+_merged: list[tuple[Catalogue, Catalogue]] = []
+
+
+def _all_entries(catalogue: Catalogue) -> Catalogue:
+    """The catalogue on top of the index's own one; the last is kept, for parts of a tree are built one by one."""
+    if not _merged or _merged[0][0] is not catalogue:
+        _merged[:] = [(catalogue, builtins_catalogue().merge(catalogue))]
+    return _merged[0][1]
+
+
+def _parse(source: SourceFile) -> tuple[FileTree, FileFacts] | Diagnostic:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(source.text)
+        return FileTree(source, tree), lower(tree, source.path, source.module, source.text)
+    except SyntaxError as error:
+        return Diagnostic(source.path, error.lineno, f"not valid Python: {error.msg}")
+    except ValueError as error:
+        return Diagnostic(source.path, None, f"not valid Python: {error}")
+    except (RecursionError, MemoryError):
+        return Diagnostic(source.path, None, "nested too deeply to be read")
 
 
 @contextmanager

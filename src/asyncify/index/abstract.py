@@ -73,8 +73,11 @@ class AMethod(AValue):
 
 @dataclass(slots=True, eq=False)
 class AModule(AValue):
+    """A module of the project; without `unit` a namespace, or (``absent``) a file that is not indexed."""
+
     name: str
     unit: Unit | None
+    absent: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -26,6 +26,7 @@ from asyncify.index.abstract import (
     is_mock,
 )
 from asyncify.index.catalogue import Catalogue
+from asyncify.index.elsewhere import ABSENT
 from asyncify.index.externals import Application, Externals
 from asyncify.index.ir import FunctionFacts
 from asyncify.index.typeexpr import parse_type
@@ -133,12 +134,15 @@ class Attributes(Externals):
         found = self.export(module.unit, name) if module.unit is not None else []
         for variable in found:
             self.edge(variable, result)
-        submodule = self.modules.get(f"{module.name}.{name}")
+        submodule = self.module(f"{module.name}.{name}", None)
         if submodule is not None and (not found or submodule.unit is not None):
             own = module.unit.facts.exports.get(name) if module.unit is not None else None
             if not own:
                 self.add(result, submodule)
         if found or submodule is not None:
+            return
+        if module.absent:
+            self.add(result, self.external(f"{ABSENT}{module.name}.{name}"))
             return
         if module.unit is not None:
             stars = self.external_stars(module.unit)

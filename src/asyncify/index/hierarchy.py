@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from asyncify.index.abstract import AClass, AModule, Unit
 from asyncify.index.catalogue import Catalogue
 from asyncify.index.containers import Heap
+from asyncify.index.elsewhere import Elsewhere
 
 
 class Hierarchy(Heap):
@@ -13,7 +16,8 @@ class Hierarchy(Heap):
     def __init__(self, catalogue: Catalogue) -> None:
         super().__init__(catalogue)
         self.units: list[Unit] = []
-        self.by_folder: dict[str, dict[str, str]] = {}  # folder of scripts -> import name -> module name
+        self.elsewhere = Elsewhere()
+        self.by_folder: Mapping[str, Mapping[str, str]] = {}  # folder of scripts -> import name -> module name
         self.all_classes: list[AClass] = []
         self._hits: dict[tuple[AClass, str, str], list[tuple[AClass, int]]] = {}
         self._descendants: dict[AClass, list[AClass]] = {}
@@ -129,6 +133,11 @@ class Hierarchy(Heap):
                     self.edge(variable, loaded)
         return variable
 
+    def fields(self) -> Iterator[tuple[AClass, int]]:
+        """Every attribute that objects of a class are given, by the class that stores it."""
+        for (cls, _), variable in self._own.items():
+            yield cls, variable
+
     def field_load(self, cls: AClass, subs: bool, name: str) -> int:
         """The variable that sees every instance attribute `name` an object of this class can have."""
         key = (cls, subs, name)
@@ -151,7 +160,10 @@ class Hierarchy(Heap):
                 head, dot, tail = name.partition(".")
                 if head in siblings:
                     name = siblings[head] + dot + tail
-        return self.modules.get(name)
+        found = self.modules.get(name)
+        if found is None and name in self.elsewhere.modules:
+            found = self.modules[name] = AModule(name, None, absent=True)
+        return found
 
     def export(self, unit: Unit, name: str, seen: frozenset[str] = frozenset()) -> list[int]:
         """Variables of a module's global name, through star imports."""

@@ -12,7 +12,8 @@ from typing import Any
 
 from asyncify.index.abstract import AClass, AExternal, AModule, Args, AUnknown, AValue, Caller, Unit
 from asyncify.index.catalogue import Catalogue
-from asyncify.index.ir import FileFacts, ImportFacts
+from asyncify.index.elsewhere import Elsewhere, script_folders
+from asyncify.index.ir import ClassFacts, FileFacts, ImportFacts
 from asyncify.index.solve import Solver
 from asyncify.index.testing import bind_fixtures
 
@@ -24,10 +25,15 @@ _MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__package__", "__
 class Linker(Solver):
     """The solver, filled from facts."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, elsewhere: Elsewhere | None = None) -> None:
         super().__init__(catalogue)
+        self.elsewhere = elsewhere or self.elsewhere
         self.classes: dict[str, AClass] = {}
         self._class_of: dict[Any, AClass] = {}
+
+    def class_of(self, facts: ClassFacts) -> AClass:
+        """The class that these facts describe."""
+        return self._class_of[facts]
 
     def link(self, files: Iterable[FileFacts]) -> None:
         """Join the files and solve."""
@@ -56,22 +62,14 @@ class Linker(Solver):
             self.run()
 
     def _name_modules(self) -> None:
-        packages = {unit.folder for unit in self.units if unit.facts.is_package}
         for unit in self.units:
             self.modules[unit.name] = AModule(unit.name, unit)
         for unit in self.units:
             parent = unit.name.rpartition(".")[0]
             while parent and parent not in self.modules:
-                self.modules[parent] = AModule(parent, None)
+                self.modules[parent] = AModule(parent, None, parent in self.elsewhere.modules)
                 parent = parent.rpartition(".")[0]
-        for unit in self.units:
-            if unit.folder not in packages:
-                stem = unit.facts.path.rpartition("/")[2].removesuffix(".py")
-                self.by_folder.setdefault(unit.folder, {})[stem] = unit.name
-            if unit.facts.is_package:
-                above, _, last = unit.folder.rpartition("/")
-                if above not in packages:
-                    self.by_folder.setdefault(above, {})[last] = unit.name
+        self.by_folder = self.elsewhere.folders or script_folders({u.facts.path: u.name for u in self.units})
 
     # --- names, imports, classes -------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from asyncify.index.abstract import (
     Unit,
     is_mock,
 )
+from asyncify.index.carriers import Carriers
 from asyncify.index.escape import function_uses
 from asyncify.index.link import Linker
 from asyncify.index.positions import Positions
@@ -308,6 +309,24 @@ class LinkedProject:
                     family.add(related)
                     stack.append(related)
         return frozenset(cls.facts.methods[name] for cls in family) - {function}
+
+    @property
+    def imported_by_name(self) -> bool:
+        """Whether a file of the tree that is not indexed may fetch modules by computed names."""
+        return self._linker.elsewhere.by_name
+
+    def carriers(self, functions: frozenset[str], libraries: frozenset[str], settled: Iterable[Span] = ()) -> Carriers:
+        """By which names these functions, and objects of these libraries, can be had; and who is given them.
+
+        Objects made by a call at one of the spans `settled` do not count.
+        """
+        nodes = {self.node(span, ast.Call) for span in settled}
+        return Carriers(self._linker, functions, libraries, {node for node in nodes if node is not None})
+
+    @property
+    def unresolved_methods(self) -> frozenset[str]:
+        """The names of attribute calls with an unknown receiver."""
+        return frozenset(self._open_calls)
 
     # --- public values -----------------------------------------------------------------------------------------
 

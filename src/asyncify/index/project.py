@@ -163,6 +163,10 @@ class Project(Protocol):
     def span(self, path: str, node: ast.AST) -> Span:
         """The span of a node of that file (columns in code points)."""
 
+    @property
+    def imported_by_name(self) -> bool:
+        """Whether a file of the tree that is not indexed fetches modules by computed names."""
+
     def function_of(self, path: str, node: ast.AST) -> FunctionInfo | None:
         """The function, lambda, class body or module that this very node defines."""
 

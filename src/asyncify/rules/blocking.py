@@ -118,6 +118,11 @@ NO_COUNTERPART = RefusalCode(
 )
 
 
+def waits(name: str) -> bool:
+    """Whether the external function of that name waits, or the class is one whose methods wait."""
+    return name in ONE_SHOT or name in STATEFUL or name in WAITING_METHODS or name in STATEFUL_METHODS
+
+
 def match(facts: Facts) -> Iterator[Finding]:
     """All calls of the two tables."""
     for name in sorted(ONE_SHOT | _METHODS):

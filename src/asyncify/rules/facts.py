@@ -148,6 +148,8 @@ class Facts:
     def imports_dynamically(self) -> bool:
         """Whether the program fetches modules by computed names, so that any attribute call may be of a module."""
         dynamic = {"importlib.import_module", "builtins.__import__"}
+        if self.project.imported_by_name:
+            return True
         return bool(dynamic & self.calls_by_external.keys()) or "sys.modules" in self.external_names
 
     def _is_method_call(self, path: str, node: ast.Attribute) -> bool:

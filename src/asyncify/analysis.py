@@ -1,0 +1,109 @@
+"""From the files of a tree to plans: index → match → colour → plan, for the whole tree or for the parts that matter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from asyncify.colour import colour
+from asyncify.colour.solve import Colouring
+from asyncify.config import Config
+from asyncify.demand import Ground, parts
+from asyncify.discover import Tree, kept_lines
+from asyncify.entry_points import entry_points
+from asyncify.index import Parsed, build
+from asyncify.index.elsewhere import Elsewhere
+from asyncify.index.linked import LinkedProject
+from asyncify.index.project import Diagnostic, SourceFile
+from asyncify.model import Plan, Reason
+from asyncify.plan.build import build as build_plan
+from asyncify.relevance import relevant
+from asyncify.rules.base import Finding
+from asyncify.rules.blocking import waits
+from asyncify.rules.facts import Facts
+from asyncify.rules.registry import catalogue, rules
+from asyncify.support import is_emitted
+
+LARGE = 40_000
+"""Lines of a tree above which only the parts that matter are indexed (:mod:`asyncify.demand`)."""
+
+
+class Progress(Protocol):
+    """Told what is being done; shown only on a terminal."""
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        """A new stage begins, with `total` steps if known."""
+
+    def advance(self, steps: int = 1) -> None:
+        """So many steps of the stage are done."""
+
+
+@dataclass
+class Analysis:
+    """Files indexed together, and their colours. The plan is made when it is asked for."""
+
+    project: LinkedProject
+    facts: Facts
+    colouring: Colouring
+    findings: Sequence[Finding]
+    facades: dict[str, Reason]
+    profile: str
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What would be done and what not."""
+        return build_plan(self.facts, self.colouring, self.facades, self.profile, self.findings)
+
+
+def analyse_tree(tree: Tree, config: Config, progress: Progress) -> list[Analysis]:
+    """All analyses of a tree: one of a small tree, one for each part that matters of a large one.
+
+    Support modules that an earlier run added are left out: they are what asyncify rewrites to.
+    """
+    sources = [source for source in tree.sources if not is_emitted(source.text)]
+    if sum(source.data.count(b"\n") for source in sources) < LARGE:
+        wanted = relevant(sources, rules().values())
+        return [analyse(wanted, tree.root, config, progress)]
+    progress.stage("Looking for what matters")
+    ground = Ground(sources, catalogue(), waits)
+
+    def analyse_part(wanted: Sequence[SourceFile]) -> Analysis:
+        return analyse(wanted, tree.root, config, progress, ground.elsewhere, ground.parsed)
+
+    return parts(ground, rules().values(), analyse_part)
+
+
+def analyse(
+    sources: Sequence[SourceFile],
+    root: Path,
+    config: Config,
+    progress: Progress,
+    elsewhere: Elsewhere | None = None,
+    parsed: Parsed | None = None,
+) -> Analysis:
+    """Index and colour these files. `elsewhere` names the whole tree where they are a part of it."""
+    progress.stage("Indexing")
+    project = build(sources, catalogue(), elsewhere, parsed)
+    facts = Facts(project)
+    progress.stage("Matching rules", len(rules()))
+    findings: list[Finding] = []
+    for rule in rules().values():
+        findings += rule.match(facts)
+        progress.advance()
+    progress.stage("Colouring")
+    kept = {source.path: kept_lines(source.text) for source in sources}
+    facades = entry_points(root, project, config)
+    return Analysis(project, facts, colour(facts, findings, kept, facades), findings, facades, config.http)
+
+
+def merged(analyses: Sequence[Analysis]) -> tuple[Plan, tuple[Diagnostic, ...]]:
+    """The plans of all parts as one, and the files that could not be parsed."""
+    plans = [analysis.plan for analysis in analyses]
+    groups = sorted((g for plan in plans for g in plan.groups), key=lambda g: (g.reason.span or g.edits[0].span, g.id))
+    sites = sorted((site for plan in plans for site in plan.sites), key=lambda site: (site.span, site.rule))
+    refusals = sorted((r for plan in plans for r in plan.refusals), key=lambda r: (r.span, r.code))
+    skipped = dict.fromkeys(found for analysis in analyses for found in analysis.project.diagnostics)
+    return Plan(tuple(groups), tuple(sites), tuple(refusals)), tuple(skipped)

@@ -1,0 +1,265 @@
+"""Which parts of a large tree a migration needs: found from what changes, so that the rest is neither parsed nor indexed.
+
+A *part* starts with a file that uses a library whose use starts a migration. It is indexed and coloured, and grows by
+
+- the files that take something that matters from it by a name: a function that becomes asynchronous, a session, an
+  object of a class that has one or the other (:class:`asyncify.index.carriers.Carriers`);
+- the files whose functions are given such a thing, define the base of such a class, or are called by what becomes
+  asynchronous;
+- a file with a call that may, for all it says itself, be a call of a function that becomes asynchronous;
+- the ``conftest.py`` files of its tests;
+
+until nothing more is needed. Parts that meet become one. What depends on nothing of another part is planned apart from
+it, so the cost follows the size of what changes. The text of every file is searched for names; parsed are the parts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Protocol, TypeVar
+
+from asyncify.colour.pins import may_be_suspected
+from asyncify.colour.solve import Colouring
+from asyncify.index import Parsed, build
+from asyncify.index.catalogue import Catalogue
+from asyncify.index.elsewhere import ABSENT, Elsewhere, elsewhere
+from asyncify.index.linked import LinkedProject
+from asyncify.index.project import Kind, SourceFile
+from asyncify.model import Span
+from asyncify.reach_below import Below
+from asyncify.relevance import BY_NAME, Links, starting_modules
+from asyncify.rules.base import Rule
+from asyncify.rules.requests_names import SESSION_FROM_OUTSIDE
+
+_OPEN = frozenset([SESSION_FROM_OUTSIDE.code, "session-escapes", "pool-escapes", "unknown-job", "unclear-call"])
+"""Refusals that more files may lift."""
+_STAR = re.compile(r"\bimport[ \t]*\(?[ \t]*\*")
+
+
+class Analysis(Protocol):
+    """What is known of a part once it is indexed and coloured."""
+
+    @property
+    def colouring(self) -> Colouring:
+        """Its colours."""
+
+    @property
+    def project(self) -> LinkedProject:
+        """Its index."""
+
+
+_A = TypeVar("_A", bound=Analysis)
+
+
+class Ground:
+    """A whole tree as text: what mentions what, and what imports what. Every question is answered once."""
+
+    def __init__(self, sources: Sequence[SourceFile], catalogue: Catalogue, waiting: Callable[[str], bool]) -> None:
+        self.sources = {source.path: source for source in sources}
+        modules = {source.path: source.module for source in sources}
+        self.elsewhere: Elsewhere = elsewhere(modules, any(BY_NAME.search(source.text) for source in sources))
+        self.parsed: Parsed = {}
+        self._catalogue = catalogue
+        self._links = Links(sources)
+        self._mentions: dict[str, frozenset[str]] = {}
+        self._open: dict[str, frozenset[str]] = {}
+        self.below = Below(self.sources, self._locate, waiting)
+
+    def mentions(self, word: str) -> frozenset[str]:
+        """Paths of the files in which the word stands as a whole."""
+        found = self._mentions.get(word)
+        if found is None:
+            whole = re.compile(rf"{re.escape(word)}(?<!\w{re.escape(word)})(?!\w)")
+            hits = (path for path, source in self.sources.items() if word in source.text and whole.search(source.text))
+            found = self._mentions[word] = frozenset(hits)
+        return found
+
+    def split(self, name: str) -> tuple[str, str]:
+        """The file that an absent thing's name means (``tree:shop.client.fetch``), and its name in there.
+
+        The path is ``""`` if there is no such file.
+        """
+        parts = name.removeprefix(ABSENT).split(".")
+        for size in range(len(parts), 0, -1):
+            path = self.elsewhere.modules.get(".".join(parts[:size]))
+            if path is not None:
+                return path, ".".join(parts[size:])
+        return "", ""
+
+    def path(self, name: str) -> str:
+        """The file that an absent thing's name means."""
+        return self.split(name)[0]
+
+    def _locate(self, path: str, name: str) -> tuple[str, str]:
+        """The file that a dotted name imported in a file means, and the rest of the name."""
+        head, dot, tail = name.partition(".")
+        siblings = self.elsewhere.folders.get(path.rpartition("/")[0], {})
+        parts = f"{siblings.get(head, head)}{dot}{tail}".split(".")
+        for size in range(len(parts), 0, -1):
+            found = self.elsewhere.modules.get(".".join(parts[:size]))
+            if found:
+                return found, ".".join(parts[size:])
+        return "", ""
+
+    def users(self, path: str, names: Collection[str]) -> Iterator[str]:
+        """The files that may use one of these global names of a file."""
+        folder, _, file = path.rpartition("/")
+        module = self.sources[path].module
+        stem = module.rpartition(".")[2]
+        importing = self.mentions(stem)
+        for name in names:
+            naming = self.mentions(name)
+            if file == "conftest.py":  # pytest gives its fixtures to the tests below, by name
+                yield from (user for user in naming if user.startswith(f"{folder}/" if folder else ""))
+            as_attribute = re.compile(rf"\.\s*{re.escape(name)}\b|[\"']{re.escape(name)}[\"']")
+            for user in importing & naming - {path}:
+                imported = any(known.endswith(f"{stem}.{name}") for known in self._links.names(user))
+                named = imported or as_attribute.search(self.sources[user].text)
+                if named and self._reaches(user, path, module):
+                    yield user
+        for user in importing & self.mentions("import") - {path}:
+            if _STAR.search(self.sources[user].text) and path in self._links.of(user):
+                yield user
+
+    def _reaches(self, user: str, path: str, module: str) -> bool:
+        """Whether a file imports the module, a package around it, or a file that does and names it, too."""
+        links = self._links.of(user)
+        if path in links or any(module.startswith(f"{name}.") for name in self._links.names(user)):
+            return True
+        stem = module.rpartition(".")[2]
+        return any(stem in self.sources[other].text and path in self._links.of(other) for other in links)
+
+    def conftests(self, path: str) -> Iterator[str]:
+        """The ``conftest.py`` files whose fixtures a file may use."""
+        folder = path
+        while folder:
+            folder = folder.rpartition("/")[0]
+            candidate = f"{folder}/conftest.py" if folder else "conftest.py"
+            if candidate in self.sources:
+                yield candidate
+
+    def suspect(self, method: str, known: Collection[str]) -> str | None:
+        """The first other file, part of the tree by its imports, with a call of the method on something unknown."""
+        call = re.compile(rf"\.\s*{re.escape(method)}\s*\(")
+        for path in sorted(self.mentions(method) - set(known)):
+            source = self.sources[path]
+            if call.search(source.text) and self._links.of(path) and method in self._unresolved(source):
+                return path
+        return None
+
+    def _unresolved(self, source: SourceFile) -> frozenset[str]:
+        found = self._open.get(source.path)
+        if found is None:
+            project = build([source], self._catalogue, self.elsewhere, self.parsed)
+            found = self._open[source.path] = project.unresolved_methods
+        return found
+
+    def linked(self, seeds: Iterable[str]) -> list[set[str]]:
+        """Seeds in sets of those that import each other."""
+        out: list[set[str]] = []
+        for seed in sorted(seeds):
+            joined = {seed}
+            links = self._links.of(seed)
+            rest = []
+            for other in out:
+                if other & links or any(seed in self._links.of(path) for path in other):
+                    joined |= other
+                else:
+                    rest.append(other)
+            out = [*rest, joined]
+        return out
+
+
+def parts(ground: Ground, rules: Iterable[Rule], analyse: Callable[[Sequence[SourceFile]], _A]) -> list[_A]:
+    """The analyses of all parts of the tree, in the order of their first files."""
+    libraries = starting_modules(rules)
+    todo = ground.linked(seeds(ground.sources.values(), libraries))
+    done: list[tuple[set[str], _A]] = []
+    while todo:
+        part = todo.pop()
+        analysis = analyse([ground.sources[path] for path in sorted(part)])
+        more = set(_needed(ground, analysis, libraries)) - part - {""}
+        if not more:
+            done.append((part, analysis))
+            continue
+        part |= more
+        part = part.union(*(other for other in todo if other & part), *(other for other, _ in done if other & part))
+        todo = [other for other in todo if not other & part]
+        done = [(other, found) for other, found in done if not other & part]
+        todo.append(part)
+    return [analysis for _, analysis in sorted(done, key=lambda item: min(item[0]))]
+
+
+def seeds(sources: Iterable[SourceFile], libraries: Collection[str]) -> list[str]:
+    """The files that import one of the libraries, or name one in a string as ``import_module`` and ``patch`` need it."""
+    names = "|".join(sorted(map(re.escape, libraries)))
+    pattern = re.compile(
+        rf"\b(?:import|from)\b(?:[^\n\\]|\\\r?\n)*?(?<![\w.])(?:{names})\b"
+        rf"|(?:import_module|__import__|importorskip)\s*\(\s*[rbu]?[\"'](?:{names})\b"
+    )
+    return [
+        source.path
+        for source in sources
+        if any(name in source.text for name in libraries) and pattern.search(source.text)
+    ]
+
+
+def _needed(ground: Ground, analysis: Analysis, libraries: Collection[str]) -> Iterator[str]:
+    """Paths of the files that belong to a part, among them some that are in it already."""
+    project, colouring = analysis.project, analysis.colouring
+    moving = frozenset(n.removeprefix("function:") for n in colouring.holds if n.startswith("function:"))
+    yield from map(ground.path, project.carriers(moving, frozenset(libraries)).wanted())
+    carriers = project.carriers(moving, frozenset(libraries), _settled(colouring))
+    for name in set(carriers.called(_running(project, moving, colouring.waiting))):
+        path, rest = ground.split(name)
+        if path and rest:
+            yield from ground.below.files(path, rest)
+    for path, names in carriers.names.items():
+        yield from ground.users(path, names)
+    for block in colouring.blocks:
+        if block.refusal.code == SESSION_FROM_OUTSIDE.code and block.within is not None:
+            info = project.functions[block.within]
+            inner = info.name.removeprefix(info.module).lstrip(".")
+            if inner:
+                yield from ground.users(info.path, {inner.partition(".")[0].partition("#")[0]})
+    for path in project.files:
+        if project.functions[project.files[path].source.module].in_test:
+            yield from ground.conftests(path)
+    for name in sorted({name.rpartition(".")[2] for name in moving if _suspected(project, name, ground)}):
+        found = ground.suspect(name, project.files)
+        if found is not None:
+            yield found
+
+
+def _settled(colouring: Colouring) -> Iterator[Span]:
+    """Sites that stay as they are, whatever other files say."""
+    for claim in colouring.claims:
+        found = colouring.disabled.get(claim.node) or colouring.pins.get(claim.node)
+        if found is not None and found.code not in _OPEN:
+            yield claim.span
+    for block in colouring.blocks:
+        if block.refusal.code not in _OPEN:
+            yield block.refusal.span
+
+
+def _suspected(project: LinkedProject, name: str, ground: Ground) -> bool:
+    info = project.functions[name]
+    return info.kind is Kind.FUNCTION and may_be_suspected(info, ground.elsewhere.by_name)
+
+
+def _running(project: LinkedProject, moving: frozenset[str], waiting: Collection[str]) -> frozenset[str]:
+    """What runs on the event loop: what moves, and all that it calls, but for what is known to wait anyway."""
+    calls: dict[str, set[str]] = {}
+    for call in project.calls:
+        calls.setdefault(call.within, set()).update(call.targets)
+    for implicit in project.implicit_calls:
+        calls.setdefault(implicit.within, set()).add(implicit.target)
+    seen = set(moving)
+    todo = list(seen)
+    while todo:
+        for target in calls.get(todo.pop(), ()):
+            if target not in seen and target not in waiting:
+                seen.add(target)
+                todo.append(target)
+    return frozenset(seen)

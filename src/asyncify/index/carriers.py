@@ -1,0 +1,184 @@
+"""The names by which the values that matter can be had from a file, and what outside the indexed files gets them.
+
+Whoever indexes a part of a tree asks this to find the files that belong to the part as well: those that take a value
+that matters from it by a name (:attr:`Carriers.names`), and those that are given one (:meth:`Carriers.wanted`).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+
+from asyncify.index.abstract import (
+    ABound,
+    AClass,
+    AExternal,
+    AFunction,
+    AInstance,
+    AMethod,
+    AModule,
+    AObject,
+    APartial,
+    AValue,
+    Unit,
+)
+from asyncify.index.elsewhere import ABSENT
+from asyncify.index.ir import FunctionFacts
+from asyncify.index.link import Linker
+
+_DEPTH = 3  # containers within containers
+
+
+class Carriers:
+    """What carries values that matter: the named functions, objects of `libraries`, and what holds one of either."""
+
+    def __init__(
+        self, linker: Linker, functions: frozenset[str], libraries: frozenset[str], settled: Collection[ast.AST]
+    ) -> None:
+        self._linker = linker
+        self._functions = functions
+        self._libraries = libraries
+        self._settled = settled  # calls that make objects of the libraries which do not matter
+        self._classes: set[AClass] = set()
+        self._known: dict[int, bool] = {}
+        self._find_classes()
+        self.names = self._names()
+
+    # --- what matters ------------------------------------------------------------------------------------------
+
+    def matters(self, variable: int) -> bool:
+        """Whether the variable may hold a value that matters."""
+        return self._any(variable, 0)
+
+    def _value(self, value: AValue, depth: int) -> bool:
+        match value:
+            case AFunction():
+                return value.facts.name in self._functions
+            case ABound():
+                return value.function.facts.name in self._functions
+            case AClass():
+                return value in self._classes
+            case AObject():
+                return value.cls in self._classes
+            case AExternal():
+                return value.name.partition(".")[0] in self._libraries
+            case AMethod():
+                return self._value(value.instance, depth)
+            case APartial():
+                return self._any(value.func, depth)
+            case AInstance():
+                if value.type.partition(".")[0] in self._libraries:
+                    return value.node not in self._settled
+                parts = {value.every, value.loose, value.keys, *value.keyed.values(), *value.slots.values()}
+                return any(self._any(part, depth) for part in parts if part)
+        return False
+
+    def _any(self, variable: int, depth: int) -> bool:
+        """Whether the variable holds what matters, at most so deep inside containers."""
+        if not variable or depth > _DEPTH:
+            return False
+        found = self._known.get(variable)
+        if found is None:
+            self._known[variable] = False  # what holds itself
+            held = self._linker.held[variable]
+            found = any(self._value(value, depth + 1) for value in held or ())
+            self._known[variable] = found
+        return found
+
+    def _find_classes(self) -> None:
+        """Classes with a method that matters, or that give or hold a value that matters, and their relatives."""
+        linker = self._linker
+        for cls in linker.all_classes:
+            if any(name in self._functions for name in cls.facts.methods.values()) or any(
+                base.partition(".")[0] in self._libraries for base in linker.external_bases(cls)
+            ):
+                self._add(cls)
+        fields: dict[AClass, list[int]] = defaultdict(list)
+        for cls, variable in linker.fields():
+            fields[cls].append(variable)
+        for cls in linker.all_classes:
+            fields[cls] += cls.namespace.values()
+        for unit, function in self._all_functions():
+            if function.cls is not None:
+                fields[linker.class_of(function.cls)] += [unit.offset + v for v in self._results(function)]
+        changed = True
+        while changed:
+            changed = False
+            self._known.clear()
+            for cls, variables in fields.items():
+                if cls not in self._classes and any(self._any(variable, 0) for variable in variables if variable):
+                    self._add(cls)
+                    changed = True
+        self._known.clear()
+
+    def _add(self, cls: AClass) -> None:
+        for related in (*self._linker.linear(cls), *self._linker.descendants(cls)):
+            self._classes.add(related)
+
+    def _all_functions(self) -> Iterator[tuple[Unit, FunctionFacts]]:
+        for unit in self._linker.units:
+            for facts in unit.facts.owners.values():
+                yield unit, facts
+
+    @staticmethod
+    def _results(function: FunctionFacts) -> list[int]:
+        return [variable for variable in (function.returns, function.yields) if variable]
+
+    # --- by which names ----------------------------------------------------------------------------------------
+
+    def _names(self) -> dict[str, set[str]]:
+        """For the path of each file, its global names that carry values which matter."""
+        out: dict[str, set[str]] = defaultdict(set)
+        for unit in self._linker.units:
+            for name, local in unit.facts.exports.items():
+                if local and self.matters(unit.offset + local):
+                    out[unit.facts.path].add(name)
+        for unit, facts in self._all_functions():
+            if facts.name in self._functions or any(self.matters(unit.offset + v) for v in self._results(facts)):
+                inner = facts.name.removeprefix(unit.name).lstrip(".")
+                if inner:
+                    out[unit.facts.path].add(inner.partition(".")[0].partition("#")[0])
+        return out
+
+    # --- what is needed ----------------------------------------------------------------------------------------
+
+    def called(self, running: Collection[str]) -> Iterator[str]:
+        """What these functions call in files that are not indexed: names of modules and attributes behind."""
+        for caller in (*self._linker.callers, *self._linker.implicit.values()):
+            if caller.within.name in running:
+                yield from (name for name in caller.externals if name.startswith(ABSENT))
+
+    def wanted(self) -> Iterator[str]:
+        """What takes part in files that are not indexed: names of modules, and perhaps attributes behind.
+
+        That is what gets a value that matters, and what is the base of a class that does.
+        """
+        linker = self._linker
+        for caller in (*linker.callers, *linker.implicit.values()):
+            absent = [name for name in caller.externals if name.startswith(ABSENT)]
+            if not absent:
+                continue
+            args = caller.args
+            given = (*args.positional, *args.starred, *args.rest, *(variable for _, variable in args.keywords))
+            if any(self.matters(variable) for variable in given):
+                yield from absent
+        for cls in self._classes:
+            yield from (base for base in linker.external_bases(cls) if base.startswith(ABSENT))
+        for unit in linker.units:
+            for star, _, absolute in unit.facts.stars:
+                module = linker.module(star, unit, absolute)
+                if module is not None and module.absent:
+                    yield f"{ABSENT}{module.name}"
+            for operand, operation, details in unit.facts.operations:
+                if operation in ("store", "store_subscript"):
+                    source = details[-3]
+                    if isinstance(source, int) and source and self.matters(unit.offset + source):
+                        yield from self._absent(unit.offset + operand)
+
+    def _absent(self, variable: int) -> Iterator[str]:
+        for value in self._linker.held[variable] or ():
+            if isinstance(value, AExternal) and value.name.startswith(ABSENT):
+                yield value.name
+            elif isinstance(value, AModule) and value.absent:
+                yield f"{ABSENT}{value.name}"
