@@ -14,7 +14,7 @@ from asyncify.config import Config
 from asyncify.demand import Ground, parts
 from asyncify.discover import Tree, kept_lines
 from asyncify.entry_points import entry_points
-from asyncify.index import Parsed, build
+from asyncify.index import Parsed, build, without_collecting
 from asyncify.index.elsewhere import Elsewhere
 from asyncify.index.linked import LinkedProject
 from asyncify.index.project import Diagnostic, SourceFile
@@ -73,7 +73,8 @@ def analyse_tree(tree: Tree, config: Config, progress: Progress) -> list[Analysi
     def analyse_part(wanted: Sequence[SourceFile]) -> Analysis:
         return analyse(wanted, tree.root, config, progress, ground.elsewhere, ground.parsed)
 
-    return parts(ground, rules().values(), analyse_part)
+    with without_collecting():
+        return parts(ground, rules().values(), analyse_part)
 
 
 def analyse(

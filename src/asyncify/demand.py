@@ -4,10 +4,9 @@ A *part* starts with a file that uses a library whose use starts a migration. It
 
 - the files that take something that matters from it by a name: a function that becomes asynchronous, a session, an
   object of a class that has one or the other (:class:`asyncify.index.carriers.Carriers`);
-- the files whose functions are given such a thing, define the base of such a class, or are called by what becomes
-  asynchronous;
+- the files whose functions are given such a thing, define the base of such a class, or wait themselves and are called
+  by what becomes asynchronous (what waits further away runs in a thread);
 - a file with a call that may, for all it says itself, be a call of a function that becomes asynchronous;
-- the ``conftest.py`` files of its tests;
 
 until nothing more is needed. Parts that meet become one. What depends on nothing of another part is planned apart from
 it, so the cost follows the size of what changes. The text of every file is searched for names; parsed are the parts.
@@ -28,13 +27,17 @@ from asyncify.index.linked import LinkedProject
 from asyncify.index.project import Kind, SourceFile
 from asyncify.model import Span
 from asyncify.reach_below import Below
-from asyncify.relevance import BY_NAME, Links, starting_modules
+from asyncify.relevance import Links, loads_by_name, starting_modules
 from asyncify.rules.base import Rule
 from asyncify.rules.requests_names import SESSION_FROM_OUTSIDE
 
 _OPEN = frozenset([SESSION_FROM_OUTSIDE.code, "session-escapes", "pool-escapes", "unknown-job", "unclear-call"])
 """Refusals that more files may lift."""
-_STAR = re.compile(r"\bimport[ \t]*\(?[ \t]*\*")
+_STAR = re.compile(r"import[ \t]*\(?[ \t]*\*")
+_NEAR = 200  # characters before a name within which a call that spells it begins
+_IMPORTING = re.compile(
+    r"\b(?:import|from)\b(?:[^#]*[\s,(])?$|(?:import_module|__import__|importorskip)\s*\(\s*[rbu]?[\"']$"
+)
 
 
 class Analysis(Protocol):
@@ -58,7 +61,7 @@ class Ground:
     def __init__(self, sources: Sequence[SourceFile], catalogue: Catalogue, waiting: Callable[[str], bool]) -> None:
         self.sources = {source.path: source for source in sources}
         modules = {source.path: source.module for source in sources}
-        self.elsewhere: Elsewhere = elsewhere(modules, any(BY_NAME.search(source.text) for source in sources))
+        self.elsewhere: Elsewhere = elsewhere(modules, any(map(loads_by_name, sources)))
         self.parsed: Parsed = {}
         self._catalogue = catalogue
         self._links = Links(sources)
@@ -112,11 +115,9 @@ class Ground:
             naming = self.mentions(name)
             if file == "conftest.py":  # pytest gives its fixtures to the tests below, by name
                 yield from (user for user in naming if user.startswith(f"{folder}/" if folder else ""))
-            as_attribute = re.compile(rf"\.\s*{re.escape(name)}\b|[\"']{re.escape(name)}[\"']")
             for user in importing & naming - {path}:
                 imported = any(known.endswith(f"{stem}.{name}") for known in self._links.names(user))
-                named = imported or as_attribute.search(self.sources[user].text)
-                if named and self._reaches(user, path, module):
+                if (imported or _spells(self.sources[user].text, stem, name)) and self._reaches(user, path, module):
                     yield user
         for user in importing & self.mentions("import") - {path}:
             if _STAR.search(self.sources[user].text) and path in self._links.of(user):
@@ -130,18 +131,9 @@ class Ground:
         stem = module.rpartition(".")[2]
         return any(stem in self.sources[other].text and path in self._links.of(other) for other in links)
 
-    def conftests(self, path: str) -> Iterator[str]:
-        """The ``conftest.py`` files whose fixtures a file may use."""
-        folder = path
-        while folder:
-            folder = folder.rpartition("/")[0]
-            candidate = f"{folder}/conftest.py" if folder else "conftest.py"
-            if candidate in self.sources:
-                yield candidate
-
     def suspect(self, method: str, known: Collection[str]) -> str | None:
         """The first other file, part of the tree by its imports, with a call of the method on something unknown."""
-        call = re.compile(rf"\.\s*{re.escape(method)}\s*\(")
+        call = re.compile(rf"{re.escape(method)}(?<=\.{re.escape(method)})\s*\(")
         for path in sorted(self.mentions(method) - set(known)):
             source = self.sources[path]
             if call.search(source.text) and self._links.of(path) and method in self._unresolved(source):
@@ -178,9 +170,10 @@ def parts(ground: Ground, rules: Iterable[Rule], analyse: Callable[[Sequence[Sou
     done: list[tuple[set[str], _A]] = []
     while todo:
         part = todo.pop()
+        waiting = len(ground.elsewhere.waiting)
         analysis = analyse([ground.sources[path] for path in sorted(part)])
         more = set(_needed(ground, analysis, libraries)) - part - {""}
-        if not more:
+        if not more and waiting == len(ground.elsewhere.waiting):
             done.append((part, analysis))
             continue
         part |= more
@@ -191,18 +184,39 @@ def parts(ground: Ground, rules: Iterable[Rule], analyse: Callable[[Sequence[Sou
     return [analysis for _, analysis in sorted(done, key=lambda item: min(item[0]))]
 
 
-def seeds(sources: Iterable[SourceFile], libraries: Collection[str]) -> list[str]:
-    """The files that import one of the libraries, or name one in a string as ``import_module`` and ``patch`` need it."""
-    names = "|".join(sorted(map(re.escape, libraries)))
-    pattern = re.compile(
-        rf"\b(?:import|from)\b(?:[^\n\\]|\\\r?\n)*?(?<![\w.])(?:{names})\b"
-        rf"|(?:import_module|__import__|importorskip)\s*\(\s*[rbu]?[\"'](?:{names})\b"
+def _spells(text: str, module: str, name: str) -> bool:
+    """Whether a text reads the name as an attribute of the module, under whatever name that has, or from a string."""
+    before = re.compile(
+        rf"(?<!\w){re.escape(module)}\s*\.\s*$|(?:getattr|setattr|delattr|object|patch)\s*\([^()]*[\"'][\w.]*$"
     )
-    return [
-        source.path
-        for source in sources
-        if any(name in source.text for name in libraries) and pattern.search(source.text)
-    ]
+    attribute = False
+    position = text.find(name)
+    while position >= 0:
+        head = text[max(position - _NEAR, 0) : position]
+        if before.search(head):
+            return True
+        attribute = attribute or head.endswith(".")
+        position = text.find(name, position + len(name))
+    return attribute and re.search(rf"{re.escape(module)}\s+as\s+\w", text) is not None
+
+
+def seeds(sources: Iterable[SourceFile], libraries: Collection[str]) -> list[str]:
+    """The files that import one of the libraries, be it by a call that is given its name."""
+    return [source.path for source in sources if any(_imports(source.text, name) for name in libraries)]
+
+
+def _imports(text: str, library: str) -> bool:
+    position = text.find(library)
+    while position >= 0:
+        end = position + len(library)
+        start = text.rfind("\n", 0, position) + 1
+        while text[max(start - 3, 0) : start - 1].rstrip("\r").endswith("\\"):  # the line before goes on here
+            start = text.rfind("\n", 0, start - 1) + 1
+        head = text[start:position]
+        if not text[end : end + 1].isidentifier() and _IMPORTING.search(head):
+            return True
+        position = text.find(library, end)
+    return False
 
 
 def _needed(ground: Ground, analysis: Analysis, libraries: Collection[str]) -> Iterator[str]:
@@ -213,8 +227,11 @@ def _needed(ground: Ground, analysis: Analysis, libraries: Collection[str]) -> I
     carriers = project.carriers(moving, frozenset(libraries), _settled(colouring))
     for name in set(carriers.called(_running(project, moving, colouring.waiting))):
         path, rest = ground.split(name)
-        if path and rest:
-            yield from ground.below.files(path, rest)
+        where = ground.below.waiting_file(path, rest, project.unresolved_methods) if path and rest else ""
+        if where and where != path and ground.below.is_plain(path, rest):
+            ground.elsewhere.waiting.add(name)
+        elif where:
+            yield path
     for path, names in carriers.names.items():
         yield from ground.users(path, names)
     for block in colouring.blocks:
@@ -223,9 +240,6 @@ def _needed(ground: Ground, analysis: Analysis, libraries: Collection[str]) -> I
             inner = info.name.removeprefix(info.module).lstrip(".")
             if inner:
                 yield from ground.users(info.path, {inner.partition(".")[0].partition("#")[0]})
-    for path in project.files:
-        if project.functions[project.files[path].source.module].in_test:
-            yield from ground.conftests(path)
     for name in sorted({name.rpartition(".")[2] for name in moving if _suspected(project, name, ground)}):
         found = ground.suspect(name, project.files)
         if found is not None:

@@ -1,20 +1,31 @@
 """What runs below a function, in files that need not be indexed for it: from syntax and imports alone.
 
-A coarse call graph, for one question: by way of which files does a call arrive at code that waits? Calls are resolved
-through imports, definitions of the same file and ``self``; whoever makes an object of a class may call all its methods.
-A call on anything else is not followed.
+A coarse call graph, for one question: does a call arrive at code that waits, and where? Calls are resolved
+through imports, definitions of the same file and ``self``. A method called on anything else is taken for that of any
+class of which an object is made on the way (rapid type analysis: Bacon and Sweeney, OOPSLA 1996).
 """
 
 from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 from asyncify.index.project import SourceFile
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_IMPLICIT = (
+    "__init__",
+    "__enter__",
+    "__exit__",
+    "__iter__",
+    "__next__",
+    "__getitem__",
+    "__len__",
+    "__call__",
+    "__getattr__",
+)
 _SCOPES = (*_FUNCTIONS, ast.ClassDef)
 
 
@@ -28,7 +39,7 @@ class _File:
 
 
 class Below:
-    """Which files lie between a function and what waits. ``waits`` tells whether a library's function waits.
+    """Finds what waits below a function. ``waits`` tells whether a library's function waits.
 
     ``locate`` gives, for a dotted name of the tree, the path of the file and the rest of the name; path ``""`` if it is
     not of the tree.
@@ -45,27 +56,45 @@ class Below:
         self._waits = waits
         self._files: dict[str, _File] = {}
 
-    def files(self, path: str, name: str) -> frozenset[str]:
-        """The files that a call of this function leads through to something that waits; empty if it does not."""
+    def waiting_file(self, path: str, name: str, methods: Collection[str] = ()) -> str:
+        """The file of the nearest thing that waits below a function of a file, ``""`` if nothing does.
+
+        Of objects made on the way `methods` are called as well, and what the language calls itself.
+        """
         order: list[tuple[str, str]] = [(path, name)]
-        came: dict[tuple[str, str], list[tuple[str, str]]] = {(path, name): []}
-        waiting: list[tuple[str, str]] = []
+        came = set(order)
+        made: list[tuple[str, str]] = []
+        asked = {*methods, *_IMPLICIT}
         for place in order:  # grows meanwhile
-            for target in self._targets(*place):
+            targets = list(self._targets(*place))
+            if self._is_class(*place):
+                made.append(place)
+                targets += [(place[0], f"{place[1]}.{method}") for method in sorted(asked)]
+            for method in self._methods(*place):
+                if method not in asked:
+                    asked.add(method)
+                    targets += [(path, f"{cls}.{method}") for path, cls in made]
+            for target in targets:
                 if not target[0]:
-                    waiting.append(place)
-                elif target in came:
-                    came[target].append(place)
-                else:
-                    came[target] = [place]
+                    return place[0]
+                if target not in came:
+                    came.add(target)
                     order.append(target)
-        found: set[tuple[str, str]] = set()
-        while waiting:
-            place = waiting.pop()
-            if place not in found:
-                found.add(place)
-                waiting += came[place]
-        return frozenset(where for where, _ in found)
+        return ""
+
+    def is_plain(self, path: str, name: str) -> bool:
+        """Whether it is an undecorated synchronous function that returns a value: neither a generator nor a class."""
+        definition = self._file(path).definitions.get(name)
+        if not isinstance(definition, ast.FunctionDef) or definition.decorator_list:
+            return False
+        todo: list[ast.AST] = list(definition.body)
+        while todo:
+            node = todo.pop()
+            if isinstance(node, (ast.Yield, ast.YieldFrom)):
+                return False
+            if not isinstance(node, (*_SCOPES, ast.Lambda)):
+                todo += ast.iter_child_nodes(node)
+        return True
 
     def _targets(self, path: str, name: str) -> Iterator[tuple[str, str]]:
         """What the definition calls: places in the tree, and ``("", …)`` for what waits."""
@@ -75,19 +104,34 @@ class Below:
             head, _, rest = name.partition(".")
             if head in file.imports:  # passed on from another module
                 yield from self._resolve(path, f"{file.imports[head]}.{rest}".rstrip("."))
-            elif "." in name and head in file.definitions:  # a method from a base class
-                yield path, head
+            elif rest and isinstance(cls := file.definitions.get(head), ast.ClassDef):  # perhaps of a base class
+                for base in cls.bases:
+                    inherited = _absolute(file, _dotted(base), head)
+                    yield from self._resolve(path, f"{inherited}.{rest}" if inherited else "")
             return
         if isinstance(definition, ast.ClassDef):
-            yield from ((path, inner) for inner in file.definitions if inner.startswith(f"{name}."))
             for base in definition.bases:
                 yield from self._resolve(path, _absolute(file, _dotted(base), name))
             return
+        for called in self._calls(file, name):
+            yield from self._resolve(path, _absolute(file, called, name))
+
+    def _is_class(self, path: str, name: str) -> bool:
+        return isinstance(self._file(path).definitions.get(name), ast.ClassDef)
+
+    def _methods(self, path: str, name: str) -> Iterator[str]:
+        """Names of the methods that a function calls on what is not known."""
+        file = self._file(path)
+        if isinstance(file.definitions.get(name), _FUNCTIONS):
+            for called in self._calls(file, name):
+                if "." in called and not _absolute(file, called, name):
+                    yield called.rpartition(".")[2]
+
+    def _calls(self, file: _File, name: str) -> frozenset[str]:
         calls = file.calls.get(name)
         if calls is None:
-            calls = file.calls[name] = frozenset(_calls(definition))
-        for called in calls:
-            yield from self._resolve(path, _absolute(file, called, name))
+            calls = file.calls[name] = frozenset(_calls(file.definitions[name]))
+        return calls
 
     def _resolve(self, path: str, dotted: str) -> Iterator[tuple[str, str]]:
         if not dotted:
@@ -152,16 +196,14 @@ def _dotted(node: ast.AST) -> str:
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
         node = node.value
-    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
+    parts.append(node.id if isinstance(node, ast.Name) else "?")
+    return ".".join(reversed(parts))
 
 
 def _calls(definition: ast.AST) -> Iterator[str]:
     for node in ast.walk(definition):
         if isinstance(node, ast.Call):
             yield _dotted(node.func)
-            for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
-                if isinstance(argument, (ast.Name, ast.Attribute)):  # a function that may be called there
-                    yield _dotted(argument)
         elif isinstance(node, ast.withitem) and isinstance(node.context_expr, (ast.Name, ast.Attribute)):
             yield _dotted(node.context_expr)
 

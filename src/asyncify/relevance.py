@@ -39,9 +39,21 @@ _IMPORT = re.compile(r"(?:^|[;:])[ \t\f]*+import\b((?:\\\r?\n|[^\r\n;#\\])*+)", 
 _DOTTED = re.compile(r"""["']([^\W\d]\w*+(?:\.[^\W\d]\w*+)++)(?=["':.])""")
 _COMMENT = re.compile(r"#[^\r\n]*+")
 _NAME = re.compile(r"[^\W\d][\w.]*|\*")
-BY_NAME = re.compile(
-    r"\b(?:import_module|__import__|exec_module|load_module|run_module|run_path|pkgutil|entry_points)\b"
+_BY_NAME = (
+    "import_module",
+    "__import__",
+    "exec_module",
+    "load_module",
+    "run_module",
+    "run_path",
+    "pkgutil",
+    "entry_points",
 )
+
+
+def loads_by_name(source: SourceFile) -> bool:
+    """Whether the file may load modules by names it computes."""
+    return any(word in source.text for word in _BY_NAME)
 
 
 def starting_modules(rules: Iterable[Rule]) -> frozenset[str]:
@@ -67,7 +79,7 @@ def relevant(sources: Sequence[SourceFile], rules: Iterable[Rule]) -> list[Sourc
     starts = {source.path for source in candidates(sources, starting_modules(rules))}
     wanted: set[str] = set()
     if starts:
-        starts |= {source.path for source in sources if BY_NAME.search(source.text)}
+        starts |= {source.path for source in sources if loads_by_name(source)}
         wanted = _closure(starts, _both_ways(links))
     wanted |= _closure(seeds - wanted, _turned(links))
     return [source for source in sources if source.path in wanted]

@@ -17,6 +17,7 @@ from asyncify.index.link import Linker
 from asyncify.index.linked import LinkedProject
 from asyncify.index.lower import lower
 from asyncify.index.modules import module_names
+from asyncify.index.positions import Positions
 from asyncify.index.project import Diagnostic, FileTree, SourceFile
 
 __all__ = ["LinkedProject", "build", "module_names"]
@@ -24,7 +25,7 @@ __all__ = ["LinkedProject", "build", "module_names"]
 _DEPTH = 8000
 
 
-Parsed = dict[str, "tuple[FileTree, FileFacts] | Diagnostic"]
+Parsed = dict[str, "tuple[FileTree, FileFacts, Positions] | Diagnostic"]
 """What was made of files by themselves, by path: given again, none of them is read twice."""
 
 
@@ -43,6 +44,7 @@ def build(
     files: dict[str, FileTree] = {}
     diagnostics: list[Diagnostic] = []
     facts: list[FileFacts] = []
+    positions: dict[str, Positions] = {}
     linker = Linker(_all_entries(catalogue), elsewhere)
     with _roomy():
         for source in sorted(sources, key=lambda source: source.path):
@@ -52,10 +54,10 @@ def build(
             if isinstance(found, Diagnostic):
                 diagnostics.append(found)
             else:
-                files[source.path] = found[0]
-                facts.append(found[1])
+                files[source.path], own, positions[source.path] = found
+                facts.append(own)
         linker.link(facts)
-    return LinkedProject(linker, files, diagnostics)
+    return LinkedProject(linker, files, positions, diagnostics)
 
 
 _merged: list[tuple[Catalogue, Catalogue]] = []
@@ -68,12 +70,13 @@ def _all_entries(catalogue: Catalogue) -> Catalogue:
     return _merged[0][1]
 
 
-def _parse(source: SourceFile) -> tuple[FileTree, FileFacts] | Diagnostic:
+def _parse(source: SourceFile) -> tuple[FileTree, FileFacts, Positions] | Diagnostic:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(source.text)
-        return FileTree(source, tree), lower(tree, source.path, source.module, source.text)
+        facts = lower(tree, source.path, source.module, source.text)
+        return FileTree(source, tree), facts, Positions(source.path, source.text, tree)
     except SyntaxError as error:
         return Diagnostic(source.path, error.lineno, f"not valid Python: {error.msg}")
     except ValueError as error:
@@ -85,13 +88,23 @@ def _parse(source: SourceFile) -> tuple[FileTree, FileFacts] | Diagnostic:
 @contextmanager
 def _roomy() -> Iterator[None]:
     """Room for deep expressions; no cyclic garbage collection, for all that is made here is kept."""
-    before, collecting = sys.getrecursionlimit(), gc.isenabled()
+    before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, _DEPTH))
+    try:
+        with without_collecting():
+            yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+@contextmanager
+def without_collecting() -> Iterator[None]:
+    """No cyclic garbage collection, where nearly all that is made is kept."""
+    collecting = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        sys.setrecursionlimit(before)
         if collecting:
             gc.freeze()  # what was made counts as old without being looked at now
             gc.unfreeze()

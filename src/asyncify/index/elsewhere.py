@@ -21,6 +21,7 @@ class Elsewhere:
     modules: Mapping[str, str] = field(default_factory=dict)  # module -> path, "" for namespaces
     folders: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # folder of scripts -> import name -> module
     by_name: bool = False  # whether some file of the tree fetches modules by computed names
+    waiting: set[str] = field(default_factory=set)  # absent functions that are known to wait, by their names here
 
 
 def elsewhere(modules: Mapping[str, str], by_name: bool) -> Elsewhere:

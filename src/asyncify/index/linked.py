@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TypeVar
 
@@ -50,14 +50,18 @@ _NOT_CALLS = frozenset({"attribute", "external"})
 class LinkedProject:
     """An indexed and solved project; see :class:`asyncify.index.project.Project`."""
 
-    def __init__(self, linker: Linker, files: Mapping[str, FileTree], diagnostics: Sequence[Diagnostic]) -> None:
+    def __init__(
+        self,
+        linker: Linker,
+        files: Mapping[str, FileTree],
+        positions: Mapping[str, Positions],
+        diagnostics: Sequence[Diagnostic],
+    ) -> None:
         self._linker = linker
         self.files = files
         self.diagnostics = diagnostics
         self._units = {unit.facts.path: unit for unit in linker.units}
-        self._positions = {
-            path: Positions(path, file.source.text, file.tree) for path, file in files.items() if path in self._units
-        }
+        self._positions = positions
         self._public: dict[AValue, Value | None] = {}
         self._converted: dict[int, frozenset[Value]] = {}
         self._internal: dict[Value, list[AInstance]] = {}
@@ -314,6 +318,11 @@ class LinkedProject:
     def imported_by_name(self) -> bool:
         """Whether a file of the tree that is not indexed may fetch modules by computed names."""
         return self._linker.elsewhere.by_name
+
+    @property
+    def waiting_elsewhere(self) -> Collection[str]:
+        """Functions of files that are not indexed of which it is known that they wait."""
+        return self._linker.elsewhere.waiting
 
     def carriers(self, functions: frozenset[str], libraries: frozenset[str], settled: Iterable[Span] = ()) -> Carriers:
         """By which names these functions, and objects of these libraries, can be had; and who is given them.

@@ -6,7 +6,7 @@ Everything is by value; spans are those of :mod:`asyncify.model`.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeVar
@@ -139,7 +139,6 @@ class FileTree:
 
     source: SourceFile
     tree: ast.Module
-    _lines: list[bytes] = field(default_factory=list)
 
 
 class Project(Protocol):
@@ -166,6 +165,10 @@ class Project(Protocol):
     @property
     def imported_by_name(self) -> bool:
         """Whether a file of the tree that is not indexed fetches modules by computed names."""
+
+    @property
+    def waiting_elsewhere(self) -> Collection[str]:
+        """Functions of files that are not indexed of which it is known that they wait."""
 
     def function_of(self, path: str, node: ast.AST) -> FunctionInfo | None:
         """The function, lambda, class body or module that this very node defines."""

@@ -19,6 +19,7 @@ import ast
 from collections.abc import Iterator
 
 from asyncify.index.catalogue import Catalogue, Signature
+from asyncify.index.elsewhere import ABSENT
 from asyncify.index.project import CallSite
 from asyncify.model import AddImport, Await, Edit, Reason, Refusal, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import Block, Claim, Finding, RefusalCode, Role, Rule, site_node
@@ -125,7 +126,7 @@ def waits(name: str) -> bool:
 
 def match(facts: Facts) -> Iterator[Finding]:
     """All calls of the two tables."""
-    for name in sorted(ONE_SHOT | _METHODS):
+    for name in sorted(ONE_SHOT | _METHODS | set(facts.project.waiting_elsewhere)):
         for call in facts.calls_by_external.get(name, ()):
             yield _one_shot(facts, call, name)
     for name in sorted(STATEFUL | _STATEFUL_METHODS):
@@ -134,17 +135,22 @@ def match(facts: Facts) -> Iterator[Finding]:
 
 
 def _block(call: CallSite, name: str) -> Block:
-    text = f"{name.removeprefix('builtins.')} waits in a library that asyncify does not move yet"
+    short = name.removeprefix("builtins.").removeprefix(ABSENT)
+    text = f"{short} waits in a library that asyncify does not move yet"
     refusal = Refusal(NO_COUNTERPART.code, call.span, text, NO_COUNTERPART.remedy, Reason(text, call.span))
     return Block(site_node(call.span), refusal, "blocking", call.within, blocks_loop=True)
 
 
 def _one_shot(facts: Facts, call: CallSite, name: str) -> Finding:
     node = facts.node(call.span, ast.Call)
-    if node is None or not call.externals <= ONE_SHOT | _METHODS or call.targets:
+    known = ONE_SHOT | _METHODS | set(facts.project.waiting_elsewhere)
+    if node is None or not call.externals <= known or call.targets:
         return _block(call, name)
     edits = to_thread(
-        facts, node, call.span, Reason(f"{name.removeprefix('builtins.')}() would stop the event loop", call.span)
+        facts,
+        node,
+        call.span,
+        Reason(f"{name.removeprefix('builtins.').removeprefix(ABSENT)}() would stop the event loop", call.span),
     )
     text = edits[0].reason.text
     return Claim("blocking", call.span, call.within, Role.FOLLOWER, Verdict.BRIDGE, text, {"": edits})
