@@ -11,6 +11,14 @@ if TYPE_CHECKING:
     from asyncify.verify.server import LocalServer
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Results of scans are kept in a folder of this test run, not in the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASYNCIFY_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def fixture_server() -> Iterator[LocalServer]:
     """The local server of the fixtures, in a process of its own: one per test process."""

@@ -14,7 +14,7 @@ from asyncify.config import Config
 from asyncify.demand import Ground, parts
 from asyncify.discover import Tree, kept_lines
 from asyncify.entry_points import entry_points
-from asyncify.index import Parsed, build, without_collecting
+from asyncify.index.build import Parsed, build, without_collecting
 from asyncify.index.elsewhere import Elsewhere
 from asyncify.index.linked import LinkedProject
 from asyncify.index.project import Diagnostic, SourceFile

@@ -8,27 +8,27 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from asyncify.analysis import Progress, analyse_tree, merged
-from asyncify.check import Problem, check
-from asyncify.colour.solve import Colouring
+from asyncify import cache
 from asyncify.config import Config
 from asyncify.discover import Tree, discover
+from asyncify.entry_points import ENTRY_FILES
 from asyncify.errors import CheckError
 from asyncify.index.project import Diagnostic
 from asyncify.model import Colour, Edit, FileChange, GroupChange, MakeAsync, Plan, Reason
 from asyncify.packaging import discover_config
-from asyncify.plan.config_files import config_changes
-from asyncify.plan.support_files import support_files
-from asyncify.rewrite import apply_edits
-from asyncify.rules.base import function_node
 from asyncify.rules.registry import catalogue
 from asyncify.support import is_emitted
-from asyncify.write import UndoResult, WriteResult, apply_changes
-from asyncify.write import undo as undo_write
+
+if TYPE_CHECKING:  # each stage is imported where it begins: a scan whose result is known needs none of them
+    from asyncify.analysis import Progress
+    from asyncify.check import Problem
+    from asyncify.colour.solve import Colouring
+    from asyncify.write import UndoResult, WriteResult
 
 
 class Silent:
@@ -84,6 +84,24 @@ def scan(paths: Sequence[Path], config: Config, progress: Progress | None = None
     start = time.perf_counter()
     progress.stage("Reading files")
     tree = discover(paths, config, libraries=catalogue().modules)
+    found = discover_config(tree.root)
+    name = cache.key(_depends_on(tree, config)) if config.cache else ""
+    known = cache.load(name) if name else None
+    if known is None:
+        known = _analysed(tree, config, progress)
+        if name:
+            cache.store(name, known)
+    plan, skipped, changed = known
+    lines = sum(source.data.count(b"\n") for source in tree.sources)
+    seconds = time.perf_counter() - start
+    diagnostics = (*tree.diagnostics, *skipped)
+    return ScanResult(tree.root, plan, len(tree.sources), lines, seconds, diagnostics, changed, tree, config, found)
+
+
+def _analysed(tree: Tree, config: Config, progress: Progress) -> tuple[Plan, tuple[Diagnostic, ...], int]:
+    """The plan of a tree, the files left out, and how many functions become asynchronous."""
+    from asyncify.analysis import analyse_tree, merged
+
     analyses = analyse_tree(tree, config, progress)
     progress.stage("Planning")
     plan, skipped = merged(analyses)
@@ -91,12 +109,23 @@ def scan(paths: Sequence[Path], config: Config, progress: Progress | None = None
         info.span for analysis in analyses for info in analysis.project.functions.values()
     }  # `with` and `for` are made async, too
     made = {edit.span for group in plan.groups for edit in group.edits if isinstance(edit, MakeAsync)}
-    changed = len(made & functions)
-    lines = sum(source.data.count(b"\n") for source in tree.sources)
-    seconds = time.perf_counter() - start
-    diagnostics = (*tree.diagnostics, *skipped)
-    found = discover_config(tree.root)
-    return ScanResult(tree.root, plan, len(tree.sources), lines, seconds, diagnostics, changed, tree, config, found)
+    return plan, skipped, len(made & functions)
+
+
+def _depends_on(tree: Tree, config: Config) -> Iterator[bytes]:
+    """All that a plan depends on."""
+    yield repr(config).encode()
+    yield str(tree.root).encode(errors="surrogateescape")
+    for file in ENTRY_FILES:
+        try:
+            yield (tree.root / file).read_bytes()
+        except OSError:
+            yield b""
+    for source in tree.sources:
+        yield f"{source.path}\0{source.module}\0{source.package}\0{source.home}\0{source.encoding}".encode(
+            errors="surrogateescape"
+        )
+        yield source.data
 
 
 def preview(paths: Sequence[Path], config: Config, progress: Progress | None = None) -> Preview:
@@ -115,6 +144,10 @@ def rewrite(result: ScanResult, chosen: Collection[str], notes: list[str] | None
 
     The first group that needs a change of a configuration file carries it. What cannot be done there is appended to `notes`.
     """
+    from asyncify.plan.config_files import config_changes
+    from asyncify.plan.support_files import support_files
+    from asyncify.rewrite import apply_edits
+
     notes = [] if notes is None else notes
     sources = {source.path: source for source in result.tree.sources}
     data = {path: source.data for path, source in sources.items()}
@@ -160,6 +193,8 @@ def _unique_across(edits: Sequence[Edit]) -> list[Edit]:
 
 def _problems(result: ScanResult, changes: Sequence[GroupChange]) -> dict[str, Sequence[Problem]]:
     """What the check says of each group, in the tree as all groups together leave it."""
+    from asyncify.check import check
+
     before = {source.path: source.data for source in result.tree.sources}
     after = dict(before)
     config = dict(result.config_files)
@@ -190,6 +225,8 @@ def apply(preview: Preview, groups: Collection[str] | None = None) -> WriteResul
     Raises CheckError, and writes nothing, where the check objects to the result; ChangedError where a file is not what
     was read; WriteError where writing failed and everything was put back.
     """
+    from asyncify.write import apply_changes
+
     result = preview.scan
     chosen = [group.id for group in result.plan.groups] if groups is None else list(groups)
     changes = preview.changes
@@ -209,6 +246,9 @@ def why(paths: Sequence[Path], config: Config, function: str) -> WhyResult:
 
     ``function`` is a dotted name or the end of one.
     """
+    from asyncify.analysis import analyse_tree
+    from asyncify.rules.base import function_node
+
     tree = discover(paths, config, libraries=catalogue().modules)
     colourings = {
         name: analysis.colouring
@@ -254,4 +294,6 @@ def undo(root: Path, force: bool = False) -> UndoResult:
 
     Raises ChangedError where a file was edited since, unless `force`.
     """
+    from asyncify.write import undo as undo_write
+
     return undo_write(root, force=force)

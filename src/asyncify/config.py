@@ -27,7 +27,8 @@ class Config:
     ``root`` is the folder of the ``pyproject.toml`` that was found (``file``), or the scanned folder. The
     patterns of ``exclude`` and ``extend_exclude`` are those of a ``.gitignore`` at ``root``; ``exclude``
     replaces :data:`DEFAULT_EXCLUDE`. ``stop_at`` names functions that stay synchronous, ``sync_api`` patterns
-    (``pkg.client.*``) of functions whose synchronous form is public.
+    (``pkg.client.*``) of functions whose synchronous form is public. ``cache``: whether the result of a scan may
+    come from, and goes to, the user's cache folder (command line only).
     """
 
     root: Path
@@ -37,6 +38,7 @@ class Config:
     http: Http = "auto"
     stop_at: tuple[str, ...] = ()
     sync_api: tuple[str, ...] = ()
+    cache: bool = True
 
 
 _LISTS: Final = ("exclude", "extend-exclude", "stop-at", "sync-api")

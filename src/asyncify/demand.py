@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar
 
 from asyncify.colour.pins import may_be_suspected
 from asyncify.colour.solve import Colouring
-from asyncify.index import Parsed, build
+from asyncify.index.build import Parsed, build
 from asyncify.index.catalogue import Catalogue
 from asyncify.index.elsewhere import ABSENT, Elsewhere, elsewhere
 from asyncify.index.linked import LinkedProject
@@ -111,6 +111,8 @@ class Ground:
         module = self.sources[path].module
         stem = module.rpartition(".")[2]
         importing = self.mentions(stem)
+        if file == "__init__.py":  # `from .. import name` does not spell the package
+            importing |= {user for user in self.mentions("from") if user.startswith(f"{folder}/")}
         for name in names:
             naming = self.mentions(name)
             if file == "conftest.py":  # pytest gives its fixtures to the tests below, by name

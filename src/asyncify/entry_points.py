@@ -13,6 +13,8 @@ from asyncify.config import Config
 from asyncify.index.project import Project
 from asyncify.model import Reason
 
+ENTRY_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
+"""The files, in the root of a tree, that may declare console scripts."""
 _LITERAL = re.compile(r"""["'][\w.-]+\s*=\s*([\w.]+):([\w.]+)["']""")
 
 
@@ -33,7 +35,7 @@ def entry_points(root: Path, project: Project, config: Config) -> dict[str, Reas
 
 def _console_scripts(root: Path) -> Iterator[str]:
     """``module:function`` of every console script declared in pyproject.toml, setup.cfg or, literally, setup.py."""
-    for name in ("pyproject.toml", "setup.cfg", "setup.py"):
+    for name in ENTRY_FILES:
         try:
             text = (root / name).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):

@@ -44,7 +44,7 @@ def test_every_key(tmp_path: Path) -> None:
 
 
 def test_every_key_is_a_field() -> None:
-    assert {key.replace("-", "_") for key in KEYS} == set(Config.__dataclass_fields__) - {"root", "file"}
+    assert {key.replace("-", "_") for key in KEYS} == set(Config.__dataclass_fields__) - {"root", "file", "cache"}
 
 
 def test_nearest_file_decides_even_without_a_table(tmp_path: Path) -> None:

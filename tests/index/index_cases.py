@@ -7,8 +7,10 @@ module ``main`` by short name, everything else by its full name; ``?`` means: un
 
 from __future__ import annotations
 
-from asyncify.index import LinkedProject, build, module_names
+from asyncify.index.build import build
 from asyncify.index.catalogue import Catalogue, Invoke, Signature
+from asyncify.index.linked import LinkedProject
+from asyncify.index.modules import module_names
 from asyncify.index.project import CallSite, SourceFile
 
 POOL = "concurrent.futures.ThreadPoolExecutor"

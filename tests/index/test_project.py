@@ -7,7 +7,7 @@ import ast
 import pytest
 from index_cases import index
 
-from asyncify.index import module_names
+from asyncify.index.modules import module_names
 from asyncify.index.project import Kind, Sink
 from asyncify.index.typeexpr import parse_type
 from asyncify.index.values import Function, Instance, Unknown

@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from harness.fixture import FIXTURES, names
 
-from asyncify import api
+from asyncify import analysis, api
 from asyncify.config import Config
-from asyncify.discover import Tree, discover
+from asyncify.demand import seeds
+from asyncify.discover import discover
 from asyncify.index.project import SourceFile
 from asyncify.model import Verdict
-from asyncify.relevance import NEVER_START, relevant
+from asyncify.relevance import NEVER_START, relevant, starting_modules
 from asyncify.rules.registry import rules
-from asyncify.support import is_emitted
 
 
-def _all(tree: Tree) -> list[SourceFile]:
-    return [source for source in tree.sources if not is_emitted(source.text)]
+def _all(sources: Sequence[SourceFile], _: object) -> list[SourceFile]:
+    return list(sources)
 
 
 @pytest.mark.parametrize("name", names())
 def test_same_plan_as_with_all_files(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     root = FIXTURES / name / "before"
-    some = api.scan([root], Config(root=root)).plan
-    monkeypatch.setattr(api, "_relevant", _all)
-    whole = api.scan([root], Config(root=root)).plan
+    config = Config(root=root, cache=False)
+    some = api.scan([root], config).plan
+    monkeypatch.setattr(analysis, "LARGE", 0)
+    parts = api.scan([root], config).plan
+    monkeypatch.undo()
+    monkeypatch.setattr(analysis, "relevant", _all)
+    whole = api.scan([root], config).plan
     assert (some.groups, some.refusals) == (whole.groups, whole.refusals)
     assert all(site.verdict is Verdict.KEEP for site in set(some.sites) ^ set(whole.sites))
+    if candidates_to_start(root):
+        assert parts.groups == whole.groups
+        assert {r for r in whole.refusals if r.code != "no-counterpart"} <= set(parts.refusals)
+    else:
+        assert not whole.groups
+
+
+def candidates_to_start(root: Path) -> list[str]:
+    return seeds(discover([root], Config(root=root)).sources, starting_modules(rules().values()))
 
 
 def _paths(root: Path, files: dict[str, str]) -> set[str]:

@@ -68,6 +68,7 @@ def plan_options(command: F) -> F:
             type=click.Choice(["auto", "native", "compat"]),
             help="Plain aiohttp, or requests' own responses carried by aiohttp (auto: native where exact).",
         ),
+        click.option("--no-cache", is_flag=True, help="Neither use nor keep results in the user's cache folder."),
     ):
         command = option(command)
     return command
@@ -78,6 +79,7 @@ def configuration(
     http: str | None = None,
     stop_at: tuple[str, ...] = (),
     exclude: tuple[str, ...] = (),
+    no_cache: bool = False,
 ) -> tuple[tuple[Path, ...], Config]:
     """The paths to read (the current folder by default) and what holds for them.
 
@@ -96,6 +98,7 @@ def configuration(
         http=cast(Http, http) if http else config.http,
         stop_at=(*config.stop_at, *stop_at),
         extend_exclude=(*config.extend_exclude, *exclude),
+        cache=not no_cache,
     )
 
 

@@ -139,7 +139,25 @@ class Carriers:
                 inner = facts.name.removeprefix(unit.name).lstrip(".")
                 if inner:
                     out[unit.facts.path].add(inner.partition(".")[0].partition("#")[0])
+        self._pass_on(out)
         return out
+
+    def _pass_on(self, names: dict[str, set[str]]) -> None:
+        """What a star imports is a name of the importing file as well."""
+        starring = [unit for unit in self._linker.units if unit.facts.stars]
+        changed = True
+        while changed:
+            changed = False
+            for unit in starring:
+                for star, _, absolute in unit.facts.stars:
+                    module = self._linker.module(star, unit, absolute)
+                    source = module.unit if module is not None else None
+                    if source is None:
+                        continue
+                    found = {n for n in names.get(source.facts.path, ()) if self._linker.public(source, n)}
+                    if not found <= names[unit.facts.path]:
+                        names[unit.facts.path] |= found
+                        changed = True
 
     # --- what is needed ----------------------------------------------------------------------------------------
 

@@ -121,6 +121,8 @@ NO_COUNTERPART = RefusalCode(
 
 def waits(name: str) -> bool:
     """Whether the external function of that name waits, or the class is one whose methods wait."""
+    if name == "time.sleep" or name.startswith("requests."):
+        return True
     return name in ONE_SHOT or name in STATEFUL or name in WAITING_METHODS or name in STATEFUL_METHODS
 
 

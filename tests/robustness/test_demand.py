@@ -1,0 +1,173 @@
+"""A large tree is indexed in parts: what belongs to a part, and what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from asyncify import analysis, api
+from asyncify.analysis import analyse
+from asyncify.config import Config
+from asyncify.demand import Ground, parts, seeds
+from asyncify.discover import discover
+from asyncify.model import Plan
+from asyncify.rules.blocking import waits
+from asyncify.rules.registry import catalogue, rules
+
+NET = "import requests\n\n\ndef fetch(url):\n    return requests.get(url).text\n"
+
+
+def _write(root: Path, files: Mapping[str, str]) -> Config:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return Config(root=root, cache=False)
+
+
+def _parts(root: Path, files: Mapping[str, str]) -> list[set[str]]:
+    config = _write(root, files)
+    ground = Ground(discover([root], config).sources, catalogue(), waits)
+    found = parts(
+        ground, rules().values(), lambda s: analyse(s, root, config, api.Silent(), ground.elsewhere, ground.parsed)
+    )
+    return [set(part.project.files) for part in found]
+
+
+def _both(root: Path, files: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> tuple[Plan, Plan]:
+    config = _write(root, files)
+    whole = api.scan([root], config).plan
+    monkeypatch.setattr(analysis, "LARGE", 0)
+    return whole, api.scan([root], config).plan
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        pytest.param(
+            {"net.py": NET, "a.py": "from net import fetch\nfetch(1)\n", "b.py": "import net\nx = 1\n"},
+            [{"net.py", "a.py"}],
+            id="who-imports-the-function",
+        ),
+        pytest.param(
+            {"net.py": NET, "a.py": "import net as n\nn.fetch(1)\n", "b.py": "def fetch(): ...\nfetch()\n"},
+            [{"net.py", "a.py"}],
+            id="through-an-alias-of-the-module",
+        ),
+        pytest.param(
+            {"p/__init__.py": "from .net import *\n", "p/net.py": NET, "p/q/__init__.py": "", "p/q/u.py": "from .. import fetch\nfetch(1)\n"},
+            [{"p/__init__.py", "p/net.py", "p/q/u.py"}],
+            id="through-a-package-that-passes-it-on",
+        ),
+        pytest.param(
+            {
+                "net.py": "import requests\nfrom help import use\n\n\ndef run():\n    session = requests.Session()\n    use(session)\n",
+                "help.py": "def use(session):\n    return session.get('http://x')\n",
+                "other.py": "import help\n",
+            },
+            [{"net.py", "help.py"}],
+            id="who-is-given-the-session",
+        ),
+        pytest.param(
+            {
+                "net.py": "import requests\n\n\nclass Client:\n    def __init__(self):\n        self.s = requests.Session()\n\n    def load(self):\n        return self.s.get('http://x')\n",
+                "make.py": "from net import Client\n\n\ndef make():\n    return Client()\n",
+                "use.py": "import make\n\n\ndef run():\n    return make.make().load()\n",
+                "not.py": "import make\n",
+            },
+            [{"net.py", "make.py", "use.py"}],
+            id="who-gets-the-object-from-a-factory",
+        ),
+        pytest.param(
+            {
+                "net.py": "import requests\nfrom base import Base\n\n\nclass Real(Base):\n    def load(self):\n        return requests.get('http://x')\n",
+                "base.py": "class Base:\n    def load(self):\n        raise NotImplementedError\n\n    def twice(self):\n        return self.load(), self.load()\n",
+            },
+            [{"net.py", "base.py"}],
+            id="the-base-class",
+        ),
+        pytest.param(
+            {"net.py": NET, "two.py": NET.replace("fetch", "other"), "a.py": "import net, two\nnet.fetch(two.other(1))\n"},
+            [{"net.py", "two.py", "a.py"}],
+            id="parts-that-meet",
+        ),
+        pytest.param({"net.py": NET, "two.py": NET.replace("fetch", "other")}, [{"net.py"}, {"two.py"}], id="apart"),
+        pytest.param(
+            {
+                "net.py": "import requests\nimport util\n\n\ndef fetch(url):\n    util.pause()\n    util.plain()\n    return requests.get(url)\n",
+                "util.py": "import time\nimport far\n\n\ndef pause():\n    time.sleep(1)\n\n\ndef plain(): ...\n",
+                "far.py": "",
+            },
+            [{"net.py", "util.py"}],
+            id="what-waits-and-is-called",
+        ),
+        pytest.param(
+            {
+                "t/conftest.py": "import pytest, requests\n\n\n@pytest.fixture\ndef session():\n    return requests.Session()\n",
+                "t/test_a.py": "def test_a(session):\n    assert session.get('http://x')\n",
+                "t/test_b.py": "def test_b(): ...\n",
+            },
+            [{"t/conftest.py", "t/test_a.py"}],
+            id="fixtures-by-name",
+        ),
+    ],
+)  # fmt: skip
+def test_what_belongs_to_a_part(tmp_path: Path, files: dict[str, str], expected: list[set[str]]) -> None:
+    assert _parts(tmp_path, files) == expected
+
+
+def test_a_call_on_something_unknown_elsewhere_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {
+        "net.py": "import requests\nimport common\n\n\nclass Client:\n    def load_all(self):\n        return requests.get('http://x')\n",
+        "common.py": "",
+        "other.py": "import common\n\n\ndef run(thing):\n    return thing.load_all()\n",
+        "unrelated.py": "def run(thing):\n    return thing.load()\n",
+    }
+    whole, some = _both(tmp_path, files, monkeypatch)
+    assert [refusal.code for refusal in whole.refusals] == ["maybe-called"]
+    assert some == whole
+
+
+def test_what_waits_far_away_runs_in_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {
+        "net.py": "import requests\nimport near\n\n\ndef fetch(url):\n    near.step()\n    return requests.get(url)\n",
+        "near.py": "import far\n\n\ndef step():\n    return far.pause()\n",
+        "far.py": "import subprocess\n\n\ndef pause():\n    return subprocess.run(['true'])\n",
+    }
+    _, some = _both(tmp_path, files, monkeypatch)
+    (group,) = some.groups
+    assert "asyncio.to_thread" in str(group.edits)
+    assert group.paths == ("net.py",)
+
+
+def test_a_module_of_the_tree_is_not_the_library_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {
+        "app/requests.py": "def get(url):\n    return url\n",
+        "app/main.py": "import requests\nimport concurrent.futures\n\nprint(requests.get('x'))\n",
+    }
+    whole, some = _both(tmp_path, files, monkeypatch)
+    assert not whole.groups
+    assert not some.groups
+    assert not some.refusals
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("import requests", True),
+        ("import os, requests", True),
+        ("import os, \\\n  requests", True),
+        ("if x: import requests", True),
+        ("from requests.adapters import HTTPAdapter", True),
+        ("importlib.import_module('requests')", True),
+        ("pytest.importorskip( 'requests' )", True),
+        ("import requests_mock", False),
+        ("import my.requests_", False),
+        ("text = 'requests'", False),
+        ("requests = 3", False),
+    ],
+)
+def test_seeds(text: str, found: bool, tmp_path: Path) -> None:
+    config = _write(tmp_path, {"a.py": text})
+    assert bool(seeds(discover([tmp_path], config).sources, {"requests"})) is found
