@@ -139,6 +139,12 @@ RESULTS: dict[str, str] = {
     "redis.from_url": "redis.Redis",
     "redis.Redis.from_url": "redis.Redis",
     "subprocess.Popen": "subprocess.Popen",
+    "logging.getLogger": "logging.Logger",
+    **dict.fromkeys(("re.match", "re.search", "re.fullmatch"), "re.Match"),
+    "re.compile": "re.Pattern",
+    **dict.fromkeys(("hashlib.new", "hashlib.md5", "hashlib.sha1", "hashlib.sha256", "hashlib.sha512"), "hashlib.Hash"),
+    **dict.fromkeys(("urllib.parse.urlparse", "urllib.parse.urlsplit"), "urllib.parse.ParseResult"),
+    **dict.fromkeys(_names("datetime.datetime", "now utcnow today strptime fromtimestamp"), "datetime.datetime"),
     "multiprocessing.dummy.Pool": "multiprocessing.pool.Pool",
 }
 """The class of what a call gives (classes themselves need no entry)."""

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 
-from asyncify.index.project import FunctionInfo, FunctionUse, ImplicitCall, Kind, Sink
-from asyncify.index.values import Class, External, ModuleRef, Object, Value
+from asyncify.index.prefix import literal_prefix
+from asyncify.index.project import CallSite, FunctionInfo, FunctionUse, ImplicitCall, Kind, Sink
+from asyncify.index.values import Class, Constant, External, ModuleRef, Object, Unknown, Value
 from asyncify.model import Reason, Refusal, Span
 from asyncify.rules.base import RefusalCode, function_node
 from asyncify.rules.facts import BUILTIN_METHODS, Facts
@@ -167,7 +168,9 @@ def _dynamic_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
         if node is None:
             continue
         if "builtins.getattr" in call.externals and len(node.args) >= 2 and not isinstance(node.args[1], ast.Constant):
-            prefix = _constant_prefix(node.args[1])
+            if _names_are_known(facts, call, node.args[1]):
+                continue
+            prefix = literal_prefix(node.args[1])
             for value in facts.values(call.span.path, node.args[0]):
                 for name in _members(facts, value):
                     if name.rpartition(".")[2].startswith(prefix):
@@ -227,18 +230,17 @@ def _stop_iteration_caught(facts: Facts, path: str, node: ast.AST) -> bool:
     return False
 
 
-def _constant_prefix(node: ast.expr) -> str:
-    """What the computed name certainly starts with."""
-    match node:
-        case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Add()):
-            return text
-        case ast.JoinedStr(values=[ast.Constant(value=str(text)), *_]):
-            return text
-        case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Mod()):
-            return text.partition("%")[0]
-        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format")):
-            return text.partition("{")[0]
-    return ""
+def _names_are_known(facts: Facts, call: CallSite, name: ast.expr) -> bool:
+    """Whether the index has followed every name that may be asked for: it starts with certain text, or is one of
+    certain texts and no caller from outside chooses it."""
+    if literal_prefix(name):
+        return not any(isinstance(value, Unknown) for value in facts.project.values(call.span))
+    values = facts.values(call.span.path, name)
+    if not values or not all(isinstance(v, Constant) and isinstance(v.value, str) for v in values):
+        return False
+    info = facts.project.functions.get(call.within)
+    public = info is not None and info.parent is None and not info.name.rpartition(".")[2].startswith("_")
+    return not (isinstance(name, ast.Name) and info is not None and name.id in info.parameters and public)
 
 
 def _members(facts: Facts, value: Value) -> Iterator[str]:

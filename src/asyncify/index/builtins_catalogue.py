@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncify.index.catalogue import Catalogue, Invoke, Signature
+from asyncify.index.library_objects import library_objects
 
 _ITER = "builtins.iter"
 
@@ -157,4 +158,4 @@ def builtins_catalogue() -> Catalogue:
         signatures |= _container(name, _STR_METHODS)
     for name in (_ITER, "builtins.generator", "builtins.async_generator"):
         signatures |= _container(name, _GENERATOR)
-    return Catalogue(signatures | _LIBRARY, {}, _ALIASES)
+    return Catalogue(signatures | library_objects() | _LIBRARY, {}, _ALIASES)

@@ -32,6 +32,7 @@ from asyncify.index.abstract import (
 )
 from asyncify.index.calls import Calls
 from asyncify.index.catalogue import Catalogue, Invoke, Signature
+from asyncify.index.prefix import literal_prefix
 from asyncify.index.typeexpr import TypeExpr, parse_type
 
 BUILTIN_CLASSES = frozenset(
@@ -315,7 +316,17 @@ class Externals(Calls):
             self.edge(args.positional[2], result)
         if len(args.positional) > 1:
             caller.covered.update(args.positional)
+            if prefix := self._computed_prefix(caller.node):
+                self.read_prefixed(args.positional[0], prefix, result, caller)
+                return
             self.on(args.positional[1], self._on_getattr, caller, (args.positional[0], result))
+
+    def _computed_prefix(self, node: ast.AST) -> str:
+        return literal_prefix(node.args[1]) if isinstance(node, ast.Call) and len(node.args) > 1 else ""
+
+    def read_prefixed(self, receiver: int, prefix: str, result: int, caller: Caller) -> None:
+        """Read all attributes whose names start with `prefix`."""
+        raise NotImplementedError
 
     def _on_getattr(self, value: AValue, caller: Caller, details: Any) -> None:
         variable, result = details

@@ -18,13 +18,13 @@ from asyncify.index.abstract import (
     AValue,
     Unit,
 )
-from asyncify.index.attributes import Attributes
 from asyncify.index.catalogue import Catalogue
+from asyncify.index.computed import ComputedNames
 from asyncify.index.ir import NO_KEY
 
 
-class Solver(Attributes):
-    """Subscripts, iteration, ``with``, operators, annotations; handlers as in :class:`Attributes`."""
+class Solver(ComputedNames):
+    """Subscripts, iteration, ``with``, operators, annotations; handlers as in :class:`.attributes.Attributes`."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         super().__init__(catalogue)
@@ -33,7 +33,8 @@ class Solver(Attributes):
     def fall_back(self) -> bool:
         """Settle what had to wait for all else; whether that gave anything new."""
         keys = self._settle_keys()
-        return self.find_late() or keys
+        prefixed = self.settle_prefixed()
+        return self.find_late() or keys or prefixed
 
     # --- special methods ---------------------------------------------------------------------------------------
 

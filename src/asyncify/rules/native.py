@@ -25,6 +25,8 @@ _RESPONSE_ATTRIBUTES = frozenset(
 )
 _LOOKING = frozenset("builtins.bool builtins.print builtins.len builtins.repr builtins.id".split())
 _TEST_DOUBLES = re.compile(rb"\b(requests|responses|requests_mock|httpretty|vcr|vcrpy|betamax|pook|mocket)\b")
+# A path to patch, kept in a constant: "shop.requests.Session.get".
+_PATH_IN_TEXT = re.compile(rb"""["'](?:(?:\w+\.)+requests|requests\.\w+)(?:\.\w+)*["']""")
 _PLAIN = ("builtins.str", "builtins.bytes", "builtins.dict", "builtins.list", "builtins.tuple")
 
 
@@ -37,6 +39,8 @@ def blocker(facts: Facts, claims: Iterable[Claim], paths: Collection[str]) -> st
         info = facts.project.functions.get(file.source.module)
         if info is not None and info.in_test and _TEST_DOUBLES.search(file.source.data):
             return f"{path} speaks of requests or of a library that stands in for it"
+        if _PATH_IN_TEXT.search(file.source.data):
+            return f"{path} names a part of requests in a string"
     places = {claim.span for claim in own}
     replaced = {edit.span for claim in own for edits in claim.edits.values() for edit in edits}
     found = _other_mention(facts, paths, replaced)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from asyncify.graph import Implication
 from asyncify.index.project import Kind
-from asyncify.index.values import Class, External, Function, Instance, ModuleRef, Object
+from asyncify.index.values import Class, Constant, External, Function, Instance, ModuleRef, Object
 from asyncify.model import Edit, Reason, ReplaceExpr, ReplaceStatement, SetArguments, Span
 from asyncify.rules.base import (
     Block,
@@ -101,9 +101,20 @@ def _argument(node: ast.Call, position: int, name: str) -> ast.expr | None:
 
 
 def _by_text(facts: Facts, target: ast.expr, place: _Replacement) -> Iterator[Finding]:
-    if not (isinstance(target, ast.Constant) and isinstance(target.value, str)):
-        return
-    parts = target.value.split(".")
+    for value in _texts(facts, target, place):
+        yield from _by_path(facts, value, place)
+
+
+def _texts(facts: Facts, target: ast.expr, place: _Replacement) -> list[str]:
+    """The path given to patch, written in place or kept in a constant."""
+    if isinstance(target, ast.Constant):
+        return [target.value] if isinstance(target.value, str) else []
+    values = facts.values(place.path, target)
+    return sorted(value.value for value in values if isinstance(value, Constant) and isinstance(value.value, str))
+
+
+def _by_path(facts: Facts, text: str, place: _Replacement) -> Iterator[Finding]:
+    parts = text.split(".")
     modules = facts.project.files
     by_name = {file.source.module: path for path, file in modules.items()}
     for end in range(len(parts) - 1, 0, -1):
@@ -111,7 +122,7 @@ def _by_text(facts: Facts, target: ast.expr, place: _Replacement) -> Iterator[Fi
         if module in by_name:
             yield from _in_module(facts, module, by_name[module], parts[end:], place)
             return
-    yield from _external(facts, target.value, place)
+    yield from _external(facts, text, place)
 
 
 def _in_module(facts: Facts, module: str, path: str, rest: list[str], place: _Replacement) -> Iterator[Finding]:
