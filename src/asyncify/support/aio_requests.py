@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-import concurrent.futures
-import contextvars
 import functools
 import inspect
 import threading
 import weakref
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -22,6 +20,20 @@ import requests.cookies
 import requests.sessions
 import requests.utils
 
+from asyncify.support.aio_requests_doubles import (
+    _Answer,
+    _api,
+    _awaited,
+    _call_replaced,
+    _in_thread,
+    _plumbing_replaced,
+    _replaced,
+    _Requests,
+    _session_replaced,
+    _SessionDouble,
+    _sessions,
+    _stream_double,
+)
 from asyncify.support.aio_requests_transport import (
     _Carrier,
     _carriers,
@@ -30,32 +42,8 @@ from asyncify.support.aio_requests_transport import (
     _Unsupported,
 )
 
-_Requests: Any = requests.Session
-# For adapters that only know blocking sockets. Threads are started when needed.
-_threads = concurrent.futures.ThreadPoolExecutor(256, "aio_requests")
 _END = object()
 _extract_cookies: Any = requests.cookies.extract_cookies_to_jar
-
-
-async def _in_thread(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    call = functools.partial(contextvars.copy_context().run, fn, *args, **kwargs)
-    return await asyncio.get_running_loop().run_in_executor(_threads, call)
-
-
-async def _awaited(outcome: Any) -> Any:
-    return await outcome if inspect.isawaitable(outcome) else outcome
-
-
-def _replaced(fn: Any, module: Any) -> bool:
-    """Whether somebody put something else (a mock, an instrumentation) in the place of requests' own `fn`."""
-    return getattr(fn, "__globals__", None) is not vars(module)
-
-
-async def _call_replaced(fn: Any, *args: Any, **kwargs: Any) -> Any:
-    """Mocks answer at once; a wrapper around the real thing (functools.wraps) would block, so it gets a thread."""
-    if hasattr(fn, "__wrapped__"):
-        return await _awaited(await _in_thread(fn, *args, **kwargs))
-    return await _awaited(fn(*args, **kwargs))
 
 
 class Response(requests.Response):
@@ -222,6 +210,10 @@ class Session(_Requests):  # type: ignore[misc]
     are closed by `close`, when it is collected, or at the latest when the loop shuts down.
     """
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        factory = _session_replaced() if cls is Session else None
+        return super().__new__(cls) if factory is None else _SessionDouble(factory(*args, **kwargs))
+
     @property
     def blocking(self) -> Any:
         """The same session (headers, cookies, adapters …) with requests' own verbs, which block: for other threads."""
@@ -250,35 +242,35 @@ class Session(_Requests):  # type: ignore[misc]
     # The methods of requests call `self.request` and `self.send`, and return what they get: here a coroutine.
 
     async def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> Any:
-        return await _awaited(super().request(method, url, *args, **kwargs))
+        return _stream_double(await _awaited(super().request(method, url, *args, **kwargs)), kwargs)
 
     async def get(self, url: Any, *args: Any, **kwargs: Any) -> Any:
-        return await _awaited(super().get(url, *args, **kwargs))
+        return _stream_double(await _awaited(super().get(url, *args, **kwargs)), kwargs)
 
     async def options(self, url: Any, *args: Any, **kwargs: Any) -> Any:
-        return await _awaited(super().options(url, *args, **kwargs))
+        return _stream_double(await _awaited(super().options(url, *args, **kwargs)), kwargs)
 
     async def head(self, url: Any, *args: Any, **kwargs: Any) -> Any:
-        return await _awaited(super().head(url, *args, **kwargs))
+        return _stream_double(await _awaited(super().head(url, *args, **kwargs)), kwargs)
 
     async def post(self, url: Any, *args: Any, **kwargs: Any) -> Any:
-        return await _awaited(super().post(url, *args, **kwargs))
+        return _stream_double(await _awaited(super().post(url, *args, **kwargs)), kwargs)
 
     async def put(self, url: Any, *args: Any, **kwargs: Any) -> Any:
-        return await _awaited(super().put(url, *args, **kwargs))
+        return _stream_double(await _awaited(super().put(url, *args, **kwargs)), kwargs)
 
     async def patch(self, url: Any, *args: Any, **kwargs: Any) -> Any:
-        return await _awaited(super().patch(url, *args, **kwargs))
+        return _stream_double(await _awaited(super().patch(url, *args, **kwargs)), kwargs)
 
     async def delete(self, url: Any, *args: Any, **kwargs: Any) -> Any:
-        return await _awaited(super().delete(url, *args, **kwargs))
+        return _stream_double(await _awaited(super().delete(url, *args, **kwargs)), kwargs)
 
     async def send(self, request: Any, **kwargs: Any) -> Any:
         """Send a `PreparedRequest`, follow redirects, run the hooks; as in requests, but a hook may be async."""
-        if _replaced(_Requests.send, requests.sessions):
+        if _replaced(_Requests.send, _sessions):
             twin = _Requests.__new__(_Requests)  # whose methods are synchronous, and whose state is ours
             twin.__dict__ = self.__dict__
-            return _readable(await _call_replaced(twin.send, request, **kwargs))
+            return _readable(await _call_replaced(twin.send, request, **kwargs), kwargs)
         kwargs.setdefault("stream", self.stream)
         kwargs.setdefault("verify", self.verify)
         kwargs.setdefault("cert", self.cert)
@@ -337,24 +329,27 @@ async def _read_redirect(response: Any) -> None:
             response.close()
 
 
-def _readable(response: Any, in_thread: bool = False) -> Any:
-    if type(response) is requests.Response:
+def _readable(response: Any, kwargs: dict[str, Any], in_thread: bool = False) -> Any:
+    """`response`, which something else than aiohttp gave, as our callers read it."""
+    if type(response) is _Answer:
         response.__class__ = Response
         vars(response)["_in_thread"] = in_thread
-    return response
+    return _stream_double(response, kwargs)
 
 
 async def _transmit(adapter: Any, request: Any, **kwargs: Any) -> Any:
     """Have `adapter` send the request: aiohttp carries for requests' own, any other one does as it pleases."""
     if type(adapter) is requests.adapters.HTTPAdapter:
         if _replaced(type(adapter).send, requests.adapters):
-            return _readable(await _call_replaced(adapter.send, request, **kwargs))
+            return _readable(await _call_replaced(adapter.send, request, **kwargs), kwargs)
         try:
+            if _plumbing_replaced():
+                raise _Unsupported
             response, live, carrier = await _carry(adapter, request, **kwargs)
         except _Unsupported:
             pass
         else:
-            response = _readable(response)
+            response = _readable(response, {})
             response.connection = _Connection(adapter)
             response._live, response._carrier = live, carrier
             return response
@@ -365,26 +360,36 @@ async def _transmit(adapter: Any, request: Any, **kwargs: Any) -> Any:
             response.content  # noqa: B018
         return response
 
-    return _readable(await _in_thread(send_and_read), in_thread=True)
+    return _readable(await _in_thread(send_and_read), kwargs, in_thread=True)
 
 
 @functools.cache
 def _signature(name: str) -> inspect.Signature:
-    return inspect.signature(getattr(requests.api, name))
+    return inspect.signature(vars(_api)[name])
+
+
+def _own_session() -> Session:
+    session: Session = object.__new__(Session)
+    session.__init__()  # type: ignore[misc]
+    return session
 
 
 async def _function(name: str, *args: Any, **kwargs: Any) -> Any:
     """What the function `name` of requests does; if a test has replaced it, what the replacement does."""
-    for owner in (requests, requests.api):
-        if _replaced(getattr(owner, name), requests.api):
-            return _readable(await _call_replaced(getattr(owner, name), *args, **kwargs))
-    if _replaced(vars(requests.api)["request"], requests.api) or requests.sessions.Session is not _Requests:
-        return _readable(await _call_replaced(getattr(requests.api, name), *args, **kwargs))
+    for owner in (requests, _api):
+        if _replaced(found := getattr(owner, name), _api):
+            return _readable(await _call_replaced(found, *args, **kwargs), kwargs)
+    if _replaced(vars(_api)["request"], _api):
+        return _readable(await _call_replaced(vars(_api)[name], *args, **kwargs), kwargs)
+    if _sessions.Session is not _Requests:
+        blocks = inspect.isclass(_sessions.Session) and issubclass(_sessions.Session, _Requests)
+        call = _in_thread if blocks else _call_replaced
+        return _readable(await call(vars(_api)[name], *args, **kwargs), kwargs)
     options = _signature(name).bind(*args, **kwargs).arguments
     options |= options.pop("kwargs", {})
     if name == "head":
         options.setdefault("allow_redirects", False)
-    with Session() as session:
+    with _own_session() as session:
         return await session.request(**{"method": name, **options})
 
 
@@ -428,6 +433,8 @@ async def delete(*args: Any, **kwargs: Any) -> Any:
     return await _function("delete", *args, **kwargs)
 
 
-def session() -> Session:
+def session() -> Any:
     """`requests.session`: a new `Session`."""
-    return Session()
+    if _replaced(requests.session, _sessions) or _sessions.Session is not _Requests:
+        return _SessionDouble(requests.session())
+    return _own_session()
