@@ -188,6 +188,9 @@ class _Builder:
         for claim in self.colouring.claims:
             if claim.optional and set(claim.follows) & component and not self._option_taken(claim, component):
                 return "a session is used by a plain `with`"
+        for edit in edits:
+            if isinstance(edit, ReplaceExpr) and "aio_requests.requests" in edit.template:
+                return f"a test puts something else in the place of requests ({edit.span})"
         return native.blocker(self.facts, claims, {edit.span.path for edit in edits})
 
     def refuse(self, claims: list[Claim], why: str) -> None:

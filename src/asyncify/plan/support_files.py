@@ -12,7 +12,7 @@ from asyncify.model import AddFile, Edit, Reason, Span
 from asyncify.rules.support import support_path
 from asyncify.support import Module, emit, helpers_in
 
-_USE = re.compile(r"\b(aio_support|aio_requests|aio_http)\.(\w+)")
+_USE = re.compile(r"(?<!\.)\b(aio_support|aio_requests|aio_http)\.(\w+)")
 
 
 def support_files(edits: Iterable[Edit], sources: Mapping[str, SourceFile]) -> list[AddFile]:

@@ -174,7 +174,8 @@ def to_native(edits: Iterable[Edit]) -> list[Edit]:
     for edit in edits:
         match edit:
             case ReplaceExpr():
-                edit = replace(edit, template=edit.template.replace("aio_requests.", "aio_http."))
+                template = re.sub(r"\baio_requests\.session\b", "aio_requests.Session", edit.template)
+                edit = replace(edit, template=template.replace("aio_requests.", "aio_http."))
             case AddImport(name="aio_requests"):
                 edit = replace(edit, name="aio_http")
             case AddImport(module="aio_requests"):

@@ -103,3 +103,15 @@ def runs_jobs(facts: Facts, path: str, call: ast.Call) -> bool:
     """Whether the call hands its first argument to a pool, whose rule links it to that pool."""
     site = facts.project.call_at(facts.span(path, call))
     return site is not None and bool(site.externals) and all(n.endswith((".submit", ".map")) for n in site.externals)
+
+
+def named_in_requests(facts: Facts, path: str, node: ast.expr) -> str:
+    """What requests itself calls the thing that the expression names by an import: ``Session`` or ``session``."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    for statement in ast.walk(facts.file(path).tree):
+        if isinstance(statement, ast.ImportFrom) and isinstance(node, ast.Name):
+            for alias in statement.names:
+                if (alias.asname or alias.name) == node.id and (statement.module or "").partition(".")[0] == "requests":
+                    return alias.name
+    return ""

@@ -21,6 +21,7 @@ from asyncify.rules.requests_names import (
     SESSION_VERBS,
     UNCLEAR_CALL,
     imports,
+    named_in_requests,
     refuse,
     runs_jobs,
 )
@@ -75,8 +76,9 @@ def _sessions(facts: Facts) -> Iterator[Finding]:
                 yield Block(owner, refuse(UNCLEAR_CALL, call.span), "requests", call.within)
             continue
         reason = Reason("the session is made here", call.span)
+        name = "session" if named_in_requests(facts, call.span.path, func) == "session" else "Session"
         edits: tuple[Edit, ...] = (
-            ReplaceExpr(call.func, "aio_requests.Session", reason),
+            ReplaceExpr(call.func, f"aio_requests.{name}", reason),
             *imports(facts, call.span, func, reason),
         )
         yield Claim(

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from asyncify.graph import Implication
 from asyncify.index.project import Kind
-from asyncify.index.values import Class, Constant, External, Function, Instance, ModuleRef, Object
+from asyncify.index.values import Class, External, Function, Instance, ModuleRef, Object
 from asyncify.model import Edit, Reason, ReplaceExpr, ReplaceStatement, SetArguments, Span
 from asyncify.rules.base import (
     Block,
@@ -22,73 +21,106 @@ from asyncify.rules.base import (
     KeepImport,
     function_node,
     object_node,
-    site_node,
 )
 from asyncify.rules.facts import Facts
 from asyncify.rules.test_mocks import (
     MOCK_CLASSES,
+    PATCH_MULTIPLES,
     PATCH_OBJECTS,
     PATCHES,
+    PATCHES_FROM,
     VERBS,
     Reach,
     awaited_attribute,
     mock_names,
     refuse_double,
 )
+from asyncify.rules.test_targets import Replacement, Shadow, shadows, sleep_shadow, text_of, texts_of
 
 ID = "test_frameworks"
 SETATTR = "pytest.MonkeyPatch.setattr"
-_FUNCTIONS = frozenset(f"requests.{verb}" for verb in VERBS - {"send"})
+_OF_PATCH = frozenset("spec create spec_set autospec new_callable unsafe".split())
 _ANSWERS = frozenset(["return_value", "side_effect"])
-
-
-@dataclass(frozen=True, slots=True)
-class _Replacement:
-    """One place in a test that replaces something for a while, or for good."""
-
-    path: str
-    span: Span  # of the place
-    new: ast.expr | None  # what is put there; None: what patch makes by itself
-    call: ast.Call | None
-    within: str
 
 
 def doubles(facts: Facts) -> Iterator[Finding]:
     """All findings about doubles."""
     reach = Reach(facts)
     for call in facts.project.calls:
+        yield from awaited_attribute(facts, call, reach)
+    found: list[Shadow] = []
+    for place in _replacements(facts):
+        yield from _replacement(facts, place, found)
+    yield from shadows(facts, found)
+
+
+def _replacements(facts: Facts) -> Iterator[Replacement]:
+    """Every place that replaces something."""
+    for call in facts.project.calls:
         node = facts.node(call.span, ast.Call)
         if node is None:
             continue
-        names = call.externals
+        names, path = call.externals, call.span.path
         if names & PATCHES and node.args:
-            new = _argument(node, 1, "new")
-            yield from _by_text(facts, node.args[0], _Replacement(call.span.path, call.span, new, node, call.within))
+            yield Replacement(path, call.span, _argument(node, 1, "new"), node, call.within, node.args[0])
         elif names & PATCH_OBJECTS and len(node.args) > 1:
             new = _argument(node, 2, "new")
-            yield from _by_object(facts, node.args, _Replacement(call.span.path, call.span, new, node, call.within))
+            yield Replacement(path, call.span, new, node, call.within, node.args[0], node.args[1])
+        elif names & PATCH_MULTIPLES and node.args:
+            for keyword in node.keywords:
+                if keyword.arg is not None and keyword.arg not in _OF_PATCH:
+                    by_patch = External(f"{PATCHES_FROM}.DEFAULT") in facts.values(path, keyword.value)
+                    name = ast.Constant(keyword.arg)
+                    new = None if by_patch else keyword.value
+                    yield Replacement(path, call.span, new, None, call.within, node.args[0], name)
         elif SETATTR in names and len(node.args) > 1:
-            place = _Replacement(call.span.path, call.span, node.args[-1], None, call.within)
-            if len(node.args) == 2:
-                yield from _by_text(facts, node.args[0], place)
-            else:
-                yield from _by_object(facts, node.args, place)
+            third = node.args[1] if len(node.args) > 2 else None
+            yield Replacement(path, call.span, node.args[-1], None, call.within, node.args[0], third)
         elif "builtins.setattr" in names and len(node.args) == 3:
-            place = _Replacement(call.span.path, call.span, _bare(node.args[2]), None, call.within)
-            yield from _stored(facts, node.args[0], _name_of(node.args[1]), place)
-        yield from awaited_attribute(facts, call, reach)
+            yield Replacement(path, call.span, _bare(node.args[2]), None, call.within, node.args[0], node.args[1])
     for path in facts.project.files:
-        for statement in facts.nodes(path, ast.Assign):
+        for statement in facts.nodes(path, ast.Assign) if facts.in_test(path) else ():
             match statement.targets[0]:
-                case ast.Attribute(value=owner, attr=name):
-                    yield from _stored(facts, owner, name, _assigned(facts, path, statement))
-                case ast.Subscript(value=ast.Attribute(value=owner, attr="__dict__"), slice=key):
-                    yield from _stored(facts, owner, _name_of(key), _assigned(facts, path, statement))
+                case ast.Attribute() as target:
+                    yield _assigned(facts, path, statement, target)
+                case ast.Subscript(value=ast.Attribute(value=named, attr="__dict__"), slice=key):
+                    yield _assigned(facts, path, statement, named, key)
 
 
-def _assigned(facts: Facts, path: str, statement: ast.Assign) -> _Replacement:
+def _assigned(
+    facts: Facts, path: str, statement: ast.Assign, target: ast.expr, key: ast.expr | None = None
+) -> Replacement:
     within = facts.enclosing(path, statement)
-    return _Replacement(path, facts.span(path, statement), _bare(statement.value), None, within)
+    return Replacement(path, facts.span(path, statement), _bare(statement.value), None, within, target, key)
+
+
+def _replacement(facts: Facts, place: Replacement, found: list[Shadow]) -> Iterator[Finding]:
+    """What follows from one replacement; those of names for requests are added to `found`."""
+    statement = facts.node(place.span, ast.Assign)
+    if place.name is None and statement is not None and isinstance(place.target, ast.Attribute):
+        owner, name = place.target.value, place.target.attr
+    elif place.name is not None:
+        owner, name = place.target, _name_of(facts, place.path, place.name)
+    else:
+        for text in texts_of(facts, place.path, place.target):
+            yield from _by_text(facts, text, place, found)
+        return
+    call = facts.project.call_at(place.span)
+    stored = statement is not None or (call is not None and "builtins.setattr" in call.externals)
+    if not name or (stored and not facts.in_test(place.path)):
+        return
+    if call is not None and call.externals & PATCH_MULTIPLES:
+        text = text_of(facts, place.path, owner)
+        if text is not None:
+            yield from _by_text(facts, f"{text}.{name}", place, found)
+            return
+    for value in facts.values(place.path, owner):
+        if (
+            not stored
+            or isinstance(value, (ModuleRef, Class, Object))
+            or getattr(value, "type", "") == "requests.Session"
+        ):
+            yield from _attribute(facts, value, name, place, found)
 
 
 def _argument(node: ast.Call, position: int, name: str) -> ast.expr | None:
@@ -100,46 +132,34 @@ def _argument(node: ast.Call, position: int, name: str) -> ast.expr | None:
 # --- what is replaced --------------------------------------------------------------------------------------------
 
 
-def _by_text(facts: Facts, target: ast.expr, place: _Replacement) -> Iterator[Finding]:
-    for value in _texts(facts, target, place):
-        yield from _by_path(facts, value, place)
-
-
-def _texts(facts: Facts, target: ast.expr, place: _Replacement) -> list[str]:
-    """The path given to patch, written in place or kept in a constant."""
-    if isinstance(target, ast.Constant):
-        return [target.value] if isinstance(target.value, str) else []
-    values = facts.values(place.path, target)
-    return sorted(value.value for value in values if isinstance(value, Constant) and isinstance(value.value, str))
-
-
-def _by_path(facts: Facts, text: str, place: _Replacement) -> Iterator[Finding]:
-    parts = text.split(".")
-    modules = facts.project.files
-    by_name = {file.source.module: path for path, file in modules.items()}
+def _by_text(facts: Facts, target: str, place: Replacement, found: list[Shadow]) -> Iterator[Finding]:
+    parts = target.split(".")
+    by_name = {file.source.module: path for path, file in facts.project.files.items()}
     for end in range(len(parts) - 1, 0, -1):
         module = ".".join(parts[:end])
         if module in by_name:
-            yield from _in_module(facts, module, by_name[module], parts[end:], place)
+            yield from _in_module(facts, module, by_name[module], parts[end:], place, found)
             return
-    yield from _external(facts, text, place)
 
 
-def _in_module(facts: Facts, module: str, path: str, rest: list[str], place: _Replacement) -> Iterator[Finding]:
+def _in_module(
+    facts: Facts, module: str, path: str, rest: list[str], place: Replacement, found: list[Shadow]
+) -> Iterator[Finding]:
     """``rest`` is looked up in a module of the project."""
-    yield KeepImport(path, rest[0])
     values = _exported(facts, module, path, rest[0])
+    shadowed = [v.name for v in values if isinstance(v, External) and v.name.partition(".")[0] == "requests"]
+    if len(rest) == 1 and shadowed:
+        found += [Shadow(path, rest[0], name, place) for name in shadowed]
+    else:
+        yield KeepImport(path, rest[0])
     for value in values:
         match value:
             case Function(name) if len(rest) == 1:
                 yield from _function(facts, name, place)
             case Class(name) if len(rest) > 1 or _reached(facts, module, path, rest[0]):
                 yield from _in_class(facts, name, rest[1:], place)
-            case External(name):
-                if len(rest) == 1:
-                    yield from _shadowed(facts, path, name, place)
-                else:
-                    yield from _external(facts, ".".join([name, *rest[1:]]), place)
+            case External("time.sleep" | "time") if len(rest) == 1:
+                yield from sleep_shadow(facts, path, place)
 
 
 def _exported(facts: Facts, module: str, path: str, name: str) -> list[object]:
@@ -173,7 +193,7 @@ def _reached(facts: Facts, module: str, path: str, name: str) -> bool:
     return False
 
 
-def _in_class(facts: Facts, cls: str, rest: list[str], place: _Replacement) -> Iterator[Finding]:
+def _in_class(facts: Facts, cls: str, rest: list[str], place: Replacement) -> Iterator[Finding]:
     if len(rest) == 1:
         name = _method(facts, cls, rest[0])
         if name is not None:
@@ -185,7 +205,7 @@ def _in_class(facts: Facts, cls: str, rest: list[str], place: _Replacement) -> I
                 yield Block(function_node(name), refuse_double(place.span, text), ID)
 
 
-def _specified(place: _Replacement) -> bool:
+def _specified(place: Replacement) -> bool:
     """Whether the mock is built after the class, so that coroutine functions of it become AsyncMocks."""
     return place.call is not None and any(k.arg in ("autospec", "spec", "spec_set") for k in place.call.keywords)
 
@@ -198,24 +218,14 @@ def _method(facts: Facts, cls: str, name: str) -> str | None:
     return None
 
 
-def _by_object(facts: Facts, args: list[ast.expr], place: _Replacement) -> Iterator[Finding]:
-    if not (isinstance(args[1], ast.Constant) and isinstance(args[1].value, str)):
-        return
-    name = args[1].value
-    for value in facts.values(place.path, args[0]):
-        yield from _attribute(facts, value, name, place)
-
-
-def _attribute(facts: Facts, value: object, name: str, place: _Replacement) -> Iterator[Finding]:
+def _attribute(facts: Facts, value: object, name: str, place: Replacement, found: list[Shadow]) -> Iterator[Finding]:
     match value:
         case ModuleRef(module):
             paths = [path for path, file in facts.project.files.items() if file.source.module == module]
             for path in paths:
-                yield from _in_module(facts, module, path, [name], place)
+                yield from _in_module(facts, module, path, [name], place, found)
         case Class(cls) | Object(cls):
             yield from _in_class(facts, cls, [name], place)
-        case External(external):
-            yield from _external(facts, f"{external}.{name}", place)
         case Instance("requests.Session", Span() as site) if name in VERBS:
             yield from _replaced(facts, object_node(site), name, place)
 
@@ -230,73 +240,29 @@ def _bare(value: ast.expr) -> ast.expr:
     return value
 
 
-def _name_of(key: ast.expr) -> str:
+def _name_of(facts: Facts, path: str, key: ast.expr) -> str:
     """The attribute that a test sets by ``"name"`` or ``function.__name__``; "" where that is computed."""
     match key:
-        case ast.Constant(value=str(name)) | ast.Attribute(value=ast.Name(id=name), attr="__name__"):
+        case ast.Attribute(value=ast.Name(id=name), attr="__name__"):
             return name
-    return ""
-
-
-def _stored(facts: Facts, owner: ast.expr, name: str, place: _Replacement) -> Iterator[Finding]:
-    """``obj.method = double`` in a test, and the longer ways to write it."""
-    info = facts.project.functions.get(place.within)
-    if info is None or not info.in_test or not name:
-        return
-    for value in facts.values(place.path, owner):
-        match value:
-            case ModuleRef() | Class() | Object() | Instance("requests.Session"):
-                yield from _attribute(facts, value, name, place)
-
-
-def _external(facts: Facts, name: str, place: _Replacement) -> Iterator[Finding]:
-    """Something outside the project is replaced, under its own name."""
-    if name in ("requests.Session", "requests.session", "requests.sessions.Session"):
-        yield from _sessions(facts, None, place)
-
-
-def _shadowed(facts: Facts, path: str, name: str, place: _Replacement) -> Iterator[Finding]:
-    """The module's own name for something external is replaced: the rewritten code would not look there."""
-    top = name.partition(".")[0]
-    if name == "time.sleep" or name == "time":
-        yield from _sleep(facts, path, place)
-    elif top == "requests":
-        text = f"a test replaces what {path} knows as {name}"
-        for call in facts.project.calls:
-            names = call.externals & _FUNCTIONS
-            if call.span.path == path and names and (name == "requests" or name in names):
-                yield Block(site_node(call.span), refuse_double(place.span, text), ID, call.within, blocks_loop=True)
-        if name in ("requests", "requests.Session", "requests.session"):
-            yield from _sessions(facts, path, place)
-
-
-def _sessions(facts: Facts, path: str | None, place: _Replacement) -> Iterator[Finding]:
-    for call in facts.calls_by_external.get("requests.Session", ()):
-        if path is None or call.span.path == path:
-            text = "a test replaces the class of the session, which is another one afterwards"
-            yield Block(object_node(call.span), refuse_double(place.span, text), ID)
-
-
-def _sleep(facts: Facts, path: str, place: _Replacement) -> Iterator[Finding]:
-    """The module's own name for time or time.sleep is replaced: what is called afterwards would not notice."""
-    for call in facts.calls_by_external.get("time.sleep", ()):
-        if call.span.path == path:
-            refusal = refuse_double(place.span, f"a test replaces the time.sleep of {path}")
-            yield Block(site_node(call.span), refusal, ID, call.within, blocks_loop=True)
+    return text_of(facts, path, key) or ""
 
 
 # --- what takes its place ----------------------------------------------------------------------------------------
 
 
-def _function(facts: Facts, name: str, place: _Replacement) -> Iterator[Finding]:
+def _function(facts: Facts, name: str, place: Replacement) -> Iterator[Finding]:
     """A test replaces the project function `name`."""
     info = facts.project.functions.get(name)
     if info is not None and not info.is_async and not info.is_generator:
         yield from _replaced(facts, function_node(name), name.rpartition(".")[2], place)
 
 
-def _replaced(facts: Facts, node: str, short: str, place: _Replacement) -> Iterator[Finding]:
+def _replaced(facts: Facts, node: str, short: str, place: Replacement) -> Iterator[Finding]:
     """A test replaces what is awaited where `node` holds."""
+    if place.new is None and place.call is None:
+        yield Block(node, refuse_double(place.span, f"patch.multiple decides what sort of mock replaces {short}()"), ID)
+        return
     if place.new is None:
         keywords = {keyword.arg for keyword in place.call.keywords} if place.call is not None else set()
         if keywords & {"new_callable", "spec", "spec_set"}:
@@ -338,7 +304,7 @@ def _called_directly(facts: Facts, mock: Instance) -> bool:
     return False
 
 
-def _async_mock(facts: Facts, node: str, mock: Instance, place: _Replacement) -> Iterator[Finding]:
+def _async_mock(facts: Facts, node: str, mock: Instance, place: Replacement) -> Iterator[Finding]:
     """The mock made at a known call becomes an AsyncMock, whose results are what they were."""
     assert mock.site is not None
     call = facts.project.call_at(mock.site)
@@ -361,7 +327,7 @@ def _async_mock(facts: Facts, node: str, mock: Instance, place: _Replacement) ->
     yield Companion(node, tuple(edits))
 
 
-def _answer(facts: Facts, node: str, place: _Replacement, call: ast.Call) -> Iterator[Finding]:
+def _answer(facts: Facts, node: str, place: Replacement, call: ast.Call) -> Iterator[Finding]:
     """The AsyncMock of patch gives what MagicMock gave, where the test does not say what: a MagicMock."""
     if _answers_set(facts, place.path, call):
         return
@@ -412,7 +378,7 @@ def _gives_mock(facts: Facts, path: str, decorator: ast.Call) -> bool:
     return bool(names & PATCH_OBJECTS) and _argument(decorator, 2, "new") is None
 
 
-def _named_lambda(facts: Facts, place: _Replacement, double: ast.Lambda, short: str) -> tuple[Edit, ...]:
+def _named_lambda(facts: Facts, place: Replacement, double: ast.Lambda, short: str) -> tuple[Edit, ...]:
     """A lambda that replaces a function becomes an async def with a name, above the statement; () where it cannot."""
     parent = facts.parent(place.path, double)
     statement = facts.statement(place.path, double)

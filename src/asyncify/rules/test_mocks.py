@@ -17,6 +17,8 @@ MOCK_CLASSES = frozenset(
     f"unittest.mock.{name}" for name in ("Mock", "MagicMock", "NonCallableMock", "NonCallableMagicMock")
 )
 PATCHES = frozenset(["unittest.mock.patch", "pytest_mock.MockerFixture.patch"])
+PATCHES_FROM = "unittest.mock"
+PATCH_MULTIPLES = frozenset(["unittest.mock.patch.multiple", "pytest_mock.MockerFixture.patch.multiple"])
 PATCH_OBJECTS = frozenset(["unittest.mock.patch.object", "pytest_mock.MockerFixture.patch.object"])
 _METHODS = frozenset(f"requests.Session.{verb}" for verb in VERBS)
 
@@ -132,8 +134,10 @@ def _awaitable(facts: Facts, node: str, mock: Instance, name: str, call: CallSit
     made = facts.node(mock.site, ast.Call) if mock.site is not None else None
     site = facts.project.call_at(mock.site) if mock.site is not None else None
     text = f".{name}() of a mock is awaited at {call.span}"
+    blocks = node == site_node(call.span)  # else it is a function, which stays what it is
+    within = call.within if blocks else None
     if mock.site is None or made is None or site is None or mock.type == "unittest.mock.Mock.part":
-        yield Block(node, refuse_double(mock.site or call.span, text), ID)
+        yield Block(node, refuse_double(mock.site or call.span, text), ID, within, blocks)
         return
     keywords = {keyword.arg for keyword in made.keywords}
     patched = bool(site.externals & (PATCHES | PATCH_OBJECTS))
@@ -143,7 +147,7 @@ def _awaitable(facts: Facts, node: str, mock: Instance, name: str, call: CallSit
         (k or "").startswith(f"{name}.") for k in keywords
     )
     if clash or not (patched or site.externals <= MOCK_CLASSES):
-        yield Block(node, refuse_double(mock.site, text), ID)
+        yield Block(node, refuse_double(mock.site, text), ID, within, blocks)
         return
     reason = Reason(text, mock.site)
     prefix, imports = mock_names(facts, mock.site.path, made.func, ("AsyncMock", "MagicMock"), reason)

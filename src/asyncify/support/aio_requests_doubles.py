@@ -81,12 +81,18 @@ class _Double:
     def __repr__(self) -> str:
         return repr(self._double)
 
-    async def __aenter__(self) -> Any:
+    def __enter__(self) -> Any:
         entered = self._double.__enter__()
         return self if entered is self._double else type(self)(entered)
 
-    async def __aexit__(self, *error: object) -> Any:
+    def __exit__(self, *error: object) -> Any:
         return self._double.__exit__(*error)
+
+    async def __aenter__(self) -> Any:
+        return self.__enter__()
+
+    async def __aexit__(self, *error: object) -> Any:
+        return self.__exit__(*error)
 
 
 class _SessionDouble(_Double):
@@ -100,13 +106,6 @@ class _SessionDouble(_Double):
         if isinstance(self._double, _Requests):  # an instrumented session would block
             return _stream_double(await _awaited(await _in_thread(verb, *args, **kwargs)), kwargs)
         return _stream_double(await _call_replaced(verb, *args, **kwargs), kwargs)
-
-    def __enter__(self) -> Any:
-        entered = self._double.__enter__()
-        return self if entered is self._double else _SessionDouble(entered)
-
-    def __exit__(self, *error: object) -> Any:
-        return self._double.__exit__(*error)
 
     @property
     def blocking(self) -> Any:
