@@ -455,6 +455,16 @@ _case("hollow-test", True, _TEST.format("TestCase", "async ", "test_a", "self.as
 _case(
     "hollow-test", False, _TEST.format("IsolatedAsyncioTestCase", "async ", "test_a", "self.assertTrue(1)"), _OLD_TEST
 )
+for _decorator, _hollow in (
+    ("requests_mock.Mocker()", True),
+    ("unittest.mock.patch('os.getcwd')", False),
+    ("unittest.skipIf(0, 'x')", False),
+):
+    _wrapped = _TEST.replace(
+        "import unittest\n", "import unittest, unittest.mock, requests_mock\n@" + _decorator + "\n"
+    )
+    _new = _wrapped.format("IsolatedAsyncioTestCase", "async ", "test_a", "self.assertTrue(1)")
+    _case("hollow-test", _hollow, _new, _wrapped.format("TestCase", "", "test_a", "self.assertTrue(1)"))
 _OLD_SETUP = _TEST.format("TestCase", "", "setUp", "pass")
 _case("async-setup", True, _TEST.format("TestCase", "async ", "setUp", "pass"), _OLD_SETUP)
 _case("async-setup", True, _TEST.format("IsolatedAsyncioTestCase", "async ", "setUp", "pass"), _OLD_SETUP)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from asyncify.check import hints
 from asyncify.check.scopes import FunctionNode, Scope
 from asyncify.check.tables import words
-from asyncify.check.tree import Function, Module, last_name, parameters
+from asyncify.check.tree import Class, Function, Module, last_name, parameters
 from asyncify.check.values import NONE, Cls, Ext, Func, Inst, Items, Value, Values, union
 
 if TYPE_CHECKING:
@@ -45,6 +45,15 @@ def decorators(evaluator: Evaluator, function: Function) -> list[str]:
         known = [v.name for v in evaluator.of(called, module) if isinstance(v, Ext)] if module else []
         names.append(known[0] if known else ast.unparse(called))
     return names
+
+
+def foreign_decorators(evaluator: Evaluator, cls: Class) -> list[str]:
+    """The canonical names of the decorators of a class that come from outside the tree."""
+    module = evaluator.tree.module(cls.scope.path)
+    if module is None:
+        return []
+    called = [d.func if isinstance(d, ast.Call) else d for d in cls.node.decorator_list]
+    return [v.name for d in called for v in evaluator.of(d, module) if isinstance(v, Ext)]
 
 
 def _return_value(evaluator: Evaluator, node: ast.Return, function: Function) -> Values:

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Mapping
 
-from asyncify.check.functions import decorators
+from asyncify.check.functions import decorators, foreign_decorators
 from asyncify.check.infer import Evaluator
 from asyncify.check.report import Examination
 from asyncify.check.tables import words
@@ -18,6 +18,22 @@ _MARKS = frozenset({"asyncio", "anyio", "trio", "twisted", "tornado", "gen_test"
 _NEUTRAL = words(
     "parametrize skip skipif skipIf skipUnless xfail usefixtures filterwarnings timeout patch object dict fixture "
     "expectedFailure flaky"
+)
+# Decorators of a class from outside that leave its tests alone, or follow coroutine functions; by how they start.
+_FOLLOWING = (
+    *(
+        "pytest.",
+        "unittest.",
+        "mock.",
+        "freezegun.",
+        "dataclasses.",
+        "attr.",
+        "attrs.",
+        "enum.",
+        "typing.",
+        "functools.",
+    ),
+    *("parameterized.parameterized_class", "django.test."),
 )
 _SETUP = frozenset({"setUp", "tearDown", "setUpClass", "tearDownClass", "setUpModule", "tearDownModule"})
 _ASYNC_CASES = (
@@ -100,8 +116,11 @@ class TestCheck:
             ):
                 text = f"`{function.name}` is async, but `{case}` never awaits it: it cannot fail"
                 self._report("hollow-test", function, text)
+            elif function.name.startswith("test"):
+                self._wrapped_by_class(function)
             return
         name = self.module.path.rpartition("/")[2]
+        self._wrapped_by_class(function)
         is_fixture = any("fixture" in n.rpartition(".")[2] for n in decorators(self.evaluator, function))
         if not (
             _is_test(function, self.module, self.evaluator) or (is_fixture and name.startswith(("test", "conftest")))
@@ -111,6 +130,15 @@ class TestCheck:
             what = "fixture" if is_fixture else "test"
             text = f"the {what} `{function.name}` is async, but no marker or plugin makes pytest await it"
             self._report("unmarked-async-test", function, text)
+
+    def _wrapped_by_class(self, function: Function) -> None:
+        """A decorator of the class may put a wrapper around each test that hands its coroutine to nobody."""
+        if function.owner is None or not _is_test(function, self.module, self.evaluator):
+            return
+        for name in foreign_decorators(self.evaluator, function.owner):
+            if not name.startswith(_FOLLOWING):
+                text = f"`{function.name}` is async, but `{name}` around its class may call it without await"
+                self._report("hollow-test", function, text)
 
     def _marked(self, function: Function) -> bool:
         decorators = [*function.node.decorator_list, *(function.owner.node.decorator_list if function.owner else [])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from asyncify.colour.class_pins import class_pins
 from asyncify.colour.entry import module_pins
 from asyncify.colour.pins import pins
 from asyncify.colour.solve import Colouring, Solver
@@ -26,5 +27,5 @@ def colour(
     handled: frozenset[Span] = frozenset(f.span for f in findings if isinstance(f, Handles))
     programs = scripts(facts)
     plans = [plan_call(facts, call, programs) for call in facts.project.calls if call.targets]
-    forced = [*pins(facts, handled, dict(kept)), *module_pins(facts, programs)]
+    forced = [*pins(facts, handled, dict(kept)), *class_pins(facts), *module_pins(facts, programs)]
     return Solver(facts, list(findings), plans, forced, frozenset(facades), kept).solve()

@@ -82,7 +82,7 @@ PIN_CODES = (
 # Special methods that may be coroutine functions, because they are called explicitly.
 _ASYNC_SPECIAL = frozenset({"__aenter__", "__aexit__", "__anext__"})
 # Decorators from outside that leave the function what it is.
-_TRANSPARENT = frozenset(
+TRANSPARENT = frozenset(
     [
         "builtins.staticmethod",
         "builtins.classmethod",
@@ -96,7 +96,7 @@ _TRANSPARENT = frozenset(
         "typing.no_type_check",
     ]
 )
-_TRANSPARENT_PREFIXES = (
+TRANSPARENT_PREFIXES = (
     "pytest.mark.",
     "pytest.fixture",
     "pytest.yield_fixture",
@@ -312,7 +312,7 @@ def _decorator_pin(facts: Facts, info: FunctionInfo, span: Span) -> Refusal | No
     if names & _PROPERTIES or text.endswith((".setter", ".getter", ".deleter")):
         return refusal(PROPERTY, info.span)
     for name in names:
-        if name not in _TRANSPARENT and not name.startswith(_TRANSPARENT_PREFIXES):
+        if name not in TRANSPARENT and not name.startswith(TRANSPARENT_PREFIXES):
             return refusal(DECORATED, span, f"The decorator {text} comes from outside the project.")
     if not values:
         return refusal(DECORATED, span, f"asyncify does not know the decorator {text}.")
@@ -381,7 +381,7 @@ def _use_pin(use: FunctionUse, facts: Facts) -> Refusal | None:
             return None
         case Sink.DECORATED:
             name = use.external or _decorator_name(facts, use.span)
-            if name in _TRANSPARENT or name.startswith(_TRANSPARENT_PREFIXES) or name in _PROPERTIES:
+            if name in TRANSPARENT or name.startswith(TRANSPARENT_PREFIXES) or name in _PROPERTIES:
                 return None
             return refusal(DECORATED, use.span, f"The decorator {name or 'here'} comes from outside the project.")
         case Sink.ARGUMENT if use.external in _LOOKS_AT_FUNCTIONS:

@@ -6,6 +6,9 @@
   requirements and its auto mode to the configuration; marks, parameters and fixtures stay as they are.
 - A `unittest.TestCase` with such a test becomes `unittest.IsolatedAsyncioTestCase`; `setUp` and `tearDown` become
   `asyncSetUp` and `asyncTearDown` where they await, through the whole hierarchy of test classes.
+- Doubles of requests go on to answer. What replaces `requests.get`, `requests.Session` or a method of it is looked up when it is
+  called; `patch("client.requests")`, which replaces a module's own name, becomes `patch("client.aio_requests.requests")`. Libraries that
+  answer for requests (`requests_mock`, `responses`, adapters) or below it (recorders, sockets) are asked as before.
 - `self.assertRaises(E, f, x)` and `pytest.raises(E, f, x)` become a `with` block that awaits `f(x)`;
   `self.addCleanup(f)` becomes `self.addAsyncCleanup(f)`.
 
@@ -14,6 +17,7 @@
 - Test classes of other libraries, unless they run coroutine functions (Django's do).
 - Tests that replace, with something that cannot be awaited, what the code awaits afterwards; a mock made in the test
   becomes an `AsyncMock`, a function that stands in becomes `async def`.
+- Doubles that would differ from module to module in one test, or that bring exceptions of their own in the place of requests'.
 - What a framework calls without await: `setup_module`, `setup_method`, `pytest_*` hooks, fixtures that are fetched by
   `request.getfixturevalue`.
 """
