@@ -109,9 +109,8 @@ def named_in_requests(facts: Facts, path: str, node: ast.expr) -> str:
     """What requests itself calls the thing that the expression names by an import: ``Session`` or ``session``."""
     if isinstance(node, ast.Attribute):
         return node.attr
-    for statement in ast.walk(facts.file(path).tree):
-        if isinstance(statement, ast.ImportFrom) and isinstance(node, ast.Name):
-            for alias in statement.names:
-                if (alias.asname or alias.name) == node.id and (statement.module or "").partition(".")[0] == "requests":
-                    return alias.name
+    for statement in facts.nodes(path, ast.ImportFrom) if isinstance(node, ast.Name) else ():
+        for alias in statement.names:
+            if (alias.asname or alias.name) == node.id and (statement.module or "").partition(".")[0] == "requests":
+                return alias.name
     return ""

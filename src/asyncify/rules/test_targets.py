@@ -188,7 +188,7 @@ def _looked_at_otherwise(facts: Facts, shadow: Shadow) -> bool:
     if shadow.name != "requests":
         return shadow.name not in _FUNCTIONS | {"requests.Session", "requests.session"}
     others = set()
-    for node in ast.walk(facts.file(shadow.path).tree):
+    for node in facts.nodes(shadow.path, ast.Attribute):
         match node:
             case ast.Attribute(value=ast.Name(id=shadow.local), attr=attribute) if attribute not in VERBS:
                 if attribute not in ("Session", "session") and not _in_annotation(facts, shadow.path, node):
@@ -218,8 +218,8 @@ def _in_annotation(facts: Facts, path: str, node: ast.AST) -> bool:
 
 def _set_to_the_real_thing(facts: Facts, path: str, names: set[str]) -> bool:
     """Whether the tests of the file only ever give the double the real exceptions, codes … of requests, or none."""
-    for node in ast.walk(facts.file(path).tree):
-        if not isinstance(node, ast.Attribute) or node.attr not in names:
+    for node in facts.nodes(path, ast.Attribute):
+        if node.attr not in names:
             continue
         if any(isinstance(value, External) for value in facts.values(path, node)):
             continue  # requests' own, not the double's
