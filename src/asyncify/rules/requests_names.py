@@ -109,8 +109,9 @@ def named_in_requests(facts: Facts, path: str, node: ast.expr) -> str:
     """What requests itself calls the thing that the expression names by an import: ``Session`` or ``session``."""
     if isinstance(node, ast.Attribute):
         return node.attr
-    for statement in facts.nodes(path, ast.ImportFrom) if isinstance(node, ast.Name) else ():
+    local = node.id if isinstance(node, ast.Name) else None
+    for statement in facts.nodes(path, ast.ImportFrom):
         for alias in statement.names:
-            if (alias.asname or alias.name) == node.id and (statement.module or "").partition(".")[0] == "requests":
+            if (alias.asname or alias.name) == local and (statement.module or "").partition(".")[0] == "requests":
                 return alias.name
     return ""
