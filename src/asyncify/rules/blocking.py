@@ -9,7 +9,7 @@ a worker thread (verdict `bridge`).
 ## What it refuses
 
 Calls of libraries that keep a connection or hand out objects which wait later (database drivers, sockets, mail,
-`urllib.request.urlopen`): the function around them stays synchronous. An asynchronous function that calls it does so
+`urllib.request.urlopen`) and of sessions built on requests (OAuth, caches, base URLs): the function around them stays synchronous. An asynchronous function that calls it does so
 through `asyncio.to_thread`.
 """
 
@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from asyncify.index.catalogue import Catalogue, Signature
 from asyncify.index.elsewhere import ABSENT
 from asyncify.index.project import CallSite
+from asyncify.index.values import External
 from asyncify.model import AddImport, Await, Edit, Reason, Refusal, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import Block, Claim, Finding, RefusalCode, Role, Rule, site_node
 from asyncify.rules.facts import Facts
@@ -109,6 +110,18 @@ STATEFUL_METHODS = {
     "threading.RLock": ("acquire",),
     "multiprocessing.Queue": ("get", "put"),
 }
+# Sessions of libraries built on requests, with their own methods that wait beside the verbs. Those of the second kind
+# hand out futures.
+_VERBS = ("get", "options", "head", "post", "put", "patch", "delete", "request", "send")
+_OAUTH = ("fetch_token", "refresh_token", "fetch_request_token", "fetch_access_token")
+SESSIONS = {
+    "requests_oauthlib.OAuth1Session": (*_VERBS, *_OAUTH),
+    "requests_oauthlib.OAuth2Session": (*_VERBS, *_OAUTH),
+    "requests_toolbelt.sessions.BaseUrlSession": _VERBS,
+    "requests_cache.CachedSession": _VERBS,
+    "requests_html.HTMLSession": _VERBS,
+}
+FUTURES_SESSIONS = {"requests_futures.sessions.FuturesSession": _VERBS}
 _METHODS = frozenset(f"{cls}.{method}" for cls, methods in WAITING_METHODS.items() for method in methods)
 _STATEFUL_METHODS = frozenset(f"{cls}.{method}" for cls, methods in STATEFUL_METHODS.items() for method in methods)
 
@@ -134,13 +147,39 @@ def match(facts: Facts) -> Iterator[Finding]:
     for name in sorted(STATEFUL | _STATEFUL_METHODS):
         for call in facts.calls_by_external.get(name, ()):
             yield _block(call, name)
+    for cls, methods in (SESSIONS | FUTURES_SESSIONS).items():
+        for call in facts.calls_by_external.get(cls, ()):
+            yield _block(call, cls, "makes sessions of", waits=False)
+        for name in (f"{cls}.{method}" for method in methods):
+            for call in facts.calls_by_external.get(name, ()):
+                yield _block(call, name, waits=cls in SESSIONS)
+    yield from _derived_sessions(facts)
 
 
-def _block(call: CallSite, name: str) -> Block:
+def _derived_sessions(facts: Facts) -> Iterator[Block]:
+    """Classes of the project derived from such sessions."""
+    for info in facts.project.classes.values():
+        node = facts.node(info.span, ast.ClassDef) if info.external_bases & SESSIONS.keys() else None
+        for base in node.bases if node is not None else ():
+            for value in facts.values(info.path, base):
+                if isinstance(value, External) and value.name in SESSIONS:
+                    text = (
+                        f"{value.name}, which a class derives from, waits in a library that asyncify does not move yet"
+                    )
+                    span = facts.span(info.path, base)
+                    reason = Reason(text, span)
+                    yield Block(
+                        site_node(span),
+                        Refusal(NO_COUNTERPART.code, span, text, NO_COUNTERPART.remedy, reason),
+                        "blocking",
+                    )
+
+
+def _block(call: CallSite, name: str, what: str = "waits in", waits: bool = True) -> Block:
     short = name.removeprefix("builtins.").removeprefix(ABSENT)
-    text = f"{short} waits in a library that asyncify does not move yet"
+    text = f"{short} {what} a library that asyncify does not move yet"
     refusal = Refusal(NO_COUNTERPART.code, call.span, text, NO_COUNTERPART.remedy, Reason(text, call.span))
-    return Block(site_node(call.span), refusal, "blocking", call.within, blocks_loop=True)
+    return Block(site_node(call.span), refusal, "blocking", call.within, blocks_loop=waits)
 
 
 def _one_shot(facts: Facts, call: CallSite, name: str) -> Finding:
@@ -180,9 +219,20 @@ RULE = Rule(
     catalogue=Catalogue(
         signatures={name: Signature(returns=None) for name in ONE_SHOT | STATEFUL | _METHODS | _STATEFUL_METHODS}
         | {name: Signature(returns=name) for name in WAITING_METHODS.keys() | STATEFUL_METHODS.keys()}
-        | {"subprocess.Popen.__enter__": Signature(returns="self")},
+        | {"subprocess.Popen.__enter__": Signature(returns="self")}
+        | {cls: Signature(returns=cls) for cls in SESSIONS | FUTURES_SESSIONS}
+        | {f"{cls}.__enter__": Signature(returns="self") for cls in SESSIONS | FUTURES_SESSIONS}
+        | {f"{cls}.{verb}": Signature(returns="requests.Response") for cls in SESSIONS for verb in _VERBS}
+        | {f"{cls}.{method}": Signature(returns=None) for cls in SESSIONS for method in _OAUTH},
+        aliases={
+            "requests_oauthlib.oauth1_session.OAuth1Session": "requests_oauthlib.OAuth1Session",
+            "requests_oauthlib.oauth2_session.OAuth2Session": "requests_oauthlib.OAuth2Session",
+            "requests_toolbelt.BaseUrlSession": "requests_toolbelt.sessions.BaseUrlSession",
+            "requests_futures.FuturesSession": "requests_futures.sessions.FuturesSession",
+            "requests_cache.session.CachedSession": "requests_cache.CachedSession",
+        },
         modules=frozenset(name.partition(".")[0] for name in ONE_SHOT | STATEFUL | _METHODS | _STATEFUL_METHODS)
-        - {"builtins", "os", "shutil"},
+        | frozenset(name.partition(".")[0] for name in SESSIONS | FUTURES_SESSIONS) - {"builtins", "os", "shutil"},
     ),
     match=match,
     refusals=(NO_COUNTERPART,),
