@@ -62,6 +62,7 @@ class AInstance(AValue):
     copies: list[AInstance] = field(default_factory=list)
     holder: AClass | None = None  # the project class this is the external part of
     precious: bool = False
+    path: str = ""  # of a mock below a mock: how one gets there, see asyncify.index.mocks
 
 
 @dataclass(slots=True, eq=False)

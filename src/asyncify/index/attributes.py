@@ -116,9 +116,12 @@ class Attributes(Externals):
         builtin = _BUILTIN_CLASSES.get(value.type)
         if builtin is not None and not hasattr(builtin, name):
             return  # reading it raises AttributeError: another object must be meant
+        if is_mock(value.type) and value.type != PATCHER:
+            self.mock_attribute(value, name, result)
+            return
         self.edge(self.field(value, name), result)
-        if is_mock(value.type):
-            self.add(result, self.method(value, name) if value.type == PATCHER else self.part_of_mock(value))
+        if value.type == PATCHER:
+            self.add(result, self.method(value, name))
             return
         for base in self.bases_of(value.type):
             declared = self.catalogue.attributes.get(f"{base}.{name}")
@@ -278,6 +281,8 @@ class Attributes(Externals):
                 self.edge(source, value.unit.offset + own)
         elif isinstance(value, (AInstance, AFunction, AExternal)):
             self.edge(source, self.field(value, name))
+            if isinstance(value, AInstance) and is_mock(value.type):
+                self.mock_stored(value, name, within)
 
     def _on_set_property(self, value: AValue, unit: Unit, details: Any) -> None:
         receiver, source, node, within = details

@@ -11,7 +11,6 @@ from typing import Any
 from asyncify.index.abstract import (
     MAPPINGS,
     MOCK,
-    MOCK_PART,
     PATCHER,
     SEQUENCES,
     AClass,
@@ -30,8 +29,8 @@ from asyncify.index.abstract import (
     Unit,
     is_mock,
 )
-from asyncify.index.calls import Calls
 from asyncify.index.catalogue import Catalogue, Invoke, Signature
+from asyncify.index.mocks import Mocks
 from asyncify.index.prefix import literal_prefix
 from asyncify.index.typeexpr import TypeExpr, parse_type
 
@@ -52,7 +51,7 @@ class Application:
     results: dict[str, int] = field(default_factory=dict)
 
 
-class Externals(Calls):
+class Externals(Mocks):
     """Calls that leave the project."""
 
     def __init__(self, catalogue: Catalogue) -> None:
@@ -145,9 +144,10 @@ class Externals(Calls):
             if caller.decorates is not None and args.positional:
                 self.edge(args.positional[0], result)
             else:
-                starts = instance.type == PATCHER and method.name in ("start", "__enter__")
-                made = self.instance(MOCK, instance.unit, instance.node) if starts else self.part_of_mock(instance)
-                self.add(result, made)
+                if instance.type != PATCHER:
+                    self.call_mock(instance, method.name, caller, result)
+                elif method.name in ("start", "__enter__"):
+                    self.add(result, self.instance(MOCK, instance.unit, instance.node))
             return
         signature = self.method_signature(instance.type, method.name)
         if self._container_method(instance, method.name, args, result, caller):
@@ -158,10 +158,6 @@ class Externals(Calls):
         holder = instance.holder
         own = self.object_of(holder, False) if holder is not None else instance
         self._evaluate(signature, Application(args, instance, own, caller, name), result)
-
-    def part_of_mock(self, mock: AInstance) -> AInstance:
-        """An attribute or a result of a mock, and all that is below it."""
-        return mock if mock.type == MOCK_PART else self.instance(MOCK_PART, mock.unit, mock.node)
 
     # --- evaluation --------------------------------------------------------------------------------------------
 
@@ -236,6 +232,8 @@ class Externals(Calls):
     def _made(self, expression: TypeExpr, application: Application, part: str) -> int:
         caller = application.caller
         made = self.instance(self.canonical(expression.name), caller.unit, caller.node, part)
+        if is_mock(made.type):
+            self.mock_made(application.args, caller)
         for number, argument in enumerate(expression.parts):
             held = self.evaluate(argument, application, f"{part}[{number}")
             if made.type == "builtins.tuple" and len(expression.parts) > 1:

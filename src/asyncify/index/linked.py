@@ -365,7 +365,7 @@ class LinkedProject:
         if isinstance(value, AExternal):
             return public.External(value.name)
         if isinstance(value, AInstance):
-            return public.Instance(value.type, self._site(value.unit, value.node))
+            return public.Instance(value.type, self._site(value.unit, value.node), value.path)
         if isinstance(value, AMethod):
             instance = self.public(value.instance)
             assert isinstance(instance, public.Instance)

@@ -34,7 +34,8 @@ class Solver(ComputedNames):
         """Settle what had to wait for all else; whether that gave anything new."""
         keys = self._settle_keys()
         prefixed = self.settle_prefixed()
-        return self.find_late() or keys or prefixed
+        mocks = self.settle_mocks()
+        return self.find_late() or keys or prefixed or mocks
 
     # --- special methods ---------------------------------------------------------------------------------------
 

@@ -67,7 +67,9 @@ def bind_fixtures(solver: Solver) -> None:
             elif name in _KNOWN:
                 solver.add(variable, solver.instance(_KNOWN[name], None, None))
             elif mocks:
-                solver.add(variable, solver.instance(MOCK, unit, mocks.pop(0)))
+                decorator = mocks.pop(0)
+                solver.mock_homes[decorator] = facts
+                solver.add(variable, solver.instance(MOCK, unit, decorator))
 
 
 def _mocks(facts: FunctionFacts) -> list[ast.expr]:

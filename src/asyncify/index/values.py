@@ -30,6 +30,7 @@ class Instance:
 
     type: str  # "requests.Session", "concurrent.futures.Future", "builtins.list", …
     site: Span | None = None
+    path: str = ""  # of a mock below a mock: ``.get_session().get``
 
 
 @dataclass(frozen=True, slots=True)

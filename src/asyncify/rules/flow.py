@@ -55,6 +55,18 @@ def stands_in(facts: Facts, path: str, call: ast.Call) -> bool:
     return False
 
 
+def given_by_mock(facts: Facts, path: str, call: ast.Call, node: ast.expr) -> bool:
+    """Whether the call makes a mock, of which the value becomes an attribute or the result: the index follows it there."""
+    site = facts.project.call_at(facts.span(path, call))
+    if site is None or not site.externals or not all(name.startswith("unittest.mock.") for name in site.externals):
+        return False
+    around = [node, *facts.parents(path, node)]
+    return any(
+        keyword in around and keyword.arg is not None and keyword.arg not in ("wraps", "new", "new_callable")
+        for keyword in call.keywords
+    )
+
+
 def annotation_claims(
     facts: Facts, rule: str, external: str, kinds: frozenset[str], new: str, owners: Mapping[Span, tuple[str, ...]]
 ) -> Iterator[Claim]:

@@ -6,11 +6,12 @@ import ast
 from collections.abc import Iterator
 
 from asyncify.graph import Implication
-from asyncify.index.values import Class, External, ExternalMethod, ModuleRef, Object
+from asyncify.index.project import Sink
+from asyncify.index.values import Class, External, ExternalMethod, Instance, ModuleRef, Object, Value
 from asyncify.model import Edit, MakeAsync, Reason, Refusal, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import Block, Claim, Finding, Role, function_node, object_node
 from asyncify.rules.facts import Facts
-from asyncify.rules.flow import receiving_call, stands_in
+from asyncify.rules.flow import given_by_mock, receiving_call, stands_in
 from asyncify.rules.requests_names import (
     HARMLESS,
     METHODS,
@@ -96,6 +97,10 @@ def _sessions(facts: Facts) -> Iterator[Finding]:
         if instance.type == SESSION and instance.site is not None:
             owner = object_node(instance.site)
             yield from _made_indirectly(facts, instance.site, owner)
+            function = handed_out_by_test(facts, instance.site)
+            if function is not None:
+                text = f"a test puts {function.rpartition('.')[2]}(), which hands out this session, somewhere"
+                yield Block(owner, refuse(SESSION_ESCAPES, instance.site, text), "requests")
             for path, node in places:
                 refusal = _escape(facts, path, node)
                 if refusal is not None:
@@ -150,7 +155,7 @@ def _escape(facts: Facts, path: str, node: ast.expr) -> Refusal | None:
     """Why this use of a session is beyond what asyncify follows, or None."""
     span = facts.span(path, node)
     parent = facts.parent(path, node)
-    if _stored_out_of_sight(facts, path, node):
+    if stored_out_of_sight(facts, path, node):
         return refuse(SESSION_ESCAPES, span, "the session is stored where asyncify does not see who uses it")
     if isinstance(parent, ast.Attribute):
         if parent.attr in PLAIN_ATTRIBUTES or isinstance(parent.ctx, ast.Store):
@@ -161,7 +166,7 @@ def _escape(facts: Facts, path: str, node: ast.expr) -> Refusal | None:
             return None
         return refuse(SESSION_ESCAPES, span, f"asyncify does not know the session attribute {parent.attr!r}")
     receiver = receiving_call(facts, path, node)
-    if receiver is not None and not stands_in(facts, path, receiver):
+    if receiver is not None and not stands_in(facts, path, receiver) and not given_by_mock(facts, path, receiver, node):
         call = facts.project.call_at(facts.span(path, receiver))
         if call is None or (call.externals - HARMLESS and not call.targets) or (call.unresolved and not call.targets):
             name = facts.text(path, receiver.func)
@@ -169,18 +174,40 @@ def _escape(facts: Facts, path: str, node: ast.expr) -> Refusal | None:
     return None
 
 
-def _stored_out_of_sight(facts: Facts, path: str, node: ast.expr) -> bool:
+def stored_out_of_sight(facts: Facts, path: str, node: ast.expr) -> bool:
     """Whether the session becomes an attribute of something asyncify does not know."""
     statement = facts.parent(path, node)
     if not isinstance(statement, ast.Assign) or statement.value is not node:
         return False
     for target in statement.targets:
         if isinstance(target, ast.Attribute) and not any(
-            isinstance(value, (Object, Class, ModuleRef)) or getattr(value, "type", None) == "threading.local"
+            isinstance(value, (Object, Class, ModuleRef)) or _holds_in_sight(facts, value)
             for value in facts.values(path, target.value)
         ):
             return True
     return False
+
+
+def _holds_in_sight(facts: Facts, value: Value) -> bool:
+    """Whether the index follows what is put into this object: a thread's own, or a mock that patch did not put somewhere."""
+    if not isinstance(value, Instance):
+        return False
+    made = facts.project.call_at(value.site) if value.site is not None else None
+    return value.type == "threading.local" or (
+        value.type.startswith("unittest.mock.Mock")
+        and made is not None
+        and not any("patch" in name for name in made.externals)
+    )
+
+
+def handed_out_by_test(facts: Facts, site: Span) -> str | None:
+    """The function of a test that makes the session at `site`, hands it out, and is itself put somewhere; else None."""
+    node = facts.node(site, ast.Call)
+    if not facts.in_test(site.path) or node is None or not isinstance(facts.parent(site.path, node), ast.Return):
+        return None
+    function = facts.enclosing(site.path, node)
+    put = any(use.function == function and use.sink is not Sink.DECORATED for use in facts.project.uses)
+    return function if put else None
 
 
 def _verb_use(facts: Facts, path: str, attribute: ast.Attribute) -> Refusal | None:

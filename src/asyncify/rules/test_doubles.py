@@ -21,8 +21,11 @@ from asyncify.rules.base import (
     KeepImport,
     function_node,
     object_node,
+    site_node,
 )
 from asyncify.rules.facts import Facts
+from asyncify.rules.requests_names import METHODS, SESSION
+from asyncify.rules.requests_sessions import handed_out_by_test, stored_out_of_sight
 from asyncify.rules.test_mocks import (
     MOCK_CLASSES,
     PATCH_MULTIPLES,
@@ -48,10 +51,27 @@ def doubles(facts: Facts) -> Iterator[Finding]:
     reach = Reach(facts)
     for call in facts.project.calls:
         yield from awaited_attribute(facts, call, reach)
+    yield from _sessions_out_of_sight(facts, reach)
     found: list[Shadow] = []
     for place in _replacements(facts):
         yield from _replacement(facts, place, found)
     yield from shadows(facts, found)
+
+
+def _sessions_out_of_sight(facts: Facts, reach: Reach) -> Iterator[Finding]:
+    """A session that a test hands out where it is not seen who gets it: whatever the test may run stays as it is."""
+    for instance, places in facts.instances.items():
+        site = instance.site
+        if instance.type != SESSION or site is None or not facts.in_test(site.path):
+            continue
+        if handed_out_by_test(facts, site) or any(stored_out_of_sight(facts, path, node) for path, node in places):
+            node = facts.node(site, ast.Call)
+            user = facts.enclosing(site.path, node) if node is not None else ""
+            text = "a test hands out a session of its own where asyncify does not see who gets it"
+            for name in sorted(METHODS):
+                for call in facts.calls_by_external.get(name, ()):
+                    if reach.may_run(user, call.within):
+                        yield Block(site_node(call.span), refuse_double(site, text), ID, call.within, blocks_loop=True)
 
 
 def _replacements(facts: Facts) -> Iterator[Replacement]:

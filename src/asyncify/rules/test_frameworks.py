@@ -396,6 +396,7 @@ CATALOGUE = Catalogue(
     | {f"pytest_mock.MockerFixture.{name}": Signature(returns="unittest.mock.Mock") for name in (*_PATCHES, *_MOCKS)}
     | {
         "unittest.mock.Mock.__enter__": Signature(returns="self"),
+        "unittest.mock.Mock.part.__enter__": Signature(returns="self"),
         "unittest.mock.patch.__enter__": Signature(returns="self"),
     },
     aliases={

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from asyncify.index.project import CallSite, Kind
 from asyncify.index.values import External, Instance
@@ -60,13 +61,21 @@ def awaited_attribute(facts: Facts, call: CallSite, reach: Reach) -> Iterator[Fi
         nodes.append(site_node(call.span))
     if not nodes:
         return
-    for value in facts.values(call.span.path, func.value):
-        if not isinstance(value, Instance) or not value.type.startswith("unittest.mock."):
-            continue
+    called = [v for v in facts.values(call.span.path, func) if _is_mock(v)]
+    owners = [v for v in facts.values(call.span.path, func.value) if _is_mock(v)]
+    own = {(v.site, v.path) for v in called}
+    stored = any((owner.site, f"{owner.path}.{func.attr}") not in own for owner in owners)
+    for value in called:
+        if not value.path and not stored:
+            continue  # it took the place of a method of an object: a replacement, seen as such
         if value.site is not None and not reach.may_run(_user(facts, value.site), call.within):
             continue
         for node in nodes:
             yield from _awaitable(facts, node, value, func.attr, call)
+
+
+def _is_mock(value: object) -> TypeGuard[Instance]:
+    return isinstance(value, Instance) and value.type.startswith("unittest.mock.Mock")
 
 
 def _user(facts: Facts, site: Span) -> str:
@@ -136,7 +145,7 @@ def _awaitable(facts: Facts, node: str, mock: Instance, name: str, call: CallSit
     text = f".{name}() of a mock is awaited at {call.span}"
     blocks = node == site_node(call.span)  # else it is a function, which stays what it is
     within = call.within if blocks else None
-    if mock.site is None or made is None or site is None or mock.type == "unittest.mock.Mock.part":
+    if mock.site is None or made is None or site is None or mock.path != f".{name}":
         yield Block(node, refuse_double(mock.site or call.span, text), ID, within, blocks)
         return
     keywords = {keyword.arg for keyword in made.keywords}
