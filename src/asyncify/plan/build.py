@@ -28,6 +28,7 @@ from asyncify.model import (
     Verdict,
 )
 from asyncify.plan.entry import runs_alone, start_loop
+from asyncify.plan.session_calls import kept_calls
 from asyncify.rules import native
 from asyncify.rules.base import Claim, Companion, Finding, KeepImport, RefusalCode, Role, function_node
 from asyncify.rules.blocking import to_thread
@@ -346,7 +347,8 @@ class _Builder:
                 reason = block.refusal.reason or Reason(block.refusal.message, block.refusal.span)
                 within = block.within or ""
                 out.append(Site(block.rule, block.refusal.span, within, Verdict.REFUSE, _coded(block.refusal, reason)))
-        return out
+        named = {site.span for site in out}
+        return out + [site for site in kept_calls(self.facts, self.colouring) if site.span not in named]
 
 
 def _coded(refusal: Refusal, reason: Reason) -> Reason:
