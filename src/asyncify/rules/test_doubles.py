@@ -130,9 +130,9 @@ def _replacement(facts: Facts, place: Replacement, found: list[Shadow]) -> Itera
     if not name or (stored and not facts.in_test(place.path)):
         return
     if call is not None and call.externals & PATCH_MULTIPLES:
-        text = text_of(facts, place.path, owner)
-        if text is not None:
-            yield from _by_text(facts, f"{text}.{name}", place, found)
+        module = text_of(facts, place.path, owner)
+        if module is not None:
+            yield from _by_text(facts, f"{module}.{name}", place, found)
             return
     for value in facts.values(place.path, owner):
         if (

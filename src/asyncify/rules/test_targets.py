@@ -76,6 +76,15 @@ def text_of(facts: Facts, path: str, node: ast.expr) -> str | None:
     return None if None in parts else "".join(part for part in parts if part is not None)
 
 
+def texts_of(facts: Facts, path: str, node: ast.expr) -> list[str]:
+    """All strings that the expression may be: more than one where a constant of several values names the target."""
+    text = text_of(facts, path, node)
+    if text is not None:
+        return [text]
+    values = facts.values(path, node)
+    return sorted(value.value for value in values if isinstance(value, Constant) and isinstance(value.value, str))
+
+
 # --- requests --------------------------------------------------------------------------------------------------------
 
 
