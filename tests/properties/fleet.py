@@ -169,6 +169,7 @@ def main() -> int:
             for outcome in some:
                 if outcome.kind == BROKEN:
                     print(f"seed {outcome.seed}: {outcome.problem[:400]}\n", flush=True)
+            print(f"{len(outcomes)} of {len(seeds)}", file=sys.stderr, flush=True)
     print(summary(outcomes, time.perf_counter() - started))
     if options.json:
         options.json.write_text(json.dumps([vars(outcome) for outcome in outcomes], indent=1), encoding="utf-8")

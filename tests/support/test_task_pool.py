@@ -135,18 +135,87 @@ def test_map_gives_what_executor_map_gives(kinds: list[str], workers: int) -> No
     assert asyncio.run(tasks()) == threads()
 
 
-async def test_submit_does_not_wait_and_starts_nothing_before_the_next_await() -> None:
+async def test_submit_takes_the_first_step_of_a_job_and_does_not_wait() -> None:
     seen: list[str] = []
+
+    async def job(name: str) -> None:
+        seen.append(name)
+        await asyncio.sleep(0)
+        seen.append(f"{name} again")
+
     async with TaskPool(1) as pool:
-        future = pool.submit(seen.append, "job")
-        queued = pool.submit(seen.append, "next")
+        future = pool.submit(job, "job")
+        queued = pool.submit(job, "next")
         seen.append("after")
         assert (future.done(), future.running(), future.cancelled()) == (False, True, False)
         assert (queued.done(), queued.running(), queued.cancelled()) == (False, False, False)
         assert not future.cancel()  # a thread would have begun with it
         assert queued.cancel()
-    assert seen == ["after", "job"]
+    assert seen == ["job", "after", "job again"]
     assert future.done()
+
+
+async def test_jobs_see_what_the_submitter_sees_when_it_submits() -> None:
+    seen: list[int] = []
+    async with TaskPool(3) as pool:
+        for number in range(3):
+
+            async def job() -> None:
+                mine = number  # noqa: B023
+                await asyncio.sleep(0)
+                seen.append(mine)
+
+            pool.submit(job)
+    assert seen == [0, 1, 2]
+
+
+async def test_a_job_is_its_own_task_from_its_first_step_on() -> None:
+    tasks: list[asyncio.Task[object] | None] = []
+
+    async def job() -> None:
+        tasks.append(asyncio.current_task())
+        async with asyncio.timeout(5):
+            await asyncio.sleep(0)
+        tasks.append(asyncio.current_task())
+
+    me = asyncio.current_task()
+    async with TaskPool(1) as pool:
+        pool.submit(job)
+        assert asyncio.current_task() is me
+    assert tasks[0] is tasks[1] is not me
+
+
+async def test_jobs_that_submit_jobs_do_not_exhaust_the_stack() -> None:
+    async def job(left: int) -> None:
+        if left:
+            pool.submit(job, left - 1)
+        await asyncio.sleep(0)
+
+    async with TaskPool(2000) as pool:
+        first = pool.submit(job, 1500)
+        await asyncio.sleep(0.2)
+    assert await first.exception() is None
+
+
+async def test_a_job_that_computes_past_the_timeout_is_late() -> None:
+    async def job() -> str:
+        await asyncio.sleep(0)
+        end = time.monotonic() + 0.2
+        while time.monotonic() < end:
+            pass
+        return "late"
+
+    async with TaskPool(1) as pool:
+        with pytest.raises(TimeoutError):
+            await pool.submit(job).result(timeout=0.05)
+    async with TaskPool(1) as pool:
+        with pytest.raises(TimeoutError):
+            async for _ in as_completed([pool.submit(job)], timeout=0.05):
+                pass
+    async with TaskPool(1) as pool:
+        future = pool.submit(job)
+        assert (await wait([future], timeout=0.05)).not_done == {future}
+        assert await future.result() == "late"
 
 
 @pytest.mark.parametrize("error", [ValueError("body"), KeyboardInterrupt(), asyncio.CancelledError()])

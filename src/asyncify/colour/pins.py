@@ -75,8 +75,15 @@ GENERATOR = RefusalCode(
     "The generator is used in a way that has no asynchronous form yet.",
     "Loop over the generator where it is called, or collect its items in a list.",
 )
+NAME_TAKEN = RefusalCode(
+    "name-taken",
+    "A parameter or variable has the name of a module that is needed here.",
+    "Give the variable another name.",
+)
+_NEEDED_NAMES = frozenset({"asyncio", "aio_support", "aio_requests", "aio_http"})
 PIN_CODES = (
-    SPECIAL_METHOD, PROPERTY, DECORATED, CALLBACK, FOREIGN_OVERRIDE, IMPORT_TIME, LAMBDA, KEPT, MAYBE_CALLED, GENERATOR, STARTS_LOOP, STOP_ITERATION
+    SPECIAL_METHOD, PROPERTY, DECORATED, CALLBACK, FOREIGN_OVERRIDE, IMPORT_TIME, LAMBDA, KEPT, MAYBE_CALLED, GENERATOR, STARTS_LOOP, STOP_ITERATION,
+    NAME_TAKEN
 )  # fmt: skip
 
 # Special methods that may be coroutine functions, because they are called explicitly.
@@ -272,6 +279,11 @@ def _own_pin(facts: Facts, info: FunctionInfo, kept: dict[str, frozenset[int]]) 
         found = _decorator_pin(facts, info, span)
         if found is not None:
             return found
+    node = facts.node(info.span, ast.FunctionDef)
+    taken = _binds(node) & _NEEDED_NAMES if node is not None else frozenset()
+    if taken:
+        text = f"The name {min(taken)} means something else in this function."
+        return refusal(NAME_TAKEN, info.span, text)
     if info.cls and info.cls in facts.project.classes:
         return _base_pin(facts, info, last)
     return None
@@ -283,6 +295,15 @@ def may_be_suspected(info: FunctionInfo, imports_dynamically: bool) -> bool:
     if name.startswith("__") or name in BUILTIN_METHODS:
         return False
     return info.cls is not None or (info.parent is None and imports_dynamically)
+
+
+def _binds(node: ast.FunctionDef) -> frozenset[str]:
+    """The names of parameters, and of variables in the function and in the functions inside."""
+    return frozenset(
+        part.arg if isinstance(part, ast.arg) else part.id
+        for part in ast.walk(node)
+        if isinstance(part, ast.arg) or (isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
+    )
 
 
 def _maybe_called(facts: Facts, info: FunctionInfo) -> Refusal | None:

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from asyncify.colour.pins import KEPT, LAMBDA, refusal
+from asyncify.colour.pins import KEPT, LAMBDA, NAME_TAKEN, refusal
 from asyncify.colour.structure import (
     LOCKED,
     NO_AWAIT_HERE,
@@ -27,9 +27,10 @@ from asyncify.index.project import CallSite, ImplicitCall, Kind
 from asyncify.model import Colour, Reason, Refusal, Span
 from asyncify.rules.base import Block, Claim, Handles, Jobs, RefusalCode, Role, function_node
 from asyncify.rules.facts import Facts
+from asyncify.rules.signals import SIGNAL
 
 # Functions with these pins are not touched at all, or run when no event loop can be started.
-NEVER_BRIDGED = frozenset({KEPT.code, LOCKED.code})
+NEVER_BRIDGED = frozenset({KEPT.code, LOCKED.code, NAME_TAKEN.code, SIGNAL.code})
 
 STAYS_SYNC = RefusalCode(
     "stays-sync",

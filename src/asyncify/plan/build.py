@@ -297,15 +297,16 @@ class _Builder:
         return Reason(f"{name}() stays synchronous and would block the event loop", call.span)
 
     def _site(self, claim: Claim, group: str) -> Site:
-        return Site(
-            claim.rule,
-            claim.span,
-            claim.within,
-            claim.verdict,
-            self.colouring.holds.get(claim.node) or Reason(claim.text, claim.span),
-            group,
-            claim.condition,
-        )
+        verdict, condition = claim.verdict, claim.condition
+        info = self.facts.project.functions.get(claim.within)
+        if info is not None and info.is_async and claim.role is not Role.PART and verdict is Verdict.EXACT:
+            # It blocked its loop before; that was perhaps what kept other tasks out.
+            verdict, condition = (
+                Verdict.REVIEW,
+                condition or "other tasks of its loop run while it waits, as they did not before",
+            )
+        reason = self.colouring.holds.get(claim.node) or Reason(claim.text, claim.span)
+        return Site(claim.rule, claim.span, claim.within, verdict, reason, group, condition)
 
     def _bridge_site(self, call: CallSite, group: str) -> Site:
         return Site("blocking", call.span, call.within, Verdict.BRIDGE, self._bridge_reason(call), group)

@@ -160,6 +160,18 @@ class Facts:
         return call is not None and bool(call.targets)
 
     @cached_property
+    def runs(self) -> dict[str, set[str]]:
+        """For every function those that it may run, by a call, through the language, or by handing them on."""
+        out: dict[str, set[str]] = {}
+        for call in self.project.calls:
+            out.setdefault(call.within, set()).update(call.targets)
+        for implicit in self.implicit_calls:
+            out.setdefault(implicit.within, set()).add(implicit.target)
+        for use in self.project.uses:
+            out.setdefault(use.within, set()).add(use.function)
+        return out
+
+    @cached_property
     def calls_by_external(self) -> dict[str, list[CallSite]]:
         """Call sites by the canonical name of each external callee."""
         out: dict[str, list[CallSite]] = {}

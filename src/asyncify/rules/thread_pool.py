@@ -16,8 +16,8 @@ A pool moves only if its jobs wait for something that can be awaited. A pool tha
 
 ## What differs
 
-A job starts when the submitting function next waits, not at once in another thread. Jobs no longer run in parallel with
-the computing of others; what they do between two waits is done alone.
+A job runs up to its first wait where it is submitted, if a worker is free, and not beside the submitting function. Jobs no longer
+run in parallel with the computing of others; what they do between two waits is done alone.
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from concurrent.futures.thread import BrokenThreadPool
 from typing import Any, Generic, NamedTuple, TypeVar, cast, overload
 
+from asyncify.support.aio_support_begin import _Begun
+
 _T = TypeVar("_T")
 _log = logging.getLogger("concurrent.futures")  # where executors report what no caller can receive
 _alive: set[asyncio.Task[None]] = set()  # a loop only holds its tasks weakly
@@ -35,12 +37,13 @@ class PoolFuture(Generic[_T]):
     stays silent.
     """
 
-    __slots__ = ("__weakref__", "_callbacks", "_state", "_value", "_work")
+    __slots__ = ("__weakref__", "_callbacks", "_state", "_value", "_when", "_work")
 
     def __init__(self, work: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any] | None]) -> None:
         self._work: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any] | None] | None = work
         self._state = _PENDING
         self._value: Any = None
+        self._when = 0.0  # when it was done: jobs that compute hold up those who wait with a timeout
         self._callbacks: list[Callable[[PoolFuture[_T]], Any]] | None = None
 
     def __repr__(self) -> str:
@@ -105,18 +108,22 @@ class PoolFuture(Generic[_T]):
     async def _wait(self, timeout: float | None) -> None:
         if self.done():
             return
+        deadline = None if timeout is None else time.monotonic() + timeout
         woken = _Wakeup()
         self.add_done_callback(woken)
         try:
             await woken.wait(timeout)
         finally:
             self._forget(woken)
-        if not self.done():
+        if not self._done_by(deadline):
             raise TimeoutError
+
+    def _done_by(self, deadline: float | None) -> bool:
+        return self.done() and (deadline is None or self._when <= deadline)
 
     def _settle(self, state: int, value: Any) -> list[Awaitable[Any] | None]:
         """Make the outcome known; returns what the callbacks want to be awaited."""
-        self._work, self._state, self._value = None, state, value
+        self._work, self._state, self._value, self._when = None, state, value, time.monotonic()
         callbacks, self._callbacks = self._callbacks, None
         return [_call_back(fn, self) for fn in callbacks or ()]
 
@@ -296,9 +303,11 @@ class TaskPool:
             self._seats += 1
         else:
             seat = self._free_seats.pop()
-        worker = loop.create_task(self._work(seat, fresh, first), name=seat.name, context=seat.context)
+        work = _Begun(self._work(seat, fresh, first))
+        worker = loop.create_task(work, name=seat.name, context=seat.context)
         self._workers.add(worker)
         _keep_alive(worker)
+        work.begin(worker, seat.context)
 
     async def _work(self, seat: _Seat, fresh: bool, first: PoolFuture[Any]) -> None:
         worker = cast("asyncio.Task[None]", asyncio.current_task())
@@ -391,6 +400,8 @@ async def as_completed(fs: Iterable[PoolFuture[_T]], timeout: float | None = Non
         while pending:
             while finished:
                 future = finished.popleft()
+                if not future._done_by(deadline):
+                    raise TimeoutError(f"{len(pending)} (of {total}) futures unfinished")
                 del pending[future]
                 yield future
             if pending:
@@ -444,7 +455,7 @@ async def wait(
         finally:
             for future in futures:
                 future._forget(count)
-    done = {future for future in futures if future.done()}
+    done = {future for future in futures if future._done_by(deadline)}
     return DoneAndNotDoneFutures(done, futures - done)
 
 

@@ -1,4 +1,4 @@
-"""The part of `aio_support` for projects whose tests replace functions of the standard library."""
+"""The part of `aio_support` for sleeps that must do all that `time.sleep` did."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ _time_sleep: Any = time.sleep
 
 
 async def sleep(seconds: float) -> None:
-    """`asyncio.sleep`; where a test has replaced `time.sleep`, what the replacement does."""
+    """`asyncio.sleep`, but ValueError for a negative duration; where a test has replaced `time.sleep`, what that does."""
     current: Any = time.sleep
     if current is _time_sleep:
+        if seconds != seconds or seconds < 0:
+            raise ValueError("sleep length must be non-negative")
         await asyncio.sleep(seconds)
         return
     answer = current(seconds)

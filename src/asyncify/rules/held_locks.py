@@ -1,0 +1,99 @@
+"""Jobs are not started while a lock is held that they take: those pools stay pools of threads.
+
+## What it refuses
+
+`pool.submit(job)` in a `with lock:` block (here or in a caller), where the job takes the same lock. A thread would wait for the lock until the
+block ends; the first step of a task is taken at once, in the thread that holds the lock.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from asyncify.index.catalogue import Catalogue, Signature
+from asyncify.index.project import CallSite
+from asyncify.index.values import BoundMethod, Function, Instance
+from asyncify.model import Reason, Refusal
+from asyncify.rules.base import Block, Finding, RefusalCode, Rule, object_node
+from asyncify.rules.facts import Facts
+
+POOL = "concurrent.futures.ThreadPoolExecutor"
+LOCKS = tuple(f"threading.{name}" for name in ("Lock", "RLock", "Condition", "Semaphore", "BoundedSemaphore"))
+STARTED_UNDER_LOCK = RefusalCode(
+    "started-under-lock",
+    "A job is started while a lock is held that it takes itself.",
+    "Submit the job after the lock is released.",
+)
+
+
+def match(facts: Facts) -> Iterator[Finding]:
+    """Blocks for the pools of such jobs."""
+    takers = _takers(facts)
+    if not takers:
+        return
+    for method in ("submit", "map"):
+        for call in facts.calls_by_external.get(f"{POOL}.{method}", ()):
+            held = _held(facts, call)
+            if held and held & _taken(facts, call, takers):
+                reason = Reason(STARTED_UNDER_LOCK.title, call.span)
+                code = STARTED_UNDER_LOCK
+                refusal = Refusal(code.code, call.span, code.title, code.remedy, reason)
+                for instance in facts.receivers(call):
+                    if instance.site is not None:
+                        yield Block(object_node(instance.site), refusal, "held_locks")
+
+
+def _takers(facts: Facts) -> dict[str, set[Instance]]:
+    """By function the locks that it uses."""
+    out: dict[str, set[Instance]] = {}
+    for instance, places in facts.instances.items():
+        if instance.type in LOCKS:
+            for path, place in places:
+                out.setdefault(facts.enclosing(path, place), set()).add(instance)
+    return out
+
+
+def _held(facts: Facts, call: CallSite) -> set[Instance]:
+    """The locks that are held around the call, in its function or in a caller."""
+    held: set[Instance] = set()
+    seen: set[str] = set()
+    todo = [call]
+    while todo:
+        site = todo.pop()
+        node = facts.node(site.span, ast.Call)
+        for parent in facts.ancestors_in_function(site.span.path, node) if node is not None else ():
+            if isinstance(parent, ast.With):
+                for item in parent.items:
+                    values = facts.values(site.span.path, item.context_expr)
+                    held |= {value for value in values if isinstance(value, Instance) and value.type in LOCKS}
+        if site.within not in seen:
+            seen.add(site.within)
+            todo += facts.project.callers(site.within)
+    return held
+
+
+def _taken(facts: Facts, call: CallSite, takers: dict[str, set[Instance]]) -> set[Instance]:
+    """The locks that the job may take; all of them where the job is not known."""
+    values = facts.project.values(call.args[0]) if call.args else frozenset()
+    names = {value.name for value in values if isinstance(value, Function)}
+    names |= {value.function for value in values if isinstance(value, BoundMethod)}
+    if len(names) < len(values) or not values:
+        return set().union(*takers.values())
+    todo, seen = list(names), set(names)
+    while todo:
+        for target in facts.runs.get(todo.pop(), ()):
+            if target not in seen:
+                seen.add(target)
+                todo.append(target)
+    return set().union(*(takers.get(name, set()) for name in seen))
+
+
+RULE = Rule(
+    id="held_locks",
+    title="Jobs started while a lock is held",
+    doc=__doc__,
+    catalogue=Catalogue(signatures={name: Signature(returns=name) for name in LOCKS}),
+    match=match,
+    refusals=(STARTED_UNDER_LOCK,),
+)

@@ -1,0 +1,106 @@
+"""Programs whose signal handlers raise exceptions stay synchronous.
+
+## What it refuses
+
+A handler given to `signal.signal` that raises an exception (or calls `sys.exit`) interrupts whatever the main thread does, and
+the code around catches it. With an event loop the exception arises in the loop, between coroutines, and no coroutine
+sees it. So all code that the program runs which sets such a handler stays as it is.
+
+## What it keeps
+
+Handlers that only note something (`stop = True`, `event.set()`): they do what they did.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from asyncify.index.catalogue import Catalogue, Signature
+from asyncify.index.project import CallSite
+from asyncify.index.values import BoundMethod, External, Function
+from asyncify.model import Reason, Refusal
+from asyncify.rules.base import Block, Finding, RefusalCode, Rule, function_node
+from asyncify.rules.facts import Facts
+
+SET = "signal.signal"
+SIGNAL = RefusalCode(
+    "signal",
+    "A signal handler raises here; on an event loop no coroutine would see its exception.",
+    "Let the handler only note what is to be done, or use loop.add_signal_handler().",
+)
+_EXITS = frozenset(["sys.exit", "builtins.exit", "builtins.quit"])
+
+
+def match(facts: Facts) -> Iterator[Finding]:
+    """All functions of programs with such handlers."""
+    for call in facts.calls_by_external.get(SET, ()):
+        if not _raises(facts, call):
+            continue
+        reason = Reason("the handler set here may raise", call.span)
+        for name in sorted(_program_of(facts, call.within)):
+            refusal = Refusal(SIGNAL.code, call.span, SIGNAL.title, SIGNAL.remedy, reason)
+            yield Block(function_node(name), refusal, "signals", name)
+
+
+def _raises(facts: Facts, call: CallSite) -> bool:
+    """Whether the handler may raise; one that is not known may."""
+    if len(call.args) < 2:
+        return True
+    handler = facts.node(call.args[1], ast.expr)
+    if isinstance(handler, ast.Lambda):
+        return any(isinstance(node, ast.Call) for node in ast.walk(handler))
+    values = facts.project.values(call.args[1])
+    for value in values:
+        match value:
+            case Function(name) | BoundMethod(name, _):
+                if any(_leaves(facts, reached) for reached in _reached(facts, name)):
+                    return True
+            case External(name) if name in ("signal.SIG_DFL", "signal.SIG_IGN"):
+                continue
+            case _:
+                return True
+    return not values
+
+
+def _leaves(facts: Facts, function: str) -> bool:
+    info = facts.project.functions.get(function)
+    node = facts.node(info.span, ast.FunctionDef) if info is not None else None
+    if node is not None and any(isinstance(part, ast.Raise) for part in ast.walk(node)):
+        return True
+    return any(call.within == function for name in _EXITS for call in facts.calls_by_external.get(name, ()))
+
+
+def _reached(facts: Facts, start: str) -> set[str]:
+    """The functions that run when this one does."""
+    seen = {start}
+    todo = [start]
+    while todo:
+        name = todo.pop()
+        for target in facts.runs.get(name, ()):
+            if target not in seen:
+                seen.add(target)
+                todo.append(target)
+    return seen
+
+
+def _program_of(facts: Facts, function: str) -> set[str]:
+    """The functions of the program that sets the handler: whoever leads there, and all that they run."""
+    above = {function}
+    todo = [function]
+    while todo:
+        for call in facts.project.callers(todo.pop()):
+            if call.within not in above:
+                above.add(call.within)
+                todo.append(call.within)
+    return set().union(*(_reached(facts, name) for name in above))
+
+
+RULE = Rule(
+    id="signals",
+    title="Signal handlers that raise",
+    doc=__doc__,
+    catalogue=Catalogue(signatures={SET: Signature()}),
+    match=match,
+    refusals=(SIGNAL,),
+)
