@@ -33,7 +33,22 @@ def decorated(evaluator: Evaluator, function: Function, module: Module) -> Value
             wrappers = [w for w in wrapped if isinstance(w, Func) and w.info is not function]
             if wrappers and all(w.info.is_async for w in wrappers) and not function.is_async:
                 return frozenset(wrappers)
+            if wrappers and function.is_async and not any(_gives_coroutine(evaluator, w.info) for w in wrappers):
+                return frozenset(wrappers)
     return plain
+
+
+def _gives_coroutine(evaluator: Evaluator, wrapper: Function) -> bool:
+    """Whether calling the wrapper of an async function may give a coroutine: it is async, or hands a call's result on."""
+    if wrapper.is_async:
+        return True
+    module = evaluator.tree.module(wrapper.scope.path)
+    for node in wrapper.scope.returns:
+        if isinstance(node.value, ast.Call) and module is not None:
+            callees = evaluator.of(node.value.func, module)
+            if not callees or any(isinstance(callee, Func) and callee.info.is_async for callee in callees):
+                return True
+    return False
 
 
 def decorators(evaluator: Evaluator, function: Function) -> list[str]:

@@ -53,8 +53,24 @@ def add_imports(module: cst.Module, edits: Sequence[AddImport], local: Collectio
     )
     for edit in order:
         if not any(_provides(one, edit) for one in _top_level_imports(module.body)):
-            module = _merge(module, edit) or place(module, _statement(edit, module), _bound_name(edit), local)
+            statement = _statement(edit, module)
+            after_stars = _after_stars(module, statement) if edit.name is not None else None
+            module = after_stars or _merge(module, edit) or place(module, statement, _bound_name(edit), local)
     return module
+
+
+def _after_stars(module: cst.Module, new: cst.SimpleStatementLine) -> cst.Module | None:
+    """`module` with the import behind its last star import, which may bind the same name; None where it has none."""
+    stars = [
+        number
+        for number, line in enumerate(module.body)
+        if isinstance(line, cst.SimpleStatementLine)
+        and any(isinstance(one, cst.ImportFrom) and isinstance(one.names, cst.ImportStar) for one in line.body)
+    ]
+    if not stars:
+        return None
+    behind = stars[-1] + 1
+    return module.with_changes(body=[*module.body[:behind], new, *module.body[behind:]])
 
 
 def _bound_name(edit: AddImport) -> str:

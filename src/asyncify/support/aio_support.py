@@ -19,12 +19,12 @@ from asyncify.support.aio_support_begin import _Begun
 
 _T = TypeVar("_T")
 _log = logging.getLogger("concurrent.futures")  # where executors report what no caller can receive
-_alive: set[asyncio.Task[None]] = set()  # a loop only holds its tasks weakly
+_alive: set[asyncio.Task[Any]] = set()  # a loop only holds its tasks weakly
 _pool_numbers = itertools.count()
 _PENDING, _RUNNING, _CANCELLED, _FINISHED, _FAILED = range(5)
 
 
-def _keep_alive(task: asyncio.Task[None]) -> None:
+def _keep_alive(task: asyncio.Task[Any]) -> None:
     _alive.add(task)
     task.add_done_callback(_alive.discard)
 
@@ -194,7 +194,7 @@ async def _finish_callbacks(waiting: Iterable[Awaitable[Any] | None]) -> None:
 
 def _run_detached(waiting: list[Awaitable[Any] | None]) -> None:
     if any(awaitable is not None for awaitable in waiting):
-        _keep_alive(asyncio.get_running_loop().create_task(_finish_callbacks(waiting)))
+        _keep_alive(asyncio.get_running_loop().create_task(_Begun(_finish_callbacks(waiting))))
 
 
 class _Seat(NamedTuple):
@@ -469,8 +469,8 @@ def run(main: Coroutine[Any, Any, _T], *, debug: bool | None = None) -> _T:
         try:
             return await main
         finally:
-            loop = asyncio.get_running_loop()
-            while tasks := [task for task in _alive if task.get_loop() is loop]:
+            # Also those of another package's copy of this module, which keeps a set of its own.
+            while tasks := [task for task in asyncio.all_tasks() if getattr(task.get_coro(), "outlives_main", False)]:
                 await asyncio.wait(tasks)
 
     return asyncio.run(to_the_end(), debug=debug)

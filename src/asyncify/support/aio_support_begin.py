@@ -13,7 +13,12 @@ _MOST_NESTED = 8
 
 
 class _Begun(Coroutine[Any, Any, None]):
-    """A coroutine whose first step is taken at once, before its task gets its turn: a thread begins at once, too."""
+    """Work of a pool, which the program waits for at its end.
+
+    Its first step can be taken at once, before its task gets its turn: a thread begins at once, too.
+    """
+
+    outlives_main = True
 
     def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
         self._coroutine = coroutine
