@@ -10,7 +10,7 @@ from functools import cache
 
 from asyncify.index.prefix import literal_prefix
 from asyncify.index.project import CallSite, FunctionInfo, FunctionUse, ImplicitCall, Kind, Sink
-from asyncify.index.values import Class, Constant, External, ModuleRef, Object, Unknown, Value
+from asyncify.index.values import Class, Constant, External, Instance, ModuleRef, Object, Unknown, Value
 from asyncify.model import Reason, Refusal, Span
 from asyncify.rules.base import RefusalCode, function_node
 from asyncify.rules.facts import BUILTIN_METHODS, Facts
@@ -280,6 +280,9 @@ def _own_pin(facts: Facts, info: FunctionInfo, kept: dict[str, frozenset[int]]) 
         if found is not None:
             return found
     node = facts.node(info.span, ast.FunctionDef)
+    if info.is_generator and node is not None and (part := _other_yield_from(facts, info, node)) is not None:
+        text = "yield from hands on something that is no generator of this project; an asynchronous one cannot."
+        return refusal(GENERATOR, facts.span(info.path, part), text)
     taken = _binds(node) & _NEEDED_NAMES if node is not None else frozenset()
     if taken:
         text = f"The name {min(taken)} means something else in this function."
@@ -295,6 +298,25 @@ def may_be_suspected(info: FunctionInfo, imports_dynamically: bool) -> bool:
     if name.startswith("__") or name in BUILTIN_METHODS:
         return False
     return info.cls is not None or (info.parent is None and imports_dynamically)
+
+
+def _other_yield_from(facts: Facts, info: FunctionInfo, node: ast.FunctionDef) -> ast.YieldFrom | None:
+    """A `yield from` of the function itself whose value is no call."""
+    for part in ast.walk(node):
+        if (
+            isinstance(part, ast.YieldFrom)
+            and not isinstance(part.value, ast.Call)
+            and facts.enclosing(info.path, part) == info.name
+            and not _is_pool_results(facts, info.path, part.value)
+        ):
+            return part
+    return None
+
+
+def _is_pool_results(facts: Facts, path: str, node: ast.expr) -> bool:
+    return any(
+        isinstance(value, Instance) and value.type.startswith("concurrent.") for value in facts.values(path, node)
+    )
 
 
 def _binds(node: ast.FunctionDef) -> frozenset[str]:

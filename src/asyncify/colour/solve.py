@@ -104,6 +104,7 @@ class Solver:
                     self.pins[function_node(claim.within)] = refusal(STAYS_SYNC, claim.span, text)
         self._add_claims()
         self._add_blocks()
+        self._add_lambdas()
         for node, plan in self.plans.items():
             if plan.refusal is not None:
                 self.illegal[node] = plan.refusal
@@ -142,6 +143,34 @@ class Solver:
         place = await_place(self.facts, claim.span.path, node)
         if place.refusal is not None:
             self.illegal[claim.node] = place.refusal
+
+    def _add_lambdas(self) -> None:
+        """A lambda gives a coroutine only if it hands on what an asynchronous call gives: all it calls becomes asynchronous."""
+        project = self.facts.project
+        for info in project.functions.values():
+            node = self.facts.node(info.span, ast.Lambda) if info.kind is Kind.LAMBDA else None
+            if node is None:
+                continue
+            span = self.facts.span(info.path, node.body)
+            call = project.call_at(span) if isinstance(node.body, ast.Call) else None
+            sites = [claim.node for claim in self.claims if claim.span == span and claim.needs_async]
+            text = "the lambda hands on what this gives"
+            if not self._is_followed(info.path, node):
+                self.pins.setdefault(function_node(info.name), refusal(LAMBDA, info.span))
+            elif call is not None and call.targets and not call.externals and not call.unresolved:
+                targets = [function_node(name) for name in sorted(call.targets) if not project.functions[name].is_async]
+                self.implications += [Implication(function_node(info.name), t, text, span) for t in targets]
+            elif sites:
+                self.implications += [Implication(function_node(info.name), site, text, span) for site in sites]
+            else:
+                self.pins.setdefault(function_node(info.name), refusal(LAMBDA, info.span))
+
+    def _is_followed(self, path: str, node: ast.Lambda) -> bool:
+        """Whether the lambda is an argument or has a name: then all its calls can be seen to await what it gives."""
+        parent = self.facts.parent(path, node)
+        if isinstance(parent, ast.Assign):
+            return all(isinstance(target, ast.Name) for target in parent.targets)
+        return isinstance(parent, (ast.Call, ast.keyword))
 
     def _add_blocks(self) -> None:
         for block in self.blocks:

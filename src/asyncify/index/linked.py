@@ -73,8 +73,9 @@ class LinkedProject:
         """All functions, lambdas, module and class bodies by name."""
         out: dict[str, FunctionInfo] = {}
         for unit in self._linker.units:
-            in_test = is_test(unit.facts.path)
+            test_file = is_test(unit.facts.path)
             for node, facts in unit.facts.owners.items():
+                in_test = test_file or (facts.cls is not None and self._is_test_case(facts.cls.name))
                 out[facts.name] = FunctionInfo(
                     facts.name,
                     facts.kind,
@@ -90,6 +91,11 @@ class LinkedProject:
                     in_test,
                 )
         return out
+
+    def _is_test_case(self, name: str) -> bool:
+        """Whether the class is one of tests, wherever it stands."""
+        info = self.classes.get(name)
+        return info is not None and any(base.endswith("TestCase") for base in info.external_bases)
 
     def function_of(self, path: str, node: ast.AST) -> FunctionInfo | None:
         """The function, lambda, class body or module that this very node defines."""

@@ -41,7 +41,7 @@ class FunctionInfo:
     is_generator: bool  # contains yield
     decorators: tuple[Span, ...]  # the decorator expressions
     parameters: tuple[str, ...]
-    in_test: bool  # in a test file (test_*.py, *_test.py, conftest.py, below a tests folder)
+    in_test: bool  # in a test file (test_*.py, *_test.py, conftest.py, below a tests folder) or a class of tests
 
 
 @dataclass(frozen=True, slots=True)
