@@ -1,6 +1,9 @@
-"""Jobs are not started while a lock is held that they take: those pools stay pools of threads.
+"""Where locks of threads are held that no await may meet: in context managers, and around the start of jobs.
 
 ## What it refuses
+
+A context manager of the project (`@contextmanager`) that yields while it holds a lock: what stands in a `with` block of it runs with the lock held,
+so the function with that block stays synchronous.
 
 `pool.submit(job)` in a `with lock:` block (here or in a caller), where the job takes the same lock. A thread would wait for the lock until the
 block ends; the first step of a task is taken at once, in the thread that holds the lock.
@@ -15,7 +18,7 @@ from asyncify.index.catalogue import Catalogue, Signature
 from asyncify.index.project import CallSite
 from asyncify.index.values import BoundMethod, Function, Instance
 from asyncify.model import Reason, Refusal
-from asyncify.rules.base import Block, Finding, RefusalCode, Rule, object_node
+from asyncify.rules.base import Block, Finding, RefusalCode, Rule, function_node, object_node
 from asyncify.rules.facts import Facts
 
 POOL = "concurrent.futures.ThreadPoolExecutor"
@@ -27,11 +30,19 @@ STARTED_UNDER_LOCK = RefusalCode(
 )
 
 
+HELD_BY_MANAGER = RefusalCode(
+    "held-by-manager",
+    "The context manager holds a lock of threads here; holding it across an await would stop the event loop.",
+    "Release the lock before the context manager yields, or move to asyncio.Lock by hand.",
+)
+
+
 def match(facts: Facts) -> Iterator[Finding]:
-    """Blocks for the pools of such jobs."""
+    """Blocks for the users of such context managers, and for the pools of such jobs."""
     takers = _takers(facts)
     if not takers:
         return
+    yield from _managers(facts, takers)
     for method in ("submit", "map"):
         for call in facts.calls_by_external.get(f"{POOL}.{method}", ()):
             held = _held(facts, call)
@@ -42,6 +53,31 @@ def match(facts: Facts) -> Iterator[Finding]:
                 for instance in facts.receivers(call):
                     if instance.site is not None:
                         yield Block(object_node(instance.site), refusal, "held_locks")
+
+
+def _managers(facts: Facts, takers: dict[str, set[Instance]]) -> Iterator[Finding]:
+    """Blocks for the functions that call a generator which yields while it holds a lock."""
+    for name in sorted(takers):
+        info = facts.project.functions.get(name)
+        node = facts.node(info.span, ast.FunctionDef) if info is not None and info.is_generator else None
+        if info is None or node is None or not any(_yields(facts, info.path, part) for part in ast.walk(node)):
+            continue
+        for call in facts.project.callers(name):
+            reason = Reason(HELD_BY_MANAGER.title, call.span, Reason("it yields while it holds a lock", info.span))
+            code = HELD_BY_MANAGER
+            refusal = Refusal(code.code, call.span, code.title, code.remedy, reason)
+            yield Block(function_node(call.within), refusal, "held_locks", call.within, blocks_loop=True)
+
+
+def _yields(facts: Facts, path: str, part: ast.AST) -> bool:
+    """Whether it is a `with` block of a lock that has a yield in it."""
+    if not isinstance(part, ast.With) or not any(isinstance(node, ast.Yield) for node in ast.walk(part)):
+        return False
+    return any(
+        isinstance(value, Instance) and value.type in LOCKS
+        for item in part.items
+        for value in facts.values(path, item.context_expr)
+    )
 
 
 def _takers(facts: Facts) -> dict[str, set[Instance]]:
@@ -91,9 +127,9 @@ def _taken(facts: Facts, call: CallSite, takers: dict[str, set[Instance]]) -> se
 
 RULE = Rule(
     id="held_locks",
-    title="Jobs started while a lock is held",
+    title="Locks that are held out of sight",
     doc=__doc__,
     catalogue=Catalogue(signatures={name: Signature(returns=name) for name in LOCKS}),
     match=match,
-    refusals=(STARTED_UNDER_LOCK,),
+    refusals=(STARTED_UNDER_LOCK, HELD_BY_MANAGER),
 )

@@ -8,6 +8,10 @@ asynchronous for another reason, or runs as a job of a pool that can move: sleep
 Where a test replaces `time.sleep`, it becomes `await aio_support.sleep(n)`, which honours the replacement. The same where the
 duration may be negative (it is a difference, such as `deadline - now`): `time.sleep` raises `ValueError` then, where `asyncio.sleep`
 returns at once.
+
+## What differs
+
+A negative duration that is given to the function from outside raises nothing: `asyncio.sleep` returns at once.
 """
 
 from __future__ import annotations
