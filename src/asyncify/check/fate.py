@@ -138,7 +138,9 @@ class Tracer:
                 else:
                     fate = self._handed(use, module)
                 if not fate.handled:
-                    return fate
+                    return lost(
+                        f"is returned by a lambda that is called `{target.id}`, and {fate.text}", "coroutine-returned"
+                    )
         return HANDLED
 
     def _handed(self, node: ast.expr, module: Module) -> Fate:
