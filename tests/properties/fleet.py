@@ -77,7 +77,7 @@ class Zygote:
         request = {
             "command": list(command),
             "folder": str(folder),
-            "env": {"BASE_URL": environment["BASE_URL"]},
+            "env": {k: v for k, v in environment.items() if os.environ.get(k) != v and not k.startswith("PYTHON")},
             "guard": environment["HARNESS_GUARD"],
             "quiet": "ignore" in environment["PYTHONWARNINGS"],
             "timeout": TIMEOUT,
