@@ -27,7 +27,7 @@ _LOOKING = frozenset("builtins.bool builtins.print builtins.len builtins.repr bu
 _TEST_DOUBLES = re.compile(rb"\b(requests|responses|requests_mock|httpretty|vcr|vcrpy|betamax|pook|mocket)\b")
 # A path to patch, kept in a constant: "shop.requests.Session.get".
 _PATH_IN_TEXT = re.compile(rb"""["'](?:(?:\w+\.)+requests|requests\.\w+)(?:\.\w+)*["']""")
-_PATCHED = re.compile(rb"""["']requests\.[\w.]+["']|\.object\(\s*requests\b""")
+_PATCHED = re.compile(rb"\bpatch\.object\(\s*requests\b")
 _PLAIN = ("builtins.str", "builtins.bytes", "builtins.dict", "builtins.list", "builtins.tuple")
 
 
@@ -38,9 +38,9 @@ def blocker(facts: Facts, claims: Iterable[Claim], paths: Collection[str]) -> st
         return "a session is also used by code that blocks"
     for path, file in facts.project.files.items():
         data = file.source.data
-        if (facts.in_test(path) and _TEST_DOUBLES.search(data)) or (b"patch" in data and _PATCHED.search(data)):
+        if (facts.in_test(path) and _TEST_DOUBLES.search(data)) or _PATCHED.search(data):
             return f"{path} speaks of requests or of a library that stands in for it"
-        if _PATH_IN_TEXT.search(file.source.data):
+        if _PATH_IN_TEXT.search(data):
             return f"{path} names a part of requests in a string"
     places = {claim.span for claim in own}
     replaced = {edit.span for claim in own for edits in claim.edits.values() for edit in edits}
