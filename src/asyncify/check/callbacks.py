@@ -105,7 +105,7 @@ class CallbackCheck:
                 if name in tables.SYNC_DECORATORS or name.rpartition(".")[2] == "contextmanager":
                     text = f"`@{name}` does not know async functions, but `{node.name}` is one"
                     self._report("async-decorated", node, f"{node.name}@{name}", text)
-            if "property" in lasts:
+            if "property" in lasts and not function.is_generator:
                 text = f"the property `{node.name}` is async: reading it gives a coroutine"
                 self._report("async-decorated", node, f"{node.name}@property", text)
             if any(last.endswith(("setter", "deleter")) for last in lasts):

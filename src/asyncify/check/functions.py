@@ -24,6 +24,8 @@ def decorated(evaluator: Evaluator, function: Function, module: Module) -> Value
         called = decorator.func if isinstance(decorator, ast.Call) else decorator
         values = evaluator.of(called, module)
         for value in values:
+            if isinstance(value, Cls):  # the name is bound to an object of that class
+                return frozenset({Inst(value.info)})
             if not isinstance(value, Func):
                 continue
             wrapped = union(_return_value(evaluator, r, value.info) for r in value.info.scope.returns)

@@ -397,7 +397,8 @@ class Evaluator:
         for value in self.member(info, name, after):
             if isinstance(value, Func) and self._is_property(value.info):
                 result = self.result(value.info)
-                found |= {Coro(value.info, result)} if value.info.is_async else result
+                coroutine = value.info.is_async and not value.info.is_generator
+                found |= {Coro(value.info, result)} if coroutine else result
             else:
                 found.add(value)
         if not found:

@@ -10,7 +10,7 @@ from functools import cache
 
 from asyncify.index.prefix import literal_prefix
 from asyncify.index.project import CallSite, FunctionInfo, FunctionUse, ImplicitCall, Kind, Sink
-from asyncify.index.values import Class, Constant, External, Instance, ModuleRef, Object, Unknown, Value
+from asyncify.index.values import Class, Constant, External, ModuleRef, Object, Unknown, Value
 from asyncify.model import Reason, Refusal, Span
 from asyncify.rules.base import RefusalCode, function_node
 from asyncify.rules.facts import BUILTIN_METHODS, Facts
@@ -70,11 +70,6 @@ STOP_ITERATION = RefusalCode(
     "StopIteration may leave the function; from a coroutine it arrives as RuntimeError.",
     "Give next() a default, or catch StopIteration here.",
 )
-GENERATOR = RefusalCode(
-    "generator",
-    "The generator is used in a way that has no asynchronous form yet.",
-    "Loop over the generator where it is called, or collect its items in a list.",
-)
 NAME_TAKEN = RefusalCode(
     "name-taken",
     "A parameter or variable has the name of a module that is needed here.",
@@ -82,7 +77,7 @@ NAME_TAKEN = RefusalCode(
 )
 _NEEDED_NAMES = frozenset({"asyncio", "aio_support", "aio_requests", "aio_http"})
 PIN_CODES = (
-    SPECIAL_METHOD, PROPERTY, DECORATED, CALLBACK, FOREIGN_OVERRIDE, IMPORT_TIME, LAMBDA, KEPT, MAYBE_CALLED, GENERATOR, STARTS_LOOP, STOP_ITERATION,
+    SPECIAL_METHOD, PROPERTY, DECORATED, CALLBACK, FOREIGN_OVERRIDE, IMPORT_TIME, LAMBDA, KEPT, MAYBE_CALLED, STARTS_LOOP, STOP_ITERATION,
     NAME_TAKEN
 )  # fmt: skip
 
@@ -101,6 +96,7 @@ TRANSPARENT = frozenset(
         "typing_extensions.final",
         "functools.wraps",
         "typing.no_type_check",
+        "contextlib.contextmanager",
     ]
 )
 TRANSPARENT_PREFIXES = (
@@ -156,7 +152,10 @@ def pins(facts: Facts, handled: frozenset[Span], kept: dict[str, frozenset[int]]
     yield from _dynamic_pins(facts)
     yield from _runner_pins(facts)
     for implicit in facts.implicit_calls:
-        if implicit.span not in handled and implicit.target in project.functions:
+        target = project.functions.get(implicit.target)
+        if implicit.kind == "property" and target is not None and target.is_generator:
+            continue  # reading it waits for nothing
+        if implicit.span not in handled and target is not None:
             found = _implicit_pin(implicit)
             if found is not None:
                 yield function_node(implicit.target), found
@@ -280,9 +279,6 @@ def _own_pin(facts: Facts, info: FunctionInfo, kept: dict[str, frozenset[int]]) 
         if found is not None:
             return found
     node = facts.node(info.span, ast.FunctionDef)
-    if info.is_generator and node is not None and (part := _other_yield_from(facts, info, node)) is not None:
-        text = "yield from hands on something that is no generator of this project; an asynchronous one cannot."
-        return refusal(GENERATOR, facts.span(info.path, part), text)
     taken = _binds(node) & _NEEDED_NAMES if node is not None else frozenset()
     if taken:
         text = f"The name {min(taken)} means something else in this function."
@@ -298,25 +294,6 @@ def may_be_suspected(info: FunctionInfo, imports_dynamically: bool) -> bool:
     if name.startswith("__") or name in BUILTIN_METHODS:
         return False
     return info.cls is not None or (info.parent is None and imports_dynamically)
-
-
-def _other_yield_from(facts: Facts, info: FunctionInfo, node: ast.FunctionDef) -> ast.YieldFrom | None:
-    """A `yield from` of the function itself whose value is no call."""
-    for part in ast.walk(node):
-        if (
-            isinstance(part, ast.YieldFrom)
-            and not isinstance(part.value, ast.Call)
-            and facts.enclosing(info.path, part) == info.name
-            and not _is_pool_results(facts, info.path, part.value)
-        ):
-            return part
-    return None
-
-
-def _is_pool_results(facts: Facts, path: str, node: ast.expr) -> bool:
-    return any(
-        isinstance(value, Instance) and value.type.startswith("concurrent.") for value in facts.values(path, node)
-    )
 
 
 def _binds(node: ast.FunctionDef) -> frozenset[str]:
@@ -352,6 +329,8 @@ def _decorator_pin(facts: Facts, info: FunctionInfo, span: Span) -> Refusal | No
     text = facts.text(info.path, target)
     values: frozenset[Value] = facts.values(info.path, target)
     names = {value.name for value in values if isinstance(value, External)}
+    if names == {"builtins.property"} and info.is_generator:
+        return None  # reading it waits for nothing, and gives a generator like any call
     if names & _PROPERTIES or text.endswith((".setter", ".getter", ".deleter")):
         return refusal(PROPERTY, info.span)
     for name in names:

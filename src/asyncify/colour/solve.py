@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from asyncify.colour.pins import KEPT, LAMBDA, NAME_TAKEN, refusal
+from asyncify.colour.pins import KEPT, LAMBDA, NAME_TAKEN, PROPERTY, refusal
 from asyncify.colour.structure import (
     LOCKED,
     NO_AWAIT_HERE,
@@ -25,7 +25,7 @@ from asyncify.colour.structure import (
 from asyncify.graph import Implication, Implications
 from asyncify.index.project import CallSite, ImplicitCall, Kind
 from asyncify.model import Colour, Reason, Refusal, Span
-from asyncify.rules.base import Block, Claim, Handles, Jobs, RefusalCode, Role, function_node
+from asyncify.rules.base import Block, Claim, Handles, Jobs, RefusalCode, Role, function_node, handing_on
 from asyncify.rules.facts import Facts
 from asyncify.rules.signals import SIGNAL
 
@@ -96,6 +96,8 @@ class Solver:
         self._claims_by_function: dict[str, list[Claim]] = defaultdict(list)
         for node, found in pins:
             self.pins.setdefault(node, found)
+            if found.code != PROPERTY.code:  # an attribute can be anything, and its readers are known
+                self.pins.setdefault(handing_on(node.removeprefix("function:")), found)
         for claim in self.claims:
             if kept.get(claim.span.path, frozenset()) & set(range(claim.span.line, claim.span.end_line + 1)):
                 self.pins[claim.node] = refusal(KEPT, claim.span)
@@ -209,7 +211,11 @@ class Solver:
             holds,
             self.pins,
             self.disabled,
-            self.bridges,
+            {  # what was moved off the loop before its function turned out to become asynchronous is awaited
+                span: call
+                for span, call in self.bridges.items()
+                if not any(function_node(target) in holds for target in call.targets)
+            },
             frozenset(self._blocking_functions(holds)),
             frozenset(self._waits_inside(holds)),
         )
@@ -224,14 +230,15 @@ class Solver:
             return plan.awaited and step.conclusion == function_node(plan.call.within) and not plan.call.externals
         claims = self._awaiting.get(step.premise)
         return bool(claims) and all(
-            claim.role is Role.ROOT and step.conclusion == function_node(claim.within) for claim in claims or ()
+            (claim.role is Role.ROOT or claim.sync_edits is not None) and step.conclusion == function_node(claim.within)
+            for claim in claims or ()
         )
 
     def _waits_inside(self, holds: Mapping[str, Reason]) -> set[str]:
         """Functions that stay synchronous although something they call became asynchronous."""
         out = set()
         for node, plan in self.plans.items():
-            if node in holds and function_node(plan.call.within) in self.pins:
+            if node in holds and not plan.lazy and function_node(plan.call.within) in self.pins:
                 out.add(plan.call.within)
         for node, claims in self._awaiting.items():
             if node in holds:
@@ -308,7 +315,7 @@ class Solver:
         pushed = False
         for node in conflicts:
             pin = self.pins[node]
-            if node.startswith("function:") and pin.code not in NEVER_BRIDGED:
+            if node.startswith(("function:", handing_on(""))) and pin.code not in NEVER_BRIDGED:
                 why = pin.reason or Reason(pin.message, pin.span)
                 for step in graph.into(node):
                     for source in self._functions_behind(step.premise) if step.premise in holds else ():

@@ -6,13 +6,13 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from asyncify.colour.pins import GENERATOR, IMPORT_TIME, LAMBDA, refusal
+from asyncify.colour.pins import IMPORT_TIME, LAMBDA, refusal
 from asyncify.graph import Implication
 from asyncify.index.project import CallSite, Kind
-from asyncify.model import Edit, MakeAsync, Reason, Refusal, Span
+from asyncify.model import Edit, Reason, Refusal, Span
 from asyncify.rules.base import RefusalCode, function_node
 from asyncify.rules.facts import Facts
-from asyncify.rules.iteration import EAGER, consumption, eager_list
+from asyncify.rules.iteration import EAGER, eager_list
 from asyncify.rules.thread_locks import LOCKS
 
 MIXED_CALL = RefusalCode(
@@ -122,6 +122,7 @@ class CallPlan:
     edits: tuple[Edit, ...] = ()
     entry: bool = False  # at module level, where an event loop is started
     refusal: Refusal | None = None
+    lazy: bool = False  # it makes a generator and waits for nothing; whoever iterates it does
 
 
 def plan_call(facts: Facts, call: CallSite, scripts: frozenset[str]) -> CallPlan:
@@ -137,7 +138,7 @@ def plan_call(facts: Facts, call: CallSite, scripts: frozenset[str]) -> CallPlan
     targets = [project.functions[name] for name in call.targets if name in project.functions]
     generators = [target.is_generator for target in targets]
     if any(generators):
-        return _generator_call(facts, call, node, all(generators), caller.kind is Kind.MODULE)
+        return CallPlan(call, False, refusal=None if all(generators) else refusal(MIXED_CALL, call.span), lazy=True)
     if caller.kind is Kind.LAMBDA:
         if hands_result_on(facts, path, node):
             return CallPlan(call, False)
@@ -156,41 +157,6 @@ def hands_result_on(facts: Facts, path: str, node: ast.AST) -> bool:
     """Whether the node is the whole body of a lambda, which then returns the coroutine to be awaited by its caller."""
     parent = facts.parent(path, node)
     return isinstance(parent, ast.Lambda) and parent.body is node
-
-
-def _generator_call(facts: Facts, call: CallSite, node: ast.Call, pure: bool, at_module: bool) -> CallPlan:
-    path = call.span.path
-    if not pure:
-        return CallPlan(call, False, refusal=refusal(MIXED_CALL, call.span))
-    if at_module:
-        return CallPlan(call, False, refusal=refusal(IMPORT_TIME, call.span))
-    reason = Reason("the generator becomes asynchronous", call.span)
-    use = consumption(facts, path, node, reason)
-    if use.impossible is not None or use.moves_on:
-        return CallPlan(call, False, refusal=refusal(GENERATOR, call.span))
-    statement = facts.parent(path, node)
-    if isinstance(statement, ast.For) and _leaves_early(statement):
-        text = "The loop may end before the generator does."
-        return CallPlan(call, False, refusal=refusal(GENERATOR, call.span, text))
-    place = await_place(facts, path, node)
-    edits: tuple[Edit, ...] = (*use.edits, *(e for e in place.edits if e not in use.edits))
-    if not any(isinstance(edit, MakeAsync) for edit in edits) and not edits:
-        return CallPlan(call, False, refusal=refusal(GENERATOR, call.span))
-    return CallPlan(call, False, edits, refusal=place.refusal)
-
-
-def _leaves_early(loop: ast.For) -> bool:
-    """Whether the loop may be left by break or return while its generator is suspended."""
-    todo: list[ast.AST] = list(loop.body)
-    while todo:
-        node = todo.pop()
-        if isinstance(node, (ast.Break, ast.Return)):
-            return True
-        if isinstance(node, (ast.For, ast.While, ast.AsyncFor)):
-            todo += [n for n in ast.walk(node) if isinstance(n, ast.Return)]
-        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
-            todo += ast.iter_child_nodes(node)
-    return False
 
 
 def in_main_guard(facts: Facts, path: str, node: ast.AST) -> bool:
@@ -244,7 +210,7 @@ def call_implications(plans: list[CallPlan], facts: Facts, facades: frozenset[st
             yield Implication(function_node(name), node, f"it calls {last}()", call.span)
             if len(names) > 1:
                 yield Implication(node, function_node(name), f"the same call may run {last}()", call.span)
-        if not plan.entry:
+        if not plan.entry and not plan.lazy:
             short = call.within.rpartition(".")[2]
             yield Implication(node, function_node(call.within), f"{short}() must await it", call.span)
 

@@ -22,6 +22,7 @@ from asyncify.model import (
     Reason,
     Refusal,
     ReplaceExpr,
+    ReplaceStatement,
     SetArguments,
     Site,
     Span,
@@ -162,8 +163,9 @@ class _Builder:
         bridges = [c for c in self.colouring.bridges.values() if function_node(c.within) in component]
         for call in bridges:
             edits += self._bridge_edits(call)
+        replaced = {edit.span for edit in edits if isinstance(edit, ReplaceStatement)}
         for node in sorted(component & self.companions.keys()):
-            edits += self.companions[node]
+            edits += [e for e in self.companions[node] if not (isinstance(e, ReplaceStatement) and e.span in replaced)]
         edits = [edit for edit in _unique(edits) if not self._keeps(edit)]
         if any(claim.rule == "requests" for claim in claims):
             why_not = self._native_blocker(component, claims, edits)
@@ -215,6 +217,8 @@ class _Builder:
         edits = list(claim.edits[""])
         node = self.facts.node(claim.span, ast.AST)
         if self._runs_to_end(claim.within):
+            if claim.sync_edits is not None:
+                return list(claim.sync_edits)
             return [self._run_to_end(edit) if isinstance(edit, Await) else edit for edit in edits] + [
                 self._support(claim.span, edit.reason) for edit in edits if isinstance(edit, Await)
             ]
@@ -274,6 +278,8 @@ class _Builder:
         edits: list[Edit] = []
         for node in sorted(component & self.colouring.plans.keys()):
             plan = self.colouring.plans[node]
+            if plan.lazy:
+                continue
             if self._runs_to_end(plan.call.within):
                 reason = self.colouring.holds[node]
                 edits += [self._run_to_end(Await(plan.call.span, reason)), self._support(plan.call.span, reason)]
@@ -385,7 +391,7 @@ def _identity(claims: list[Claim], facts: Facts) -> str:
 
 
 _NOUNS = {"requests": "request", "thread_pool": "pool place", "time_sleep": "sleep", "blocking": "blocking call",
-          "test_frameworks": "test expression"}  # fmt: skip
+          "test_frameworks": "test expression", "generators": "iteration"}  # fmt: skip
 
 
 def _title(claims: list[Claim], functions: list[str]) -> str:

@@ -37,6 +37,14 @@ def object_node(span: Span) -> str:
     return f"object:{span.path}:{span.line}:{span.column}:{span.end_line}:{span.end_column}"
 
 
+def handing_on(name: str) -> str:
+    """The node of a project function that gives its callers something asynchronous although it stays what it is.
+
+    What forces the function to stay synchronous (callers that asyncify does not see, say) forbids that, too.
+    """
+    return f"handing-on:{name}"
+
+
 class Role(StrEnum):
     """When a claim's edits are made."""
 
@@ -68,6 +76,7 @@ class Claim:
     native_blocker: str | None = None  # why the native profile would not be exact here
     optional: bool = False  # made only where its function is asynchronous anyway
     concurrent: bool = False  # it runs jobs concurrently: waiting inside them is worth moving
+    sync_edits: tuple[Edit, ...] | None = None  # instead of the edits, where the enclosing function stays synchronous
     lingers: bool = False  # its work may outlive the function, so the program must wait for it at its end
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import TypeVar
 
@@ -181,22 +181,35 @@ class Facts:
         return out
 
     @cached_property
-    def _tables(self) -> tuple[dict[Instance, list[Place]], dict[str, list[Place]], dict[str, list[Place]]]:
-        """Expressions by the external instance, the external thing, the class of the project's object that they may be."""
+    def _tables(
+        self,
+    ) -> tuple[
+        dict[Instance, list[Place]], dict[str, list[Place]], dict[str, list[Place]], dict[Place, frozenset[Span]]
+    ]:
+        """Expressions by the external instance, the external thing, the class of the project's object that they may be;
+        and the generators that they may be."""
         instances: dict[Instance, list[Place]] = {}
         externals: dict[str, list[Place]] = {}
         objects: dict[str, list[Place]] = {}
+        generators: dict[Place, frozenset[Span]] = {}
         for path in self.project.files:
             for node in self.nodes(path, *_EXPRESSION_WITH_VALUE):
                 for value in self.values(path, node):
-                    if isinstance(value, Instance) and self.made_by_call(value):
+                    if isinstance(value, Instance) and value.type == "builtins.generator" and value.site is not None:
+                        generators[path, node] = generators.get((path, node), frozenset()) | {value.site}
+                    elif isinstance(value, Instance) and self.made_by_call(value):
                         if not self._mocked(path, node):
                             instances.setdefault(value, []).append((path, node))
                     elif isinstance(value, External):
                         externals.setdefault(value.name, []).append((path, node))
                     elif isinstance(value, Object):
                         objects.setdefault(value.cls, []).append((path, node))
-        return instances, externals, objects
+        return instances, externals, objects, generators
+
+    @property
+    def generators(self) -> Mapping[Place, frozenset[Span]]:
+        """Expressions that may be generators, with the functions (or generator expressions) that make them."""
+        return self._tables[3]
 
     @property
     def objects(self) -> dict[str, list[Place]]:

@@ -52,3 +52,13 @@ async def _check_all_ended(takers: list[Any], position: int, ended: object) -> N
         if item is not ended:
             arguments = "argument 1" if number == 2 else f"arguments 1-{number - 1}"
             raise ValueError(f"zip() argument {number} is longer than {arguments}")
+
+
+async def each(items: Iterable[_Item] | AsyncIterable[_Item]) -> AsyncIterator[_Item]:
+    """The items of an iterable, asynchronous or not."""
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item

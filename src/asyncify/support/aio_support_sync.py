@@ -7,10 +7,19 @@ import atexit
 import contextlib
 import inspect
 import threading
-from collections.abc import Coroutine
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+)
 from typing import Any, TypeVar, cast
 
+_Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+_Sent = TypeVar("_Sent")
 
 
 class _Loops:
@@ -41,8 +50,51 @@ def run_sync(coroutine: Coroutine[Any, Any, _Result] | _Result) -> _Result:
             return answer
         result: _Result = _own_loop().run_until_complete(coroutine)
         return result
-    other: _Result = _in_thread(coroutine)
+    other: _Result = _in_thread(lambda: asyncio.run(coroutine))
     return other
+
+
+def iterate_sync(
+    items: AsyncGenerator[_Item, _Sent] | Iterable[_Item],
+) -> Generator[_Item, _Sent, None]:
+    """Iterate an asynchronous generator from synchronous code, item by item.
+
+    What is sent and thrown in reaches it, and closing one closes the other. It has an event loop of
+    its own, which runs only while an item is waited for. What is no asynchronous generator (the
+    answer of a test double, say) is iterated as it is.
+    """
+    if not isinstance(items, AsyncGenerator):
+        yield from items
+        return
+    loop = asyncio.new_event_loop()
+    try:
+        item = _step(loop, items.__anext__())
+        while True:
+            try:
+                sent = yield item
+            except GeneratorExit:
+                raise
+            except BaseException as error:
+                item = _step(loop, items.athrow(error))
+            else:
+                item = _step(loop, items.asend(sent))
+    except StopAsyncIteration:
+        return
+    finally:
+        _step(loop, items.aclose())
+        _step(loop, loop.shutdown_asyncgens())
+        loop.close()
+
+
+def _step(loop: asyncio.AbstractEventLoop, step: Awaitable[_Result]) -> _Result:
+    async def wait() -> _Result:
+        return await step
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return loop.run_until_complete(wait())
+    return _in_thread(lambda: loop.run_until_complete(wait()))
 
 
 def _own_loop() -> asyncio.AbstractEventLoop:
@@ -53,13 +105,13 @@ def _own_loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-def _in_thread(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
+def _in_thread(work: Callable[[], _Result]) -> _Result:
     results: list[_Result] = []
     errors: list[BaseException] = []
 
     def run() -> None:
         try:
-            results.append(asyncio.run(coroutine))
+            results.append(work())
         except BaseException as error:
             errors.append(error)
 
@@ -76,4 +128,30 @@ def _close(loop: asyncio.AbstractEventLoop) -> None:
     if not loop.is_closed() and not loop.is_running():
         with contextlib.suppress(RuntimeError):
             loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+@contextlib.contextmanager
+def enter_sync(manager: contextlib.AbstractAsyncContextManager[_Item]) -> Generator[_Item, None, None]:
+    """Enter an asynchronous context manager from synchronous code.
+
+    It has an event loop of its own, which runs only while the manager is entered and left. What is
+    no asynchronous context manager (the answer of a test double, say) is entered as it is.
+    """
+    if not hasattr(manager, "__aenter__"):
+        with cast("contextlib.AbstractContextManager[_Item]", manager) as entered:
+            yield entered
+        return
+    loop = asyncio.new_event_loop()
+    try:
+        value = _step(loop, manager.__aenter__())
+        try:
+            yield value
+        except BaseException as error:
+            if not _step(loop, manager.__aexit__(type(error), error, error.__traceback__)):
+                raise
+        else:
+            _step(loop, manager.__aexit__(None, None, None))
+    finally:
+        _step(loop, loop.shutdown_asyncgens())
         loop.close()
