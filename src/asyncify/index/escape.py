@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from functools import cached_property
 
 from asyncify.index.abstract import (
     ABound,
@@ -193,8 +194,19 @@ class _Escape:
                 best, name = start, facts.name
         return name
 
+    @cached_property
+    def _only_decorating(self) -> frozenset[str]:
+        """Functions that are only applied as decorators: what they return goes by the name of the decorated function."""
+        called: set[str] = set()
+        decorating: set[str] = set()
+        for caller in self.linker.callers:
+            (called if caller.decorates is None else decorating).update(caller.targets)
+        return frozenset(decorating - called)
+
     def _returned(self, unit: Unit) -> Iterator[FunctionUse]:
         for owner, facts in unit.facts.owners.items():
+            if facts.name in self._only_decorating:
+                continue
             variable = unit.offset + facts.returns
             if not self.functions(variable) or self.called(variable):
                 continue

@@ -19,7 +19,12 @@ _MADE_BY = {
     "datetime.date": "datetime.date datetime.date.today datetime.date.fromisoformat",
     "datetime.timedelta": "datetime.timedelta",
     "pathlib.Path": "pathlib.Path pathlib.Path.cwd pathlib.Path.home pathlib.PurePath",
-    "argparse.ArgumentParser": "argparse.ArgumentParser",
+    "argparse.ArgumentParser": "argparse.ArgumentParser argparse._SubParsersAction.add_parser",
+    "argparse._SubParsersAction": "argparse.ArgumentParser.add_subparsers",
+    "argparse._ArgumentGroup": "argparse.ArgumentParser.add_argument_group argparse._ArgumentGroup.add_argument_group "
+    "argparse.ArgumentParser.add_mutually_exclusive_group argparse._ArgumentGroup.add_mutually_exclusive_group",
+    "argparse.Namespace": "argparse.ArgumentParser.parse_args argparse.Namespace",
+    "builtins.tuple[argparse.Namespace, builtins.list[str]]": "argparse.ArgumentParser.parse_known_args",
     "configparser.ConfigParser": "configparser.ConfigParser configparser.RawConfigParser",
     "io.StringIO": "io.StringIO",
     "io.BytesIO": "io.BytesIO",

@@ -19,11 +19,11 @@ from asyncify.index.abstract import (
     Unit,
 )
 from asyncify.index.catalogue import Catalogue
-from asyncify.index.computed import ComputedNames
 from asyncify.index.ir import NO_KEY
+from asyncify.index.namespaces import Namespaces
 
 
-class Solver(ComputedNames):
+class Solver(Namespaces):
     """Subscripts, iteration, ``with``, operators, annotations; handlers as in :class:`.attributes.Attributes`."""
 
     def __init__(self, catalogue: Catalogue) -> None:
