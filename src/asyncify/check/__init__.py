@@ -56,7 +56,7 @@ def check(
     examined += [p for p in reach.reached(names, new) if p not in changed and p not in broken]
     exam = examine(new, examined, names.became_async, config_files or {})
     if exam.findings:
-        for path in examined:
+        for path in new.read:
             old.module(path)  # what callers pass is inferred from the modules read: read the same ones
         suspicious = {f.problem.span.path for f in exam.findings}
         reference = examine(old, [p for p in examined if p in suspicious], names.became_async, config_files or {})

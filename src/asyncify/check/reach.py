@@ -11,20 +11,32 @@ from asyncify.check.structure import definitions
 from asyncify.check.tables import COMMON_METHODS
 from asyncify.check.tree import Module, Tree, last_name
 
+_STAR = re.compile(rb"import[ \t]*\(?[ \t]*\*")
+
 
 @dataclass(frozen=True, slots=True)
 class Changed:
     """What a change did to names, as far as other files can notice.
 
     ``became_async``: functions that are async now and were not. ``words``: names by which other files reach what is no
-    longer what it was. ``guarded``: such names that are too common to mean anything alone, only together with one of
-    ``guards``, the class or module they belong to.
+    longer what it was. ``guarded``: names of methods that are too common to mean anything alone, only together with one
+    of ``guards``, their classes. ``globals``: names of modules' globals, each with where it is defined.
     """
 
     became_async: frozenset[str]
     words: frozenset[str]
     guarded: frozenset[str]
     guards: frozenset[str]
+    globals: frozenset[Global]
+
+
+@dataclass(frozen=True, slots=True)
+class Global:
+    """A name of a module. Other files get at it through the module's name, or, in a package, by a relative import."""
+
+    name: str
+    module: str  # the last part of the module's name
+    folder: str  # of the package whose ``__init__.py`` it is, "" for other files
 
 
 def changes(old: Tree, new: Tree, paths: list[str]) -> Changed:
@@ -33,13 +45,7 @@ def changes(old: Tree, new: Tree, paths: list[str]) -> Changed:
     words: set[str] = set()
     guarded: set[str] = set()
     guards: set[str] = set()
-
-    def add(word: str, guard: str) -> None:
-        if word in COMMON_METHODS:
-            guarded.add(word)
-            guards.add(guard)
-        else:
-            words.add(word)
+    found: set[Global] = set()
 
     for path in paths:
         module, former = new.module(path), old.module(path)
@@ -47,7 +53,7 @@ def changes(old: Tree, new: Tree, paths: list[str]) -> Changed:
             continue
         if former is not None:
             for word in former.root.bindings.keys() - module.root.bindings.keys():
-                add(word, _stem(path))
+                found.add(_global(word, path))
         previous = definitions(former) if former is not None else {}
         for name, node in definitions(module).items():
             if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -61,11 +67,21 @@ def changes(old: Tree, new: Tree, paths: list[str]) -> Changed:
             if former is None:
                 continue  # a new file: nothing that did not change can use it
             owner = owner.rpartition(".")[2]
-            if last.startswith("__") and owner:
+            if not owner:
+                found.add(_global(last, path))
+            elif last.startswith("__"):
                 words.add(owner)
+            elif last in COMMON_METHODS:
+                guarded.add(last)
+                guards.add(owner)
             else:
-                add(last, owner or _stem(path))
-    return Changed(frozenset(became_async), frozenset(words), frozenset(guarded), frozenset(guards))
+                words.add(last)
+    return Changed(frozenset(became_async), frozenset(words), frozenset(guarded), frozenset(guards), frozenset(found))
+
+
+def _global(name: str, path: str) -> Global:
+    folder = path.rpartition("/")[0] if path.endswith("/__init__.py") else ""
+    return Global(name, _stem(path), folder)
 
 
 def _stem(path: str) -> str:
@@ -90,7 +106,51 @@ def reached(changed: Changed, tree: Tree) -> list[str]:
     if near:
         pattern = _pattern(changed.guarded)
         found.update(dict.fromkeys(p for p in near if pattern.search(tree.files[p])))
+    found.update(dict.fromkeys(_users(changed.globals, tree)))
     return list(found)
+
+
+def _users(names: frozenset[Global], tree: Tree) -> list[str]:
+    """The files that mention a global together with its module, or with another one that hands it on."""
+    known = set(names)
+    fresh = set(names)
+    found: dict[str, None] = {}
+    while fresh:
+        wanted = {name: _pattern([name.name]) for name in fresh}
+        modules = {name.module: _pattern([name.module]) for name in fresh}
+        more: set[Global] = set()
+        for path, data in tree.files.items():
+            if not path.endswith(".py"):
+                continue
+            near = {module for module, pattern in modules.items() if module.encode() in data and pattern.search(data)}
+            for name, pattern in wanted.items():
+                inside = bool(name.folder) and path.startswith(f"{name.folder}/")
+                if name.module not in near and not inside:
+                    continue
+                mentioned = name.name.encode() in data and pattern.search(data)
+                if not mentioned and not _STAR.search(data):
+                    continue
+                if mentioned:
+                    found[path] = None
+                module = tree.module(path)
+                if module is not None:
+                    members = frozenset([name.name])
+                    more |= {_global(other, path) for other in _aliases(module, {name.name}, members)}
+                    if _imports(module, name):
+                        more.add(_global(name.name, path))
+        fresh = more - known
+        known |= fresh
+    return list(found)
+
+
+def _imports(module: Module, name: Global) -> bool:
+    """Whether the file has the name from its module, by an import, and so hands it on."""
+    return any(
+        isinstance(node, ast.ImportFrom)
+        and any(alias.name in (name.name, "*") for alias in node.names)
+        and (not node.module or node.module.rpartition(".")[2] == name.module)
+        for node in module.nodes
+    )
 
 
 def _pattern(words: Iterable[str]) -> re.Pattern[bytes]:

@@ -131,6 +131,11 @@ class Tree:
         self.decorated: dict[str, list[tuple[FunctionNode, ast.expr, Module]]] = {}
         self.stores: dict[str, list[tuple[ast.expr, ast.AST, Module]]] = {}  # attribute assignments by name
 
+    @property
+    def read(self) -> list[str]:
+        """The paths of the files that were parsed so far, in that order."""
+        return list(self._modules)
+
     def module(self, path: str) -> Module | None:
         """The parsed file, or None if it is absent or not valid Python."""
         if path not in self._modules:
