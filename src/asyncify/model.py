@@ -229,7 +229,9 @@ class Rename:
 class AddImport:
     """Import `module` (or `name` from it, perhaps under another name) in the file of `span`.
 
-    The import is placed among the file's imports, never twice; ``span`` is the first place that needs it.
+    The import is placed among the file's imports, never twice; ``span`` is the first place that needs it. With
+    ``or_beside``, `name` is imported by itself where `module` is not found: the file is also run as a program, and then
+    only its own folder is searched.
     """
 
     span: Span
@@ -237,6 +239,7 @@ class AddImport:
     module: str
     name: str | None = None
     alias: str | None = None
+    or_beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

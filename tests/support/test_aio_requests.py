@@ -48,9 +48,56 @@ async def test_streamed_content(server: RawServer, path: str, size: int | None) 
         with pytest.raises(requests.exceptions.StreamConsumedError):
             _ = [piece async for piece in response.aiter_content(size)]
     assert b"".join(got) == b"".join(expected)
-    if size is not None and path not in ("/gzip", "/chunked"):
+    if size is not None and path != "/gzip":
         assert got == expected
     assert all(len(piece) <= (size or 1 << 20) for piece in got)
+
+
+@pytest.mark.parametrize("decode", [None, True])
+@pytest.mark.parametrize("path", ["/utf8", "/gzip", "/chunked", "/empty", "/until-close"])
+async def test_raw_body(server: RawServer, path: str, decode: bool | None) -> None:
+    def threads() -> tuple[bytes, bytes, bytes]:
+        raw = requests.get(server.url + path, stream=True).raw
+        copied = io.BytesIO()
+        start, more = raw.read(3, decode_content=decode), raw.read(0)
+        raw.decode_content = bool(decode)
+        shutil.copyfileobj(raw, copied, 10)
+        return start, more, copied.getvalue()
+
+    async with await aio_requests.get(server.url + path, stream=True) as response:
+        raw, copied = response.raw, io.BytesIO()
+        start, more = await aio_requests.read_raw(raw, 3, decode_content=decode), await aio_requests.read_raw(raw, 0)
+        raw.decode_content = bool(decode)
+        await aio_requests.copyfileobj(raw, copied, 10)
+        assert await aio_requests.read_raw(raw) == b""
+    assert (start, more, copied.getvalue()) == await asyncio.to_thread(threads)
+
+
+async def test_a_raw_body_that_is_there_already() -> None:
+    with requests_mock.Mocker() as mocker:
+        mocker.get("http://mock/x", body=io.BytesIO(b"abcdef"))
+        response = await aio_requests.get("http://mock/x", stream=True)
+        copied = io.BytesIO()
+        assert await aio_requests.read_raw(response.raw, 2) == b"ab"
+        await aio_requests.copyfileobj(response.raw, copied)
+        assert copied.getvalue() == b"cdef"
+
+
+async def test_a_spied_verb_sees_the_calls_of_the_blocking_face(server: RawServer) -> None:
+    session = Session()
+    with mock.patch.object(session, "get", side_effect=session.get) as spy:
+        awaited = await session.get(server.url + "/utf8", timeout=3)
+        blocked = await asyncio.to_thread(lambda: session.blocking.get(server.url + "/utf8", timeout=4))
+    assert [call.kwargs["timeout"] for call in spy.call_args_list] == [3, 4]
+    assert type(blocked) is requests.Response and awaited.content == blocked.content
+    session.close()
+
+
+async def test_what_replaces_a_verb_may_not_wait_on_the_blocking_face() -> None:
+    session = Session()
+    vars(session)["get"] = lambda url: asyncio.sleep(0.01)
+    with pytest.raises(RuntimeError, match="waits for something else"):
+        session.blocking.get("http://localhost")
 
 
 @pytest.mark.parametrize("path", ["/lines", "/lines-chunked"])

@@ -67,8 +67,6 @@ def test_small_needs_give_small_modules() -> None:
     pool = emit("aio_support", ["TaskPool"])
     assert "import aiohttp" not in pool and "as_completed" not in pool and "def wait(" in pool  # of _Wakeup
     assert "\nasync def wait(" not in pool
-    url = emit("aio_support", ["request_url"])
-    assert "class TaskPool" not in url and "ClientSession" not in url
     get = emit("aio_requests", ["get"])
     assert "async def get(" in get and "`requests.post`, awaited" not in get
 

@@ -13,6 +13,7 @@ from asyncify.index.project import CallSite, FunctionInfo, FunctionUse, Implicit
 from asyncify.index.values import Class, Constant, External, ModuleRef, Object, Unknown, Value
 from asyncify.model import Reason, Refusal, Span
 from asyncify.rules.base import RefusalCode, function_node
+from asyncify.rules.decorators import FOLLOWING
 from asyncify.rules.facts import BUILTIN_METHODS, Facts
 
 SPECIAL_METHOD = RefusalCode(
@@ -334,7 +335,7 @@ def _decorator_pin(facts: Facts, info: FunctionInfo, span: Span) -> Refusal | No
     if names & _PROPERTIES or text.endswith((".setter", ".getter", ".deleter")):
         return refusal(PROPERTY, info.span)
     for name in names:
-        if name not in TRANSPARENT and not name.startswith(TRANSPARENT_PREFIXES):
+        if name not in TRANSPARENT | FOLLOWING and not name.startswith(TRANSPARENT_PREFIXES):
             return refusal(DECORATED, span, f"The decorator {text} comes from outside the project.")
     if not values:
         return refusal(DECORATED, span, f"asyncify does not know the decorator {text}.")
@@ -403,7 +404,7 @@ def _use_pin(use: FunctionUse, facts: Facts) -> Refusal | None:
             return None
         case Sink.DECORATED:
             name = use.external or _decorator_name(facts, use.span)
-            if name in TRANSPARENT or name.startswith(TRANSPARENT_PREFIXES) or name in _PROPERTIES:
+            if name in TRANSPARENT | FOLLOWING or name.startswith(TRANSPARENT_PREFIXES) or name in _PROPERTIES:
                 return None
             return refusal(DECORATED, use.span, f"The decorator {name or 'here'} comes from outside the project.")
         case Sink.ARGUMENT if use.external in _LOOKS_AT_FUNCTIONS:

@@ -138,6 +138,7 @@ class Args:
     starred: list[int] = field(default_factory=list)  # from the first starred one on: variables to iterate
     rest: list[int] = field(default_factory=list)  # plain ones behind a starred one
     keywords: list[tuple[str | None, int]] = field(default_factory=list)
+    partials: tuple[ast.AST, ...] = ()  # the calls of functools.partial that these arguments have come through
 
 
 @dataclass(slots=True, eq=False)

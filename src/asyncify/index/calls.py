@@ -104,11 +104,14 @@ class Calls(Hierarchy):
             caller.known = True
             self.call_method(value, args, result, caller)
         elif isinstance(value, APartial):
+            if value.node in args.partials:
+                return  # x.f = partial(x.f, …): what is wrapped is what was there before
             merged = Args(
                 value.args.positional + ([] if value.args.starred else args.positional),
                 value.args.starred + args.starred,
                 value.args.rest + (args.positional if value.args.starred else []) + args.rest,
                 value.args.keywords + args.keywords,
+                (*args.partials, value.node),
             )
             self.on(value.func, self.on_call, caller, (merged, result))
         elif isinstance(value, AObject):

@@ -52,13 +52,15 @@ class Catalogue:
     ``attributes`` maps ``Class.attribute`` to a type expression. ``aliases`` maps import paths to the canonical
     one. ``bases`` gives external classes their external bases (``requests_futures.sessions.FuturesSession`` →
     ``requests.Session``), so that methods are found there and subclasses in the project inherit them.
-    ``modules`` are the top-level import names whose presence makes a file worth indexing.
+    ``computed`` are the attributes that ``getattr(x, name)`` with a computed name stands for, by the class of ``x`` or
+    the name of the module. ``modules`` are the top-level import names whose presence makes a file worth indexing.
     """
 
     signatures: Mapping[str, Signature] = field(default_factory=dict)
     attributes: Mapping[str, str] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     bases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    computed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     modules: frozenset[str] = frozenset()
 
     def merge(self, *others: Catalogue) -> Catalogue:
@@ -70,6 +72,7 @@ class Catalogue:
                 {**out.attributes, **other.attributes},
                 {**out.aliases, **other.aliases},
                 {**out.bases, **other.bases},
+                {**out.computed, **other.computed},
                 out.modules | other.modules,
             )
         return out

@@ -6,8 +6,20 @@ What the name certainly starts with says which attributes can be meant: all of t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from asyncify.index.abstract import AClass, AConstant, AModule, AObject, AUnknown, AValue, Caller
+from asyncify.index.abstract import (
+    AClass,
+    AConstant,
+    AExternal,
+    AInstance,
+    AModule,
+    AObject,
+    AUnknown,
+    AValue,
+    Caller,
+    Unit,
+)
 from asyncify.index.attributes import Attributes
 from asyncify.index.catalogue import Catalogue
 
@@ -26,6 +38,20 @@ class ComputedNames(Attributes):
 
     def read_prefixed(self, receiver: int, prefix: str, result: int, caller: Caller) -> None:
         self._prefixed.append((receiver, prefix, result, caller))
+
+    def on_computed(self, value: AValue, unit: Unit, details: Any) -> None:
+        """One of the attributes that the catalogue gives for the receiver; of any other receiver it is not known."""
+        names: tuple[str, ...] = ()
+        if isinstance(value, AExternal):
+            names = self.catalogue.computed.get(value.name, ())
+        elif isinstance(value, AInstance):
+            found = (self.catalogue.computed.get(base) for base in self.bases_of(value.type))
+            names = next((each for each in found if each), ())
+        result, node, within = details
+        for name in names:
+            self.read_attribute(value, unit, (name, result, node, within))
+        if not names and not (isinstance(value, AConstant) and value.value is None):
+            self.add(result, self.unknown(COMPUTED))
 
     def settle_prefixed(self) -> bool:
         """Read what the receivers known by now have under such names; whether anything was new."""

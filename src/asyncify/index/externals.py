@@ -330,9 +330,13 @@ class Externals(Mocks):
         variable, result = details
         name = self.literal(value)
         if name is None:
-            self.add(result, self.unknown("getattr with a computed name"))
+            self.on(variable, self.on_computed, caller.unit, (result, caller.node, caller.within))
         else:
             self.on(variable, self.read_attribute, caller.unit, (name, result, caller.node, caller.within))
+
+    def on_computed(self, value: AValue, unit: Unit, details: Any) -> None:
+        """Read an attribute of `value` whose name is computed."""
+        raise NotImplementedError
 
     def _setattr(self, args: Args, result: int, caller: Caller) -> None:
         if len(args.positional) == 3:

@@ -30,6 +30,7 @@ from asyncify.model import (
 )
 from asyncify.plan.entry import runs_alone, start_loop
 from asyncify.plan.session_calls import kept_calls
+from asyncify.plan.support_files import shared_with_tests
 from asyncify.rules import native
 from asyncify.rules.base import Claim, Companion, Finding, KeepImport, RefusalCode, Role, function_node
 from asyncify.rules.blocking import to_thread
@@ -174,6 +175,9 @@ class _Builder:
             elif why_not is not None and self.profile == "native":
                 self.refuse(claims, why_not)
                 return None
+            edits = list(
+                shared_with_tests(edits, {edit.span.path: self.facts.file(edit.span.path).source for edit in edits})
+            )
         identity = _identity(claims, self.facts)
         sites = [self._site(claim, identity) for claim in claims]
         sites += [self._bridge_site(call, identity) for call in bridges]

@@ -5,23 +5,31 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import get_args
 
 from asyncify.index.project import SourceFile
-from asyncify.model import AddFile, Edit, Reason, Span
+from asyncify.index.testing import is_test
+from asyncify.model import AddFile, AddImport, Edit, Reason, Span
+from asyncify.rules.requests_names import VERBS
 from asyncify.rules.support import support_path
 from asyncify.support import Module, emit, helpers_in
 
+_HTTP = frozenset({"aio_requests", "aio_http"})
 _USE = re.compile(r"(?<!\.)\b(aio_support|aio_requests|aio_http)\.(\w+)")
 
 
 def support_files(edits: Iterable[Edit], sources: Mapping[str, SourceFile]) -> list[AddFile]:
     """The support modules that these edits import, each with the helpers in use by them and by the module there is."""
+    edits = list(edits)
     wanted: dict[tuple[str, Module], set[str]] = defaultdict(set)
     reasons: dict[tuple[str, Module], Reason] = {}
+    homes = {source.package: source for source in sources.values() if source.package}
+    imported = {(e.span.path, e.name): homes[e.module] for e in edits if isinstance(e, AddImport) and e.module in homes}
     for edit in edits:
         for module, name in _helpers_of(edit):
-            key = (support_path(sources[edit.span.path], module), module)
+            source = imported.get((edit.span.path, module), sources[edit.span.path])
+            key = (support_path(source, module), module)
             wanted[key].add(name)
             reasons.setdefault(key, edit.reason)
     out = []
@@ -34,8 +42,36 @@ def support_files(edits: Iterable[Edit], sources: Mapping[str, SourceFile]) -> l
     return out
 
 
+def shared_with_tests(edits: Iterable[Edit], sources: Mapping[str, SourceFile]) -> tuple[Edit, ...]:
+    """The same edits, but tests outside of the package that they test import its module of HTTP, not one of their own.
+
+    So a session that a test gives to the package is one of the package's.
+    """
+    edits = tuple(edits)
+    packages = {
+        (edit.module, edit.name)
+        for edit in edits
+        if isinstance(edit, AddImport) and edit.name in _HTTP and not is_test(edit.span.path)
+    }
+    out: list[Edit] = []
+    for edit in edits:
+        if isinstance(edit, AddImport) and is_test(edit.span.path) and _HTTP & {edit.module, edit.name}:
+            module = edit.module if edit.name is None else edit.name
+            text = sources[edit.span.path].text
+            tested = [
+                p for p, name in packages if name == module and re.search(rf"^\s*(?:from|import)\s+{p}\b", text, re.M)
+            ]
+            if len(tested) == 1:
+                edit = replace(edit, module=tested[0], name=module)
+        out.append(edit)
+    return tuple(out)
+
+
 def _helpers_of(edit: Edit) -> list[tuple[Module, str]]:
     """The helpers of support modules that one edit brings into a file."""
     text = getattr(edit, "template", "") or getattr(edit, "call", "")
+    for module in get_args(Module):
+        if text == module:  # a function is fetched from it by a computed name
+            return [(module, verb) for verb in VERBS]
     found = ((match[1], match[2]) for match in _USE.finditer(text))
     return [(module, name) for first, name in found for module in get_args(Module) if module == first]

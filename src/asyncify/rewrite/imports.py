@@ -56,6 +56,29 @@ def add_imports(module: cst.Module, edits: Sequence[AddImport], local: Collectio
             statement = _statement(edit, module)
             after_stars = _after_stars(module, statement) if edit.name is not None else None
             module = after_stars or _merge(module, edit) or place(module, statement, _bound_name(edit), local)
+    for name in sorted({edit.module for edit in edits if edit.or_beside}):
+        module = _or_beside(module, name)
+    return module
+
+
+def _or_beside(module: cst.Module, package: str) -> cst.Module:
+    """`module` with the import from `package` tried first, and else what it names imported from the file's own folder."""
+    for position, line in enumerate(module.body):
+        one = line.body[0] if isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1 else None
+        if (
+            isinstance(one, cst.ImportFrom)
+            and module_text(one) == package
+            and not isinstance(one.names, cst.ImportStar)
+        ):
+            assert isinstance(line, cst.SimpleStatementLine)
+            names = [str(alias.evaluated_name) for alias in one.names]
+            text = f"try:\n    from {package} import {', '.join(names)}\nexcept ImportError:\n"
+            text += "".join(f"    import {name}\n" for name in names)
+            statement = cst.parse_statement(text, config=module.config_for_parsing)
+            assert isinstance(statement, cst.Try)
+            body = list(module.body)
+            body[position] = statement.with_changes(leading_lines=line.leading_lines)
+            return module.with_changes(body=body)
     return module
 
 

@@ -35,6 +35,89 @@ def receiving_call(facts: Facts, path: str, node: ast.expr) -> ast.Call | None:
     return None
 
 
+def local_loads(facts: Facts, path: str, target: ast.expr, bound_once: bool = False) -> list[ast.expr] | None:
+    """All places that read a local variable, if it is one that only plain assignments in its function bind, else None."""
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    scope = next(
+        (p for p in facts.parents(path, target) if isinstance(p, (*functions, ast.Lambda, ast.ClassDef))), None
+    )
+    if not isinstance(target, ast.Name) or not isinstance(scope, functions):
+        return None
+    names = [node for node in ast.walk(scope) if isinstance(node, ast.Name) and node.id == target.id]
+    stores = [node for node in names if not isinstance(node.ctx, ast.Load)]
+    plain = all(isinstance(facts.parent(path, node), ast.Assign) for node in stores)
+    elsewhere = any(facts.enclosing(path, node) != facts.enclosing(path, target) for node in names)
+    bound = {node.arg for node in ast.walk(scope) if isinstance(node, ast.arg)}
+    bound |= {name for node in ast.walk(scope) if isinstance(node, (ast.Global, ast.Nonlocal)) for name in node.names}
+    if not plain or elsewhere or target.id in bound or (bound_once and len(stores) != 1):
+        return None
+    return [node for node in names if isinstance(node.ctx, ast.Load)]
+
+
+def is_getattr(facts: Facts, path: str, call: ast.Call) -> bool:
+    """Whether the call is one of the builtin ``getattr``."""
+    site = facts.project.call_at(facts.span(path, call))
+    return site is not None and site.externals == {"builtins.getattr"} and not site.targets
+
+
+def chosen_among(facts: Facts, path: str, node: ast.expr) -> list[ast.expr] | None:
+    """The expressions that the callable `node` is chosen from, the other way round of `called_in_the_end`.
+
+    None where something else may be among them: a parameter, a global name.
+    """
+    match node:
+        case ast.IfExp():
+            parts: list[ast.expr] = [node.body, node.orelse]
+        case ast.Dict() if None not in node.keys:
+            parts = node.values
+        case ast.Subscript():
+            parts = [node.value]
+        case ast.Name() if (loads := local_loads(facts, path, node)) is not None:
+            parts = []
+            for store in _stores_of(facts, path, node):
+                statement = facts.parent(path, store)
+                if not isinstance(statement, ast.Assign) or statement.targets != [store]:
+                    return None
+                parts.append(statement.value)
+            if not parts and loads:
+                return [node]
+        case _:
+            return [node]
+    found = [chosen_among(facts, path, part) for part in parts]
+    return None if None in found else [leaf for leaves in found if leaves is not None for leaf in leaves]
+
+
+def _stores_of(facts: Facts, path: str, name: ast.Name) -> list[ast.Name]:
+    scope = next(p for p in facts.parents(path, name) if isinstance(p, (ast.FunctionDef, ast.AsyncFunctionDef)))
+    names = (node for node in ast.walk(scope) if isinstance(node, ast.Name) and node.id == name.id)
+    return [node for node in names if not isinstance(node.ctx, ast.Load)]
+
+
+def called_in_the_end(facts: Facts, path: str, node: ast.expr) -> bool:
+    """Whether all that happens to the callable `node` is that it is called, perhaps after a choice among several.
+
+    It may be kept in a local variable, or in a dictionary that is looked up where it is written or called.
+    """
+    child: ast.AST = node
+    for parent in facts.parents(path, node):
+        match parent:
+            case ast.Call():
+                return parent.func is child
+            case ast.IfExp() if child is not parent.test:
+                pass
+            case ast.Dict() if any(child is value for value in parent.values):
+                pass
+            case ast.Subscript() if child is parent.value:
+                pass
+            case ast.Assign(targets=[target]) if child is parent.value:
+                loads = local_loads(facts, path, target)
+                return loads is not None and all(called_in_the_end(facts, path, load) for load in loads)
+            case _:
+                return False
+        child = parent
+    return False
+
+
 def orphaned_import(node: ast.expr, span: Span, reason: Reason) -> tuple[DropImport, ...]:
     """The import of the name at the root of a dotted expression goes if nothing else uses it."""
     while isinstance(node, ast.Attribute):

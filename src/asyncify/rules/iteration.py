@@ -23,6 +23,7 @@ EAGER = frozenset(
         "builtins.min",
         "builtins.len",
         "builtins.str.join",
+        "builtins.bytes.join",
         "collections.Counter",
         "collections.deque",
     ]

@@ -107,7 +107,9 @@ def _call(facts: Facts, path: str, node: ast.Call) -> str | None:
     verb = min(call.externals).rpartition(".")[2] if call is not None and call.externals else ""
     where = facts.span(path, node)
     if (
-        verb not in _POSITIONAL
+        call is None
+        or len(call.externals) != 1
+        or verb not in _POSITIONAL
         or len(node.args) > _POSITIONAL[verb]
         or any(isinstance(a, ast.Starred) for a in node.args)
     ):
@@ -176,7 +178,8 @@ def to_native(edits: Iterable[Edit]) -> list[Edit]:
         match edit:
             case ReplaceExpr():
                 template = re.sub(r"\baio_requests\.session\b", "aio_requests.Session", edit.template)
-                edit = replace(edit, template=template.replace("aio_requests.", "aio_http."))
+                template = template.replace("aio_requests.", "aio_http.")
+                edit = replace(edit, template="aio_http" if template == "aio_requests" else template)
             case AddImport(name="aio_requests"):
                 edit = replace(edit, name="aio_http")
             case AddImport(module="aio_requests"):

@@ -5,7 +5,10 @@
 - `requests.get(...)` and the other verbs, under any import name, become `await aio_requests.get(...)` or `await aio_http.get(...)`.
 - `requests.Session()` becomes a session of that module, wherever it is made; calls of its verbs and of `send` are awaited.
   Classes derived from `requests.Session` get the new base; annotations follow.
-- Streamed bodies (`stream=True`): `iter_content` and `iter_lines` in a loop become `async for`; `content`, `text` and `json()` are awaited.
+- A verb may be chosen first and called afterwards: `getattr(session, method)`, a dictionary of verbs,
+  `verb = session.post if data else session.get`. Default arguments put on a session (`session.get = partial(session.get, timeout=5)`) stay.
+- Streamed bodies (`stream=True`, or where it may be so): loops over `iter_content`, `iter_lines` or the response become `async for`; `content`,
+  `text` and `json()` are awaited; so are `shutil.copyfileobj(response.raw, file)` and `response.raw.read(n)`.
 
 Two modules can be added to your project; they have the shape of requests, so that call sites change by a name and an `await`.
 
@@ -18,10 +21,11 @@ Two modules can be added to your project; they have the shape of requests, so th
 
 ## What it refuses
 
-- A streamed body that is read through `.raw`, or in a place where no `await` may stand. On a session that moves otherwise, such a call
-  stays synchronous through `session.blocking`.
+- A streamed body whose `.raw` goes elsewhere, or that is read in a place where no `await` may stand. On a session that moves otherwise, such a
+  call stays synchronous through `session.blocking`.
 - A session that reaches code asyncify does not see (it would call it without `await`), or that comes from there.
-- A verb called through a name that may be something else as well, or used as a value.
+- A verb called through a name that may be something else as well, or stored where asyncify does not see all calls.
+- A session on which nothing is requested in the code that was scanned.
 
 ## What differs
 
@@ -34,14 +38,14 @@ Two modules can be added to your project; they have the shape of requests, so th
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from asyncify.graph import Implication
 from asyncify.index.catalogue import Catalogue, Signature
 from asyncify.index.project import CallSite
-from asyncify.index.values import External, Instance, Object
-from asyncify.model import Await, Edit, Reason, Refusal, ReplaceExpr, Span, Verdict
-from asyncify.rules import requests_sessions, streaming
+from asyncify.index.values import ExternalMethod, Instance, Object, Value
+from asyncify.model import Await, Reason, ReplaceExpr, Span, Verdict
+from asyncify.rules import requests_functions, requests_sessions
 from asyncify.rules.base import (
     Block,
     Claim,
@@ -53,8 +57,8 @@ from asyncify.rules.base import (
 )
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import annotation_claims
+from asyncify.rules.requests_functions import entailed_by_stream
 from asyncify.rules.requests_names import (
-    FUNCTIONS,
     METHODS,
     SESSION,
     SESSION_ESCAPES,
@@ -62,10 +66,9 @@ from asyncify.rules.requests_names import (
     SESSION_VERBS,
     STREAMING,
     UNCLEAR_CALL,
+    UNUSED_SESSION,
     VERBS,
-    imports,
     refuse,
-    runs_jobs,
 )
 
 _BY_VERB = {f"requests.{verb}": Signature(returns="requests.Response") for verb in VERBS} | {
@@ -98,88 +101,28 @@ CATALOGUE = Catalogue(
         "requests.models.Response": "requests.Response",
         "requests.models.Request": "requests.Request",
     },
+    computed={SESSION: SESSION_VERBS, "requests": VERBS},
     modules=frozenset({"requests"}),
 )
 
 
 def match(facts: Facts) -> Iterator[Finding]:
     """All findings about requests."""
-    yield from _direct_calls(facts)
+    yield from requests_functions.findings(facts)
     yield from _session_calls(facts)
     yield from requests_sessions.findings(facts)
     yield from annotation_claims(facts, "requests", SESSION, frozenset({SESSION}), "aio_requests.Session", {})
 
 
-def _streaming(facts: Facts, call: CallSite) -> tuple[list[Claim], Refusal | None]:
-    """What a streamed body entails: claims on its uses, or why it cannot be moved."""
-    asked = streaming.asked_for(facts, call)
-    if asked is False:
-        return [], None
-    if asked is None:
-        return [], refuse(STREAMING, call.span, "Whether the body is streamed is decided while the program runs.")
-    claims: list[Claim] = []
-    for use in streaming.uses(facts, call):
-        if isinstance(use, str):
-            return [], refuse(STREAMING, call.span, f"The body is streamed, and {use}.")
-        claims.append(use)
-    return claims, None
-
-
-def _direct_calls(facts: Facts) -> Iterator[Finding]:
-    for name in sorted(FUNCTIONS):
-        for call in facts.calls_by_external.get(name, ()):
-            yield from _direct_call(facts, call, name)
-    for path, node, names in facts.references(FUNCTIONS):
-        parent = facts.parent(path, node)
-        span = facts.span(path, node)
-        if isinstance(parent, ast.Call) and node in parent.args and len(names) == 1 and runs_jobs(facts, path, parent):
-            verb = min(names).rpartition(".")[2]
-            reason = Reason(f"{facts.text(path, node)} is run as a job", span)
-            edits = (ReplaceExpr(span, f"aio_requests.{verb}", reason), *imports(facts, span, node, reason))
-            within = facts.enclosing(path, node)
-            yield Claim("requests", span, within, Role.ROOT, Verdict.EXACT, reason.text, {"": edits}, needs_async=False)
-
-
-def _direct_call(facts: Facts, call: CallSite, name: str) -> Iterator[Finding]:
-    node = facts.node(call.func, ast.expr)
-    text = facts.text(call.span.path, node) if node is not None else name
-    verb = name.rpartition(".")[2]
-    if node is None or call.externals != {name} or call.targets or not _named(node, verb, facts, call.span.path):
-        refusal: Refusal | None = refuse(UNCLEAR_CALL, call.span)
-        claims: list[Claim] = []
-    else:
-        claims, refusal = _streaming(facts, call)
-    if node is None or refusal is not None:
-        refusal = refusal or refuse(UNCLEAR_CALL, call.span)
-        yield Block(site_node(call.span), refusal, "requests", call.within, blocks_loop=True)
-        return
-    yield from claims
-    reason = Reason(f"{text}() waits for the network", call.span)
-    edits: tuple[Edit, ...] = (
-        ReplaceExpr(call.func, f"aio_requests.{verb}", reason),
-        Await(call.span, reason),
-        *imports(facts, call.span, node, reason),
-    )
-    yield Claim("requests", call.span, call.within, Role.ROOT, Verdict.EXACT, reason.text, {"": edits})
-
-
-def _named(func: ast.expr, verb: str, facts: Facts, path: str) -> bool:
-    """Whether the callee's text names the verb by an import, not by a variable that could hold anything."""
-    if isinstance(func, ast.Attribute):
-        return func.attr == verb and facts.values(path, func) == {External(f"requests.{verb}")}
-    return isinstance(func, ast.Name) and facts.values(path, func) == {External(f"requests.{verb}")}
-
-
 def _session_owners(facts: Facts, call: CallSite) -> tuple[set[str], bool]:
     """Nodes of the sessions (or session classes) a method is called on; whether one of them is not known."""
     func = facts.node(call.func, ast.Attribute)
-    if func is None:
-        return set(), True
     path = call.span.path
     owners: set[str] = set()
     unknown = False
     from_tests = not facts.in_test(path)  # product code that only tests give a session to
-    for value in facts.values(path, func.value):
+    receivers = facts.values(path, func.value) if func is not None else _bound_to(facts.project.values(call.func))
+    for value in receivers:
         if isinstance(value, Instance) and value.type == SESSION:
             if value.site is not None and facts.made_by_call(value):
                 owners.add(object_node(value.site))
@@ -190,12 +133,21 @@ def _session_owners(facts: Facts, call: CallSite) -> tuple[set[str], bool]:
             if info is not None and SESSION in info.external_bases:
                 owners.add(object_node(info.span))
                 from_tests = False
-    if isinstance(func.value, ast.Call) and isinstance(func.value.func, ast.Name) and func.value.func.id == "super":
+    receiver = func.value if func is not None else None
+    if isinstance(receiver, ast.Call) and isinstance(receiver.func, ast.Name) and receiver.func.id == "super":
         function = facts.project.functions.get(call.within)
         if function is not None and function.cls is not None and function.cls in facts.project.classes:
             from_tests = False
             owners.add(object_node(facts.project.classes[function.cls].span))
     return owners, unknown or not owners or from_tests
+
+
+def _bound_to(values: Iterable[Value]) -> set[Value]:
+    """The sessions that the verbs among the values belong to.
+
+    Where anything else is among them, the call has other callees than verbs and is refused for that.
+    """
+    return {value.instance for value in values if isinstance(value, ExternalMethod)}
 
 
 def _only_one_of_several(facts: Facts, call: CallSite, site: Span) -> bool:
@@ -243,7 +195,7 @@ def _session_calls(facts: Facts) -> Iterator[Finding]:
                 for owner in owners:
                     yield Implication(owner, block.node, "the same session is used here", call.span)
                 continue
-            claims, refusal = _streaming(facts, call)
+            claims, refusal = entailed_by_stream(facts, call)
             if refusal is not None:
                 yield Block(site_node(call.span), refusal, "requests", call.within, blocks_loop=True)
                 yield from _stays_blocking(facts, call, owners)
@@ -294,5 +246,5 @@ RULE = Rule(
     doc=__doc__,
     catalogue=CATALOGUE,
     match=match,
-    refusals=(STREAMING, SESSION_ESCAPES, SESSION_FROM_OUTSIDE, UNCLEAR_CALL),
+    refusals=(STREAMING, SESSION_ESCAPES, SESSION_FROM_OUTSIDE, UNCLEAR_CALL, UNUSED_SESSION),
 )

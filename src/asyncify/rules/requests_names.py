@@ -76,6 +76,11 @@ SESSION_FROM_OUTSIDE = RefusalCode(
     "The session comes from code that asyncify does not see.",
     "Include the code that makes the session in the scan, or create the session here.",
 )
+UNUSED_SESSION = RefusalCode(
+    "unused-session",
+    "No request is made on this session in the code that was scanned.",
+    "Remove the session if nothing uses it, or include the code that does in the scan.",
+)
 UNCLEAR_CALL = RefusalCode(
     "unclear-call",
     "What is called here may be requests or something else.",

@@ -11,7 +11,7 @@ from asyncify.index.values import Class, External, ExternalMethod, Instance, Mod
 from asyncify.model import Edit, MakeAsync, Reason, Refusal, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import Block, Claim, Finding, Role, function_node, object_node
 from asyncify.rules.facts import Facts
-from asyncify.rules.flow import given_by_mock, receiving_call, stands_in
+from asyncify.rules.flow import called_in_the_end, given_by_mock, is_getattr, receiving_call, stands_in
 from asyncify.rules.requests_names import (
     HARMLESS,
     METHODS,
@@ -20,7 +20,9 @@ from asyncify.rules.requests_names import (
     SESSION_ESCAPES,
     SESSION_FROM_OUTSIDE,
     SESSION_VERBS,
+    STREAMING,
     UNCLEAR_CALL,
+    UNUSED_SESSION,
     imports,
     named_in_requests,
     refuse,
@@ -93,6 +95,7 @@ def _sessions(facts: Facts) -> Iterator[Finding]:
             needs_async=False,
             follows=(owner,),
         )
+    used = _used(facts)
     for instance, places in facts.instances.items():
         if instance.type == SESSION and instance.site is not None:
             owner = object_node(instance.site)
@@ -101,11 +104,38 @@ def _sessions(facts: Facts) -> Iterator[Finding]:
             if function is not None:
                 text = f"a test puts {function.rpartition('.')[2]}(), which hands out this session, somewhere"
                 yield Block(owner, refuse(SESSION_ESCAPES, instance.site, text), "requests")
+            if instance.site not in used:
+                yield Block(owner, refuse(UNUSED_SESSION, instance.site), "requests")
             for path, node in places:
-                refusal = _escape(facts, path, node)
+                refusal = _escape(facts, path, node) or _streams_always(facts, path, node)
                 if refusal is not None:
                     yield Block(owner, refusal, "requests")
             yield from _with_statements(facts, places, owner)
+
+
+def _streams_always(facts: Facts, path: str, node: ast.expr) -> Refusal | None:
+    """``session.stream = True`` streams the bodies of all its responses, whatever the calls say."""
+    parent = facts.parent(path, node)
+    statement = facts.parent(path, parent) if isinstance(parent, ast.Attribute) and parent.attr == "stream" else None
+    if not isinstance(statement, ast.Assign) or not any(parent is target for target in statement.targets):
+        return None
+    if isinstance(statement.value, ast.Constant) and not statement.value.value:
+        return None
+    return refuse(STREAMING, facts.span(path, node), "The session streams the body of every response.")
+
+
+def _used(facts: Facts) -> set[Span]:
+    """Where sessions are made on which some call is made, or that go where asyncify does not see what happens."""
+    used: set[Span] = set()
+    for instance, places in facts.instances.items():
+        if instance.type == SESSION and instance.site is not None:
+            for path, node in places:
+                parent = facts.parent(path, node)
+                verb = isinstance(parent, ast.Attribute) and parent.attr in SESSION_VERBS
+                given = receiving_call(facts, path, node)
+                if verb or given is not None:
+                    used.add(instance.site)
+    return used
 
 
 def _made_indirectly(facts: Facts, site: Span, owner: str) -> Iterator[Finding]:
@@ -166,6 +196,8 @@ def _escape(facts: Facts, path: str, node: ast.expr) -> Refusal | None:
             return None
         return refuse(SESSION_ESCAPES, span, f"asyncify does not know the session attribute {parent.attr!r}")
     receiver = receiving_call(facts, path, node)
+    if receiver is not None and is_getattr(facts, path, receiver) and receiver.args[:1] == [node]:
+        return _computed_verb(facts, path, receiver)
     if receiver is not None and not stands_in(facts, path, receiver) and not given_by_mock(facts, path, receiver, node):
         call = facts.project.call_at(facts.span(path, receiver))
         if call is None or (call.externals - HARMLESS and not call.targets) or (call.unresolved and not call.targets):
@@ -210,15 +242,39 @@ def handed_out_by_test(facts: Facts, site: Span) -> str | None:
     return function if put else None
 
 
+def _computed_verb(facts: Facts, path: str, call: ast.Call) -> Refusal | None:
+    """``getattr(session, name)``: what may be a verb is called, anything else is one of the plain attributes."""
+    names = {v.name for v in facts.values(path, call) if isinstance(v, ExternalMethod) and v.instance.type == SESSION}
+    if not names & set(SESSION_VERBS) and names <= set(PLAIN_ATTRIBUTES):
+        return None
+    if names <= set(SESSION_VERBS) and called_in_the_end(facts, path, call):
+        return None
+    span = facts.span(path, call)
+    return refuse(SESSION_ESCAPES, span, "what getattr() takes from the session is not a verb that is called")
+
+
 def _verb_use(facts: Facts, path: str, attribute: ast.Attribute) -> Refusal | None:
-    """A verb of a session must be called at once, or be the job of a pool."""
+    """A verb of a session is called in the end, is the job of a pool, or gets default arguments on its own session."""
     parent = facts.parent(path, attribute)
-    if isinstance(parent, ast.Call):
-        if parent.func is attribute:
-            return None
-        if attribute in parent.args and runs_jobs(facts, path, parent):
-            return None
+    if called_in_the_end(facts, path, attribute):
+        return None
+    call = parent if isinstance(parent, ast.Call) and attribute in parent.args else None
+    if call is not None and (runs_jobs(facts, path, call) or _gets_defaults(facts, path, attribute, call)):
+        return None
     return refuse(SESSION_ESCAPES, facts.span(path, attribute), "a method of the session is used as a value")
+
+
+def _gets_defaults(facts: Facts, path: str, attribute: ast.Attribute, call: ast.Call) -> bool:
+    """``session.request = partial(session.request, timeout=5)``, which requests' own verbs call as well."""
+    site = facts.project.call_at(facts.span(path, call))
+    statement = facts.parent(path, call)
+    return (
+        site is not None
+        and site.externals == {"functools.partial"}
+        and call.args == [attribute]
+        and isinstance(statement, ast.Assign)
+        and [ast.unparse(target) for target in statement.targets] == [ast.unparse(attribute)]
+    )
 
 
 def _unbound_verbs(facts: Facts) -> Iterator[Finding]:

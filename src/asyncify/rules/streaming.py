@@ -5,34 +5,80 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from asyncify.index.project import CallSite
-from asyncify.index.values import Instance
+from asyncify.index.project import CallSite, FunctionInfo
+from asyncify.index.values import Constant, Instance, Object
 from asyncify.model import Await, Edit, Reason, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import Claim, Role, site_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import receiving_call
 from asyncify.rules.iteration import consumption
+from asyncify.rules.requests_names import METHODS, SESSION, SESSION_VERBS
+from asyncify.rules.streaming_raw import raw_uses
 
 RESPONSE = "requests.Response"
 _READ_AT_ONCE = frozenset(
     "status_code headers ok url reason history cookies elapsed encoding request is_redirect is_permanent_redirect links "
-    "raise_for_status close".split()
+    "raise_for_status close next".split()
 )
+_NEED_ALL = frozenset({"text", "json", "apparent_encoding"})
 _PIECES = {"iter_content": "aiter_content", "iter_lines": "aiter_lines"}
 _HARMLESS = frozenset(
-    "builtins.isinstance builtins.bool builtins.id builtins.repr builtins.print builtins.type".split()
+    "builtins.isinstance builtins.bool builtins.id builtins.repr builtins.print builtins.type contextlib.closing".split()
 )
 
 
-def asked_for(facts: Facts, call: CallSite) -> bool | None:
-    """Whether the call asks for a streamed body; None if that is not certain."""
+def asked_for(facts: Facts, call: CallSite) -> bool:
+    """Whether the call may ask for a streamed body, as far as the project's own code decides it."""
     node = facts.node(call.span, ast.Call)
-    if node is None:
-        return None
+    return node is not None and _among(facts, call.span.path, call.within, node, set())
+
+
+def _among(facts: Facts, path: str, within: str, node: ast.Call, seen: set[str]) -> bool:
+    """Whether ``stream=`` with a value that may be true is among the keywords, or in what ``**`` unpacks."""
     for keyword in node.keywords:
-        if keyword.arg == "stream":
-            return bool(keyword.value.value) if isinstance(keyword.value, ast.Constant) else None
+        if keyword.arg == "stream" and _may_be_true(facts, path, keyword.value):
+            return True
+        if keyword.arg is None and _passed_on(facts, within, seen):
+            return True
     return False
+
+
+def _may_be_true(facts: Facts, path: str, value: ast.expr) -> bool:
+    if isinstance(value, ast.Constant):
+        return bool(value.value)
+    values = facts.values(path, value)
+    return not values or not all(isinstance(v, Constant) and not v.value for v in values)
+
+
+def _passed_on(facts: Facts, function: str, seen: set[str]) -> bool:
+    """Whether keywords that are unpacked in the function may say ``stream=True``.
+
+    They come from its callers, or are put together under that name in its file.
+    """
+    seen.add(function)
+    info = facts.project.functions.get(function)
+    if info is None:
+        return False
+    if any(isinstance(n, ast.Constant) and n.value == "stream" for n in ast.walk(facts.file(info.path).tree)):
+        return True
+    cls = facts.project.classes.get(info.cls or "")
+    if cls is not None and SESSION in cls.external_bases and _streams_on_a_session(facts):
+        return True
+    for call in facts.project.callers(function):
+        node = facts.node(call.span, ast.Call)
+        if node is not None and call.within not in seen and _among(facts, call.span.path, call.within, node, seen):
+            return True
+    return False
+
+
+def _streams_on_a_session(facts: Facts) -> bool:
+    """Whether any call on any session says ``stream=``: requests' own verbs hand it to the methods that override them."""
+    return any(
+        keyword == "stream"
+        for name in METHODS
+        for call in facts.calls_by_external.get(name, ())
+        for keyword, _ in call.keywords
+    )
 
 
 def uses(facts: Facts, call: CallSite) -> Iterator[Claim | str]:
@@ -53,14 +99,33 @@ def _use(facts: Facts, call: CallSite, path: str, node: ast.expr) -> Iterator[Cl
             yield from _attribute(facts, call, path, node, parent)
         case ast.Return():
             info = facts.project.functions.get(facts.enclosing(path, node))
-            if info is None or not facts.project.callers(info.name):
+            if info is None or not (facts.project.callers(info.name) or _answers_requests(facts, info)):
                 yield "the streamed response is returned to code that asyncify does not see"
-        case ast.Yield() | ast.YieldFrom() | ast.For() | ast.comprehension():
-            yield "the streamed response is handed out or iterated over"
+        case ast.For() | ast.comprehension() if parent.iter is node:
+            yield _iterated(facts, call, path, node)
+        case ast.Yield() | ast.YieldFrom():
+            yield "the streamed response is handed out"
         case _ if receiver is not None:
             site = facts.project.call_at(facts.span(path, receiver))
             if site is None or site.externals - _HARMLESS or (site.unresolved and not site.targets):
                 yield f"the streamed response is given to {facts.text(path, receiver.func)}()"
+
+
+def _answers_requests(facts: Facts, info: FunctionInfo) -> bool:
+    """Whether the function overrides a verb of a session: requests' own verbs return what it returns."""
+    cls = facts.project.classes.get(info.cls or "")
+    return cls is not None and SESSION in cls.external_bases and info.name.rpartition(".")[2] in SESSION_VERBS
+
+
+def _iterated(facts: Facts, call: CallSite, path: str, node: ast.expr) -> Claim | str:
+    """``for piece in response``, which is ``iter_content(128)``."""
+    span = facts.span(path, node)
+    reason = Reason("the loop reads the body while it arrives", span)
+    use = consumption(facts, path, node, reason)
+    if use.impossible is not None or use.moves_on:
+        return use.impossible or "the pieces of the body are not read in place"
+    pieces = ReplaceExpr(span, "{response}.aiter_content(128)", reason, {"response": span})
+    return _claim(facts, call, path, node, span, reason, (pieces, *use.edits))
 
 
 def _attribute(
@@ -76,11 +141,11 @@ def _attribute(
             ReplaceExpr(span, "{response}.aread()", reason, {"response": facts.span(path, node)}),
             Await(span, reason),
         )
-        yield _claim(facts, call, path, attribute, span, reason, edits)
-    elif attribute.attr in ("text", "json"):
-        whole = facts.span(path, node)
-        edits = (ReplaceExpr(whole, "{response}.loaded()", reason, {"response": whole}), Await(whole, reason))
-        yield _claim(facts, call, path, attribute, span, reason, edits)
+        yield _claim(facts, call, path, node, span, reason, edits)
+    elif attribute.attr in _NEED_ALL:
+        template = f"(await {{response}}.loaded()).{attribute.attr}"
+        edits = (ReplaceExpr(span, template, reason, {"response": facts.span(path, node)}),)
+        yield _claim(facts, call, path, node, span, reason, edits)
     elif attribute.attr in _PIECES and isinstance(around, ast.Call) and around.func is attribute:
         use = consumption(facts, path, around, reason)
         if use.impossible is not None or use.moves_on:
@@ -89,7 +154,14 @@ def _attribute(
         rename = ReplaceExpr(
             span, f"{{response}}.{_PIECES[attribute.attr]}", reason, {"response": facts.span(path, node)}
         )
-        yield _claim(facts, call, path, attribute, span, reason, (rename, *use.edits))
+        yield _claim(facts, call, path, node, span, reason, (rename, *use.edits))
+    elif attribute.attr == "raw":
+        for use_of_raw in raw_uses(facts, path, attribute):
+            if isinstance(use_of_raw, str):
+                yield use_of_raw
+            else:
+                where, why, edits = use_of_raw
+                yield _claim(facts, call, path, node, where, why, edits)
     else:
         yield f"asyncify does not know .{attribute.attr} of a streamed response"
 
@@ -102,7 +174,17 @@ def _claim(
     span: Span,
     reason: Reason,
     edits: tuple[Edit, ...],
-) -> Claim:
+) -> Claim | str:
+    """The claim on one use of the response `node`, which moves with every call that the response may come from."""
+    others: set[str] = set()
+    for value in facts.values(path, node):
+        if isinstance(value, Object):
+            return f"an object of {value.cls} may be there as well ({facts.span(path, node)})"
+        if isinstance(value, Instance) and value.type == RESPONSE and value.site not in (None, call.span):
+            made = facts.project.call_at(value.site) if value.site is not None else None
+            if made is None or RESPONSE in made.externals:
+                return f"a response that was made otherwise may be there as well ({facts.span(path, node)})"
+            others.add(site_node(made.span))
     return Claim(
         "requests",
         span,
@@ -112,4 +194,5 @@ def _claim(
         reason.text,
         {"": edits},
         follows=(site_node(call.span),),
+        leads=tuple(sorted(others)),
     )

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
+
 from asyncify.index.project import SourceFile
 from asyncify.model import AddImport, Reason, Span
+
+_GUARD = re.compile(r"^if[ \t(]+__name__[ \t]*==", re.M)
 
 
 def support_path(source: SourceFile, module: str) -> str:
@@ -13,4 +18,15 @@ def support_path(source: SourceFile, module: str) -> str:
 
 def import_of(source: SourceFile, module: str, span: Span, reason: Reason) -> AddImport:
     """The import of a support module for the file of `span`; its helpers are then written ``module.helper``."""
-    return AddImport(span, reason, source.package, module) if source.package else AddImport(span, reason, module)
+    if not source.package:
+        return AddImport(span, reason, module)
+    return AddImport(span, reason, source.package, module, or_beside=_is_program_too(source))
+
+
+@cache
+def _is_program_too(source: SourceFile) -> bool:
+    """Whether the file, which is imported through its package, may as well be run by its path: nothing in it prevents that."""
+    package = source.package.partition(".")[0]
+    own = re.compile(rf"^[ \t]*(?:from[ \t]+(?:\.|{package}\b)|import[ \t]+{package}\b)", re.M)
+    here = source.path.rpartition("/")[0] == source.home
+    return here and _GUARD.search(source.text) is not None and own.search(source.text) is None

@@ -26,9 +26,14 @@ _PARTS: dict[Module, tuple[str, ...]] = {
         "aio_support_iteration.py",
         "aio_support_sync.py",
         "aio_support_tests.py",
-        "aio_support_http.py",
     ),
-    "aio_requests": ("aio_requests_doubles.py", "aio_requests.py", "aio_requests_transport.py"),
+    "aio_requests": (
+        "aio_requests_doubles.py",
+        "aio_requests.py",
+        "aio_requests_response.py",
+        "aio_requests_wire.py",
+        "aio_requests_transport.py",
+    ),
     "aio_http": ("aio_http_response.py", "aio_http_request.py", "aio_http.py"),
 }
 _DOCSTRINGS: dict[Module, str] = {

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import codecs
+import contextvars
 import functools
 import inspect
 import threading
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from typing import Any
 
-import aiohttp
 import requests
 import requests.adapters
 import requests.api
@@ -21,7 +20,7 @@ import requests.sessions
 import requests.utils
 
 from asyncify.support.aio_requests_doubles import (
-    _Answer,
+    _VERBS,
     _api,
     _awaited,
     _call_replaced,
@@ -34,125 +33,14 @@ from asyncify.support.aio_requests_doubles import (
     _sessions,
     _stream_double,
 )
-from asyncify.support.aio_requests_transport import (
-    _Carrier,
-    _carriers,
-    _carry,
-    _retire,
-    _Unsupported,
-)
+from asyncify.support.aio_requests_response import Response as Response
+from asyncify.support.aio_requests_response import _readable
+from asyncify.support.aio_requests_response import copyfileobj as copyfileobj
+from asyncify.support.aio_requests_response import read_raw as read_raw
+from asyncify.support.aio_requests_transport import _carry, _Unsupported
+from asyncify.support.aio_requests_wire import _carriers, _retire
 
-_END = object()
 _extract_cookies: Any = requests.cookies.extract_cookies_to_jar
-
-
-class Response(requests.Response):
-    """A `requests.Response`. With ``stream=True`` its body is read by awaiting, in bounded memory.
-
-    Then use `aiter_content`, `aiter_lines` or `aread` (after which ``content``, ``text`` and ``json()`` work); anything
-    that would have to block raises RuntimeError. Leave it with ``async with``, or read it to the end, or `close` it.
-    """
-
-    _live: aiohttp.ClientResponse | None = None
-    _carrier: _Carrier | None = None
-    _in_thread = False  # read by a blocking adapter
-
-    async def __aenter__(self) -> Response:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give the connection back, or close it if the body was not read."""
-        super().close()
-        live, self._live = self._live, None
-        carrier, self._carrier = self._carrier, None
-        if live is not None:
-            live.close()
-        if carrier is not None:
-            carrier.release()
-
-    async def aread(self) -> bytes:
-        """The whole body; afterwards ``content``, ``text`` and ``json()`` work as usual."""
-        if self._live is not None:
-            self._content = b"".join([chunk async for chunk in self.aiter_content(65536)])
-        elif self._in_thread:
-            await _in_thread(getattr, self, "content")
-        return self.content
-
-    async def loaded(self) -> Response:
-        """This response, its whole body read: ``(await response.loaded()).json()``."""
-        await self.aread()
-        return self
-
-    async def aiter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> AsyncIterator[Any]:
-        """`iter_content`, awaited: pieces of `chunk_size` bytes (the last may be shorter), or as they come if None.
-
-        Raises `requests.exceptions.ChunkedEncodingError`, ConnectionError or ContentDecodingError for a broken body.
-        """
-        if self._live is None:
-            pieces = self._sync_pieces(chunk_size)
-        elif self._content_consumed:
-            raise requests.exceptions.StreamConsumedError
-        else:
-            pieces = self._live_pieces(self._live, chunk_size)
-        if not decode_unicode or self.encoding is None:
-            async for piece in pieces:
-                yield piece
-            return
-        decoder = codecs.getincrementaldecoder(self.encoding)(errors="replace")
-        async for piece in pieces:
-            if text := decoder.decode(piece):
-                yield text
-        if text := decoder.decode(b"", final=True):
-            yield text
-
-    async def _sync_pieces(self, chunk_size: int | None) -> AsyncIterator[bytes]:
-        pieces = super().iter_content(chunk_size)
-        if self._in_thread and not self._content_consumed:
-            while (piece := await _in_thread(next, pieces, _END)) is not _END:
-                yield piece
-        else:
-            for piece in pieces:
-                yield piece
-
-    async def _live_pieces(self, live: aiohttp.ClientResponse, chunk_size: int | None) -> AsyncIterator[bytes]:
-        # requests fills the pieces of a plain body, and keeps to the chunks of a chunked one.
-        fill = chunk_size is not None and "chunked" not in self.headers.get("Transfer-Encoding", "").lower()
-        waiting = bytearray()
-        try:
-            async for data, _ in live.content.iter_chunks():
-                waiting += data
-                while waiting and (not fill or len(waiting) >= (chunk_size or 0)):
-                    yield bytes(waiting[:chunk_size])
-                    del waiting[: chunk_size or len(waiting)]
-        except aiohttp.SocketTimeoutError as error:
-            raise requests.exceptions.ConnectionError(error, request=self.request) from error
-        except aiohttp.ClientPayloadError as error:
-            if "content-encoding" in str(error):
-                raise requests.exceptions.ContentDecodingError(error, request=self.request) from error
-            raise requests.exceptions.ChunkedEncodingError(error, request=self.request) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise requests.exceptions.ChunkedEncodingError(error, request=self.request) from error
-        if waiting:
-            yield bytes(waiting)
-        self._content_consumed = True
-        self.close()
-
-    async def aiter_lines(
-        self, chunk_size: int = 512, decode_unicode: bool = False, delimiter: Any = None
-    ) -> AsyncIterator[Any]:
-        """`iter_lines`, awaited: the same lines, cut in the same way."""
-        pending = None
-        async for piece in self.aiter_content(chunk_size, decode_unicode):
-            chunk = piece if pending is None else pending + piece
-            lines = chunk.split(delimiter) if delimiter else chunk.splitlines()
-            pending = lines.pop() if lines and lines[-1] and chunk and lines[-1][-1] == chunk[-1] else None
-            for line in lines:
-                yield line
-        if pending is not None:
-            yield pending
 
 
 class _Resend:
@@ -203,6 +91,27 @@ def _owner() -> Any:
         return threading.current_thread()
 
 
+# The blocking face that a request is sent by, while one of the session's replaced verbs runs on its behalf.
+_blocking: contextvars.ContextVar[Any] = contextvars.ContextVar("_blocking", default=None)
+
+
+def _at_once(face: Any, verb: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call a verb that is awaited elsewhere: with `_blocking` set, nothing in it waits, so one step is its whole run."""
+    token = _blocking.set(face)
+    try:
+        outcome = verb(*args, **kwargs)
+        if not inspect.iscoroutine(outcome):
+            return outcome
+        try:
+            outcome.send(None)
+        except StopIteration as done:
+            return done.value
+        outcome.close()
+        raise RuntimeError("what replaces a verb of this session waits for something else than the request")
+    finally:
+        _blocking.reset(token)
+
+
 class Session(_Requests):  # type: ignore[misc]
     """`requests.Session` whose `request`, `get`, … and `send` are awaited; all else is inherited.
 
@@ -219,6 +128,8 @@ class Session(_Requests):  # type: ignore[misc]
         """The same session (headers, cookies, adapters …) with requests' own verbs, which block: for other threads."""
         face = _Requests.__new__(_Requests)
         face.__dict__.update((name, self.__dict__[name]) for name in _Requests.__attrs__ if name in self.__dict__)
+        for name in _VERBS & self.__dict__.keys():  # replaced on this session: by a partial, or by a test
+            face.__dict__[name] = functools.partial(_at_once, face, self.__dict__[name])
         return face
 
     async def __aenter__(self) -> Any:
@@ -267,6 +178,9 @@ class Session(_Requests):  # type: ignore[misc]
 
     async def send(self, request: Any, **kwargs: Any) -> Any:
         """Send a `PreparedRequest`, follow redirects, run the hooks; as in requests, but a hook may be async."""
+        face = _blocking.get()
+        if face is not None:
+            return _Requests.send(face, request, **kwargs)
         if _replaced(_Requests.send, _sessions):
             twin = _Requests.__new__(_Requests)  # whose methods are synchronous, and whose state is ours
             twin.__dict__ = self.__dict__
@@ -321,20 +235,12 @@ class Session(_Requests):  # type: ignore[misc]
 
 async def _read_redirect(response: Any) -> None:
     """Only needed where the body is on the wire; else `resolve_redirects` looks at it, as it always does."""
-    if getattr(response, "_live", None) is not None and response.is_redirect:
+    if getattr(response, "_wire", None) is not None and response.is_redirect:
         try:
             await response.aread()
         except requests.RequestException:
             response._content = b""  # a redirect counts, whatever its body
             response.close()
-
-
-def _readable(response: Any, kwargs: dict[str, Any], in_thread: bool = False) -> Any:
-    """`response`, which something else than aiohttp gave, as our callers read it."""
-    if type(response) is _Answer:
-        response.__class__ = Response
-        vars(response)["_in_thread"] = in_thread
-    return _stream_double(response, kwargs)
 
 
 async def _transmit(adapter: Any, request: Any, **kwargs: Any) -> Any:
@@ -345,13 +251,12 @@ async def _transmit(adapter: Any, request: Any, **kwargs: Any) -> Any:
         try:
             if _plumbing_replaced():
                 raise _Unsupported
-            response, live, carrier = await _carry(adapter, request, **kwargs)
+            response = await _carry(adapter, request, **kwargs)
         except _Unsupported:
             pass
         else:
             response = _readable(response, {})
             response.connection = _Connection(adapter)
-            response._live, response._carrier = live, carrier
             return response
 
     def send_and_read() -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import email.message
 import functools
 import http.client
 import io
@@ -12,8 +11,7 @@ import socket
 import ssl
 import time
 import warnings
-import weakref
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,162 +26,13 @@ import urllib3.util.request
 import urllib3.util.ssl_
 import yarl
 
+from asyncify.support.aio_requests_wire import _Body, _carrier, _Headers, _Unread, _Wire
+
 _with_scheme: Any = requests.utils.prepend_scheme_if_needed
 
 
 class _Unsupported(Exception):
     """This request cannot be carried by aiohttp exactly; the adapter itself can."""
-
-
-class _Body(io.RawIOBase):
-    """The bytes of a response as urllib3 reads them: those that came, then what went wrong, if anything did."""
-
-    def __init__(self, chunks: list[bytes], error: Exception | None) -> None:
-        self._rest = memoryview(b"".join(chunks))
-        self._error = error
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        end = len(self._rest) if size is None or size < 0 else size
-        data, self._rest = bytes(self._rest[:end]), self._rest[end:]
-        if not len(self._rest):
-            self._rest = memoryview(b"")  # let go of the bytes: requests keeps its own
-        if self._error is not None and (len(data) < end or size is None or size < 0):
-            raise self._error
-        return data
-
-
-class _Unread(io.RawIOBase):
-    """Stands in for a body that is still on the wire: it cannot be read without awaiting."""
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        raise RuntimeError(
-            "the body has not been read: with stream=True use 'async for chunk in response.aiter_content(n)', "
-            "'response.aiter_lines()', or 'await response.aread()' before .content, .text or .json()"
-        )
-
-
-class _Headers:
-    """What `http.cookiejar` and urllib3 look at in the response of `http.client`."""
-
-    def __init__(self, headers: list[tuple[str, str]]) -> None:
-        self.msg = email.message.Message()
-        for name, value in headers:
-            self.msg[name] = value
-
-    def isclosed(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        """Nothing to close: the connection is aiohttp's."""
-
-
-class _Carrier:
-    """The connections of one adapter on one event loop. Closed with its session, its adapter, or the loop."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, per_host: int) -> None:
-        self.loop = loop
-        self.users = 0
-        self.retired = False
-        self._connector = aiohttp.TCPConnector(
-            limit=0, limit_per_host=per_host, keepalive_timeout=3600 * 24, use_dns_cache=False
-        )
-        self._clients: dict[bool, aiohttp.ClientSession] = {}
-        _guard(loop).add(self)
-
-    def client(self, decompress: bool) -> aiohttp.ClientSession:
-        if decompress not in self._clients:
-            client = self._clients[decompress] = aiohttp.ClientSession(
-                connector=self._connector,
-                connector_owner=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=decompress,
-                max_line_size=65536,
-                max_field_size=65536,
-                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type", "Content-Length"),
-            )
-            # A request the server dropped would be sent a second time, silently. No public switch exists.
-            client._retry_connection = False
-        return self._clients[decompress]
-
-    def release(self) -> None:
-        self.users -= 1
-        if self.retired:
-            self.retire()
-
-    def retire(self) -> None:
-        """Close when the last response is read; callable from any thread, and after the loop is closed."""
-        self.retired = True
-        if self.users == 0 and not self.loop.is_closed():
-            try:
-                running: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
-            except RuntimeError:
-                running = None
-            if running is self.loop:
-                self._close_soon()
-            else:
-                self.loop.call_soon_threadsafe(self._close_soon)
-
-    def _close_soon(self) -> None:
-        task = self.loop.create_task(self.close())
-        _closing.add(task)
-        task.add_done_callback(_closing.discard)
-
-    async def close(self) -> None:
-        for client in self._clients.values():
-            await client.close()
-        await self._connector.close()
-        _guard(self.loop).discard(self)
-
-
-_closing: set[asyncio.Task[None]] = set()
-_guards: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[set[_Carrier], AsyncGenerator[None, None]]] = (
-    weakref.WeakKeyDictionary()
-)
-_carriers: weakref.WeakKeyDictionary[Any, dict[asyncio.AbstractEventLoop, _Carrier]] = weakref.WeakKeyDictionary()
-
-
-async def _close_all(carriers: set[_Carrier]) -> AsyncGenerator[None, None]:
-    try:
-        yield
-    finally:
-        for carrier in list(carriers):
-            await carrier.close()
-        await asyncio.sleep(0)  # the transports tell of their end in the next round of the loop
-
-
-def _guard(loop: asyncio.AbstractEventLoop) -> set[_Carrier]:
-    """The open carriers of `loop`, closed when it shuts down its asynchronous generators, as `asyncio.run` does."""
-    if loop not in _guards:
-        for gone in [other for other in _guards if other.is_closed()]:
-            del _guards[gone]
-        carriers: set[_Carrier] = set()
-        generator = _close_all(carriers)
-        try:
-            generator.__anext__().send(None)  # run to its yield; the loop notes it
-        except StopIteration:
-            _guards[loop] = (carriers, generator)
-    return _guards[loop][0]
-
-
-def _carrier(adapter: Any) -> _Carrier:
-    loop = asyncio.get_running_loop()
-    carriers = _carriers.get(adapter)
-    if carriers is None:
-        carriers = _carriers[adapter] = {}
-        weakref.finalize(adapter, _retire, carriers).atexit = False
-    if loop not in carriers:
-        for gone in [other for other in carriers if other.is_closed()]:
-            del carriers[gone]
-        carriers[loop] = _Carrier(loop, adapter._pool_maxsize if adapter._pool_block else 0)
-    return carriers[loop]
-
-
-def _retire(carriers: dict[asyncio.AbstractEventLoop, _Carrier]) -> None:
-    while carriers:
-        carriers.popitem()[1].retire()
 
 
 @functools.lru_cache(maxsize=64)
@@ -438,8 +287,8 @@ async def _carry(
     verify: Any = True,
     cert: Any = None,
     proxies: Any = None,
-) -> tuple[Any, aiohttp.ClientResponse | None, _Carrier | None]:
-    """`HTTPAdapter.send`, awaited: a `requests.Response`, and what it is read from if `stream`.
+) -> Any:
+    """`HTTPAdapter.send`, awaited: a `requests.Response`, with a `_wire` that it is read from if `stream`.
 
     Raises the exceptions of requests, and `_Unsupported` before anything is sent.
     """
@@ -452,7 +301,7 @@ async def _carry(
     try:
         await asyncio.sleep(0)
         await asyncio.sleep(0)  # two rounds of the loop: it notices which idle connections were closed
-        live, raw = await exchange.settle(carrier.client(stream))
+        live, raw = await exchange.settle(carrier.client())
         elapsed = timedelta(seconds=time.perf_counter() - start)
         if not stream:
             raw = exchange.raw(live, await _received(live))
@@ -485,4 +334,7 @@ async def _carry(
             carrier.release()
     response = adapter.build_response(request, raw)
     response.elapsed = elapsed
-    return (response, live, carrier) if stream else (response, None, None)
+    if stream:
+        wire = _Wire(live, carrier, raw, exchange.pool)
+        vars(response)["_wire"] = vars(raw)["_wire"] = wire
+    return response

@@ -1,0 +1,128 @@
+"""Calls of requests' functions, by their names or after a choice among several."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from asyncify.graph import Implication
+from asyncify.index.project import CallSite
+from asyncify.index.values import External
+from asyncify.model import Await, Edit, Reason, Refusal, ReplaceExpr, Span, Verdict
+from asyncify.rules import streaming
+from asyncify.rules.base import Block, Claim, Finding, Role, object_node, site_node
+from asyncify.rules.facts import Facts
+from asyncify.rules.flow import called_in_the_end, chosen_among, is_getattr
+from asyncify.rules.requests_names import FUNCTIONS, STREAMING, UNCLEAR_CALL, imports, refuse, runs_jobs
+
+
+def findings(facts: Facts) -> Iterator[Finding]:
+    """All findings about functions of requests."""
+    seen: set[Span] = set()
+    for name in sorted(FUNCTIONS):
+        for call in facts.calls_by_external.get(name, ()):
+            if call.span not in seen:
+                seen.add(call.span)
+                yield from _call(facts, call)
+    yield from _jobs(facts)
+
+
+def _jobs(facts: Facts) -> Iterator[Finding]:
+    for path, node, names in facts.references(FUNCTIONS):
+        parent = facts.parent(path, node)
+        span = facts.span(path, node)
+        if isinstance(parent, ast.Call) and node in parent.args and len(names) == 1 and runs_jobs(facts, path, parent):
+            verb = min(names).rpartition(".")[2]
+            reason = Reason(f"{facts.text(path, node)} is run as a job", span)
+            edits = (ReplaceExpr(span, f"aio_requests.{verb}", reason), *imports(facts, span, node, reason))
+            within = facts.enclosing(path, node)
+            yield Claim("requests", span, within, Role.ROOT, Verdict.EXACT, reason.text, {"": edits}, needs_async=False)
+
+
+def entailed_by_stream(facts: Facts, call: CallSite) -> tuple[list[Claim], Refusal | None]:
+    """What a streamed body entails: claims on its uses, or why it cannot be moved."""
+    if not streaming.asked_for(facts, call):
+        return [], None
+    claims: list[Claim] = []
+    for use in streaming.uses(facts, call):
+        if isinstance(use, str):
+            return [], refuse(STREAMING, call.span, f"The body is streamed, and {use}.")
+        claims.append(use)
+    return claims, None
+
+
+def _call(facts: Facts, call: CallSite) -> Iterator[Finding]:
+    path = call.span.path
+    func = facts.node(call.func, ast.expr)
+    text = facts.text(path, func) if func is not None else ""
+    reason = Reason(f"{text}() waits for the network", call.span)
+    sources = _sources(facts, call, func) if func is not None else None
+    refusal: Refusal | None = refuse(UNCLEAR_CALL, call.span)
+    claims: list[Claim] = []
+    if sources is not None:
+        claims, refusal = entailed_by_stream(facts, call)
+    owners = tuple(sorted(object_node(facts.span(path, source)) for source in sources or () if source is not func))
+    if sources is None or refusal is not None:
+        refusal = refusal or refuse(UNCLEAR_CALL, call.span)
+        yield Block(site_node(call.span), refusal, "requests", call.within, blocks_loop=True)
+        for owner in owners:
+            yield Implication(owner, site_node(call.span), "the function is called here", call.span)
+        return
+    yield from claims
+    edits: list[Edit] = [Await(call.span, reason)]
+    for source in sources:
+        edits += _renamed(facts, path, source, reason)
+    yield Claim(
+        "requests", call.span, call.within, Role.ROOT, Verdict.EXACT, reason.text, {"": tuple(edits)},
+        follows=owners, leads=owners,
+    )  # fmt: skip
+
+
+def _sources(facts: Facts, call: CallSite, func: ast.expr) -> list[ast.expr] | None:
+    """Where the called functions are named, all of them functions of requests that are only called; else None."""
+    path = call.span.path
+    if not call.externals <= FUNCTIONS or call.targets or call.unresolved:
+        return None
+    found = chosen_among(facts, path, func)
+    if not found or not all(_named(facts, path, source) for source in found):
+        return None
+    if any(source is not func and not called_in_the_end(facts, path, source) for source in found):
+        return None
+    return found
+
+
+def _named(facts: Facts, path: str, source: ast.expr) -> str | None:
+    """The verb that the expression names by an import, ``getattr`` for ``getattr(requests, …)``; else None."""
+    if isinstance(source, ast.Call):
+        module = source.args[0] if source.args else None
+        named = isinstance(module, ast.Name) and facts.values(path, module) == {External("requests")}
+        return "getattr" if named and len(source.args) == 2 and is_getattr(facts, path, source) else None
+    values = facts.values(path, source)
+    value = next(iter(values)) if len(values) == 1 else None
+    if not isinstance(value, External) or value.name not in FUNCTIONS:
+        return None
+    verb = value.name.rpartition(".")[2]
+    if isinstance(source, ast.Attribute):
+        return verb if source.attr == verb else None
+    return verb if isinstance(source, ast.Name) and not _is_parameter(facts, path, source) else None
+
+
+def _is_parameter(facts: Facts, path: str, name: ast.Name) -> bool:
+    """Whether a function around gets that name from its caller, who may give anything."""
+    functions = (
+        p for p in facts.parents(path, name) if isinstance(p, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+    )
+    return any(node.arg == name.id for f in functions for node in ast.walk(f.args) if isinstance(node, ast.arg))
+
+
+def _renamed(facts: Facts, path: str, source: ast.expr, reason: Reason) -> Iterator[Edit]:
+    """The edits that make one source name the function of the support module."""
+    if isinstance(source, ast.Call):
+        module = source.args[0]
+        span = facts.span(path, module)
+        yield ReplaceExpr(span, "aio_requests", reason)
+        yield from imports(facts, span, module, reason)
+        return
+    span = facts.span(path, source)
+    yield ReplaceExpr(span, f"aio_requests.{_named(facts, path, source)}", reason)
+    yield from imports(facts, span, source, reason)
