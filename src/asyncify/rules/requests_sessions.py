@@ -104,12 +104,11 @@ def _sessions(facts: Facts) -> Iterator[Finding]:
             if function is not None:
                 text = f"a test puts {function.rpartition('.')[2]}(), which hands out this session, somewhere"
                 yield Block(owner, refuse(SESSION_ESCAPES, instance.site, text), "requests")
-            if instance.site not in used:
-                yield Block(owner, refuse(UNUSED_SESSION, instance.site), "requests")
-            for path, node in places:
-                refusal = _escape(facts, path, node) or _streams_always(facts, path, node)
-                if refusal is not None:
-                    yield Block(owner, refusal, "requests")
+            refusals = [_escape(facts, path, node) or _streams_always(facts, path, node) for path, node in places]
+            if instance.site not in used and function is None and not any(refusals):
+                refusals = [refuse(UNUSED_SESSION, instance.site)]
+            for refusal in filter(None, refusals):
+                yield Block(owner, refusal, "requests")
             yield from _with_statements(facts, places, owner)
 
 

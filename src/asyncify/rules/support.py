@@ -28,5 +28,6 @@ def _is_program_too(source: SourceFile) -> bool:
     """Whether the file, which is imported through its package, may as well be run by its path: nothing in it prevents that."""
     package = source.package.partition(".")[0]
     own = re.compile(rf"^[ \t]*(?:from[ \t]+(?:\.|{package}\b)|import[ \t]+{package}\b)", re.M)
-    here = source.path.rpartition("/")[0] == source.home
+    folder, _, name = source.path.rpartition("/")
+    here = folder == source.home and name != "__main__.py"
     return here and _GUARD.search(source.text) is not None and own.search(source.text) is None
