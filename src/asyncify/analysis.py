@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from asyncify.colour import colour
-from asyncify.colour.solve import Colouring
+from asyncify.colour.colouring import Colouring
 from asyncify.config import Config
 from asyncify.demand import Ground, parts
 from asyncify.discover import Tree, kept_lines

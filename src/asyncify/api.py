@@ -27,7 +27,7 @@ from asyncify.support import is_emitted
 if TYPE_CHECKING:  # each stage is imported where it begins: a scan whose result is known needs none of them
     from asyncify.analysis import Progress
     from asyncify.check import Problem
-    from asyncify.colour.solve import Colouring
+    from asyncify.colour.colouring import Colouring
     from asyncify.write import UndoResult, WriteResult
 
 

@@ -18,8 +18,8 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
+from asyncify.colour.colouring import Colouring
 from asyncify.colour.pins import may_be_suspected
-from asyncify.colour.solve import Colouring
 from asyncify.index.build import Parsed, build
 from asyncify.index.catalogue import Catalogue
 from asyncify.index.elsewhere import ABSENT, Elsewhere, elsewhere
@@ -31,8 +31,12 @@ from asyncify.relevance import Links, loads_by_name, starting_modules
 from asyncify.rules.base import Rule
 from asyncify.rules.requests_names import SESSION_FROM_OUTSIDE
 
-_OPEN = frozenset([SESSION_FROM_OUTSIDE.code, "session-escapes", "pool-escapes", "unknown-job", "unclear-call"])
+_OPEN = frozenset(
+    "session-escapes pool-escapes thread-escapes queue-escapes lock-escapes unknown-job unclear-call".split()
+) | {SESSION_FROM_OUTSIDE.code}
 """Refusals that more files may lift."""
+_OBJECTS = frozenset(["queues", "thread_locks", "threads"])
+"""Rules whose objects matter as those of starting libraries do, once some of them move."""
 _STAR = re.compile(r"import[ \t]*\(?[ \t]*\*")
 _NEAR = 200  # characters before a name within which a call that spells it begins
 _IMPORTING = re.compile(
@@ -225,6 +229,8 @@ def _needed(ground: Ground, analysis: Analysis, libraries: Collection[str]) -> I
     """Paths of the files that belong to a part, among them some that are in it already."""
     project, colouring = analysis.project, analysis.colouring
     moving = frozenset(n.removeprefix("function:") for n in colouring.holds if n.startswith("function:"))
+    if any(claim.rule in _OBJECTS and claim.node in colouring.holds for claim in colouring.claims):
+        libraries = frozenset(libraries) | {"threading", "queue"}
     yield from map(ground.path, project.carriers(moving, frozenset(libraries)).wanted())
     carriers = project.carriers(moving, frozenset(libraries), _settled(colouring))
     for name in set(carriers.called(_running(project, moving, colouring.waiting))):

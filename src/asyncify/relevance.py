@@ -27,7 +27,7 @@ from asyncify.discover import candidates
 from asyncify.index.project import SourceFile
 from asyncify.rules.base import Rule
 
-NEVER_START = frozenset({"blocking", "test_frameworks", "thread_locks", "time_sleep"})
+NEVER_START = frozenset({"blocking", "queues", "test_frameworks", "thread_locks", "threads", "time_sleep"})
 """Rules that start no migration: what they claim moves only along with claims of other rules."""
 
 # Possessive quantifiers, and no "(" within parentheses: the time for any text is proportional to its length.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 
 from asyncify.check import tables
@@ -11,6 +12,8 @@ from asyncify.check.report import Examination
 from asyncify.check.scopes import FunctionNode, Scope
 from asyncify.check.tree import Function, Module, last_name
 from asyncify.check.values import Cls, Ext, ExtInst, Func, Inst, Lambda
+
+_BOUNDED = re.compile(rb"Queue\(\s*(?:maxsize\s*=\s*)?(?!0?\s*\))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class BlockingCheck:
         self._below: dict[ast.AST, tuple[Blockage, ...]] = {}
         self._active: set[ast.AST] = set()
         self._by_scope: dict[str, dict[int, list[ast.AST]]] = {}
+        # Whether some queue of the tree has a limit: in any other there is always room.
+        self._bounded_queues = any(_BOUNDED.search(data) for data in exam.tree.files.values())
 
     def run(self, module: Module) -> None:
         """Examine every coroutine of `module`."""
@@ -73,6 +78,8 @@ class BlockingCheck:
         if isinstance(node, ast.Call) and not isinstance(module.parents.get(node), ast.Await):
             for value in self.evaluator.of(node.func, module):
                 if isinstance(value, Ext) and value.name in tables.BLOCKING and not _no_wait(node):
+                    if value.name in tables.BLOCKING_IF_BOUNDED and not self._bounded_queues:
+                        continue
                     found.append(Blockage(value.name, node))
         elif isinstance(node, ast.With):
             for item in node.items:

@@ -208,6 +208,11 @@ BLOCKING: frozenset[str] = frozenset(
     | STARTS_LOOP
 )
 
+BLOCKING_IF_BOUNDED: frozenset[str] = frozenset(
+    _names("queue", "Queue.put LifoQueue.put PriorityQueue.put SimpleQueue.put")
+)
+"""Calls that wait for room, where there is a limit to it."""
+
 BLOCKING_EXIT: frozenset[str] = frozenset(
     _names("concurrent.futures", "ThreadPoolExecutor ProcessPoolExecutor Executor")
 )

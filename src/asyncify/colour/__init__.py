@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from asyncify.colour.class_pins import class_pins
+from asyncify.colour.colouring import Colouring
 from asyncify.colour.entry import module_pins
 from asyncify.colour.pins import pins
-from asyncify.colour.solve import Colouring, Solver
+from asyncify.colour.solve import Solver
 from asyncify.colour.structure import plan_call, scripts
 from asyncify.model import Reason, Span
 from asyncify.rules.base import Finding, Handles

@@ -147,7 +147,7 @@ def pins(facts: Facts, handled: frozenset[Span], kept: dict[str, frozenset[int]]
     for info in project.functions.values():
         if info.is_async:
             continue
-        reason = _own_pin(facts, info, kept) or _maybe_called(facts, info)
+        reason = _own_pin(facts, info, kept, handled) or _maybe_called(facts, info)
         if reason is not None:
             yield function_node(info.name), reason
     yield from _dynamic_pins(facts)
@@ -265,7 +265,9 @@ def _members(facts: Facts, value: Value) -> Iterator[str]:
                     yield info.name
 
 
-def _own_pin(facts: Facts, info: FunctionInfo, kept: dict[str, frozenset[int]]) -> Refusal | None:
+def _own_pin(
+    facts: Facts, info: FunctionInfo, kept: dict[str, frozenset[int]], handled: frozenset[Span]
+) -> Refusal | None:
     last = info.name.rpartition(".")[2]
     if info.span.line in kept.get(info.path, ()) and info.kind is not Kind.MODULE:
         return refusal(KEPT, info.span)
@@ -284,7 +286,7 @@ def _own_pin(facts: Facts, info: FunctionInfo, kept: dict[str, frozenset[int]]) 
     if taken:
         text = f"The name {min(taken)} means something else in this function."
         return refusal(NAME_TAKEN, info.span, text)
-    if info.cls and info.cls in facts.project.classes:
+    if info.cls and info.cls in facts.project.classes and info.span not in handled:
         return _base_pin(facts, info, last)
     return None
 

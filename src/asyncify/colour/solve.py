@@ -9,8 +9,9 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
+from asyncify.colour.colouring import Colouring
+from asyncify.colour.conflicts import given_up_by, kept_jobs
 from asyncify.colour.pins import KEPT, LAMBDA, NAME_TAKEN, PROPERTY, refusal
 from asyncify.colour.structure import (
     LOCKED,
@@ -24,7 +25,7 @@ from asyncify.colour.structure import (
 )
 from asyncify.graph import Implication, Implications
 from asyncify.index.project import CallSite, ImplicitCall, Kind
-from asyncify.model import Colour, Reason, Refusal, Span
+from asyncify.model import Reason, Refusal, Span
 from asyncify.rules.base import Block, Claim, Handles, Jobs, RefusalCode, Role, function_node, handing_on
 from asyncify.rules.facts import Facts
 from asyncify.rules.signals import SIGNAL
@@ -37,33 +38,6 @@ STAYS_SYNC = RefusalCode(
     "Something else in the same function must stay synchronous.",
     "See the reason; once that is gone, this moves too.",
 )
-
-
-@dataclass(slots=True)
-class Colouring:
-    """The result: what holds and why, what does not and why, and where the colours meet."""
-
-    facts: Facts
-    claims: list[Claim]
-    blocks: list[Block]
-    plans: dict[str, CallPlan]  # by call node
-    graph: Implications
-    holds: dict[str, Reason]
-    pins: dict[str, Refusal]
-    disabled: dict[str, Refusal]  # site nodes of claims that would move but for the refusal
-    bridges: dict[Span, CallSite] = field(default_factory=dict)
-    waiting: frozenset[str] = frozenset()  # synchronous functions that wait, themselves or through others
-    waits_inside: frozenset[str] = frozenset()  # functions that stay synchronous and run coroutines to their end
-
-    def runs_to_end(self, function: str) -> bool:
-        """Whether coroutines called in this function are run to their end there instead of awaited."""
-        return function in self.waits_inside
-
-    def colour(self, function: str) -> Colour:
-        """The colour of a project function."""
-        node = function_node(function)
-        out = Colour.MUST_ASYNC if node in self.holds else Colour.FREE
-        return out.least_above(Colour.MUST_SYNC) if node in self.pins else out
 
 
 class Solver:
@@ -94,6 +68,9 @@ class Solver:
         self.implications += call_implications(plans, facts, facades)
         self.implications += family_implications(facts)
         self._claims_by_function: dict[str, list[Claim]] = defaultdict(list)
+        self._preferred: set[tuple[str, str]] = set()  # implications that only hold while their conclusion may
+        self._given_up: set[str] = set()  # objects that stay although one of those leads to them
+        self._starting: frozenset[str] = frozenset()  # functions that start what goes on beside them
         for node, found in pins:
             self.pins.setdefault(node, found)
             if found.code != PROPERTY.code:  # an attribute can be anything, and its readers are known
@@ -121,6 +98,8 @@ class Solver:
                 add(Implication(node, claim.node, claim.text, claim.span))
             for node in claim.leads:
                 add(Implication(claim.node, node, claim.text, claim.span))
+                if claim.if_possible:
+                    self._preferred.add((claim.node, node))
             if claim.needs_async:
                 short = claim.within.rpartition(".")[2]
                 add(Implication(claim.node, function_node(claim.within), f"{short}() must await it", claim.span))
@@ -145,6 +124,9 @@ class Solver:
         place = await_place(self.facts, claim.span.path, node)
         if place.refusal is not None:
             self.illegal[claim.node] = place.refusal
+        for lock in place.locks:
+            text = "it is awaited while this lock is held"
+            self.implications.append(Implication(claim.node, lock, text, claim.span))
 
     def _add_lambdas(self) -> None:
         """A lambda gives a coroutine only if it hands on what an asynchronous call gives: all it calls becomes asynchronous."""
@@ -191,11 +173,12 @@ class Solver:
     def solve(self) -> Colouring:
         """Run to the end."""
         while True:
-            graph = Implications(i for i in self.implications if not self._is_run_to_end(i))
+            graph = Implications(i for i in self.implications if not self._is_cut(i))
             roots = self._roots(graph)
             holds = graph.closure(roots)
             if not (
-                self._misplaced(holds)
+                self._starts_more(holds)
+                or self._misplaced(holds)
                 or self._conflicts(graph, holds, roots)
                 or self._mixed_jobs(holds)
                 or self._blocking(graph, holds)
@@ -218,7 +201,33 @@ class Solver:
             },
             frozenset(self._blocking_functions(holds)),
             frozenset(self._waits_inside(holds)),
+            self._starting,
         )
+
+    def _is_cut(self, step: Implication) -> bool:
+        """Whether the step does not hold (any more)."""
+        if step.conclusion in self._given_up and (step.premise, step.conclusion) in self._preferred:
+            return True
+        return self._is_run_to_end(step)
+
+    def _starts_more(self, holds: Mapping[str, Reason]) -> bool:
+        """Whether more functions than known start tasks that go on after them: none may be run to its end alone."""
+        found = {claim.within for claim in self.claims if claim.detached and claim.node in holds}
+        todo = list(found)
+        while todo:
+            for call in self.facts.project.callers(todo.pop()):
+                if call.within not in found:
+                    found.add(call.within)
+                    todo.append(call.within)
+        if found <= self._starting:
+            return False
+        self._starting |= found
+        for node, plan in self.plans.items():
+            if plan.entry and plan.call.targets & found:
+                text = "the program goes on beside what is started here"
+                step = Implication(node, function_node(plan.call.within), text, plan.call.span)
+                self.implications.append(step)
+        return True
 
     def _is_run_to_end(self, step: Implication) -> bool:
         """Whether this step ends at a function that stays synchronous and runs the coroutine to its end instead."""
@@ -227,6 +236,8 @@ class Solver:
             return False
         plan = self.plans.get(step.premise)
         if plan is not None:
+            if plan.call.targets & self._starting:
+                return False
             return plan.awaited and step.conclusion == function_node(plan.call.within) and not plan.call.externals
         claims = self._awaiting.get(step.premise)
         return bool(claims) and all(
@@ -312,7 +323,14 @@ class Solver:
     def _conflicts(self, graph: Implications, holds: dict[str, Reason], roots: dict[str, Reason]) -> bool:
         """A pinned node must not hold: functions it follows from stay synchronous too, else the roots are refused."""
         conflicts = [node for node in holds if node in self.pins]
+        open_ones = [(p, c) for p, c in self._preferred if c not in self._given_up]
+        given_up = given_up_by(graph, holds, conflicts, open_ones)
+        if given_up:
+            self._given_up |= given_up
+            return True
         pushed = False
+        for job, found in kept_jobs(graph, holds, {node: self.pins[node] for node in conflicts}, self.jobs):
+            pushed |= self._pin(job, found)
         for node in conflicts:
             pin = self.pins[node]
             if node.startswith(("function:", handing_on(""))) and pin.code not in NEVER_BRIDGED:
@@ -343,13 +361,20 @@ class Solver:
 
     def _mixed_jobs(self, holds: dict[str, Reason]) -> bool:
         changed = False
+        waiting = self._blocking_functions(holds) if any(item.may_stay for item in self.jobs) else {}
         jobs: dict[str, set[str]] = defaultdict(set)
         for item in self.jobs:
             jobs[item.node] |= set(item.jobs)
         for item in self.jobs:
             if item.node in holds and item.node not in self.pins:
                 missing = sorted(j for j in jobs[item.node] if j not in holds and not self._already_async(j))
-                if missing:
+                waits = [job for job in missing if job.removeprefix("function:") in waiting and job not in self.pins]
+                if item.may_stay and waits:
+                    where = item.refusal.span
+                    text = "it runs among threads that become tasks, and waits as they do"
+                    self.implications += [Implication(item.node, job, text, where) for job in waits]
+                    changed = True
+                elif missing:
                     self.pins[item.node] = item.refusal
                     changed = True
         return changed
@@ -446,6 +471,7 @@ class Solver:
             place is None
             or place.refusal is not None
             or place.edits
+            or place.locks
             or generator
             or caller.kind.value != "function"
             or call.externals

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from asyncify.colour.pins import IMPORT_TIME, LAMBDA, refusal
 from asyncify.graph import Implication
 from asyncify.index.project import CallSite, Kind
+from asyncify.index.values import Instance
 from asyncify.model import Edit, Reason, Refusal, Span
-from asyncify.rules.base import RefusalCode, function_node
+from asyncify.rules.base import RefusalCode, function_node, object_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.iteration import EAGER, eager_list
 from asyncify.rules.thread_locks import LOCKS
@@ -32,8 +33,8 @@ INTERRUPT = RefusalCode(
 )
 LOCKED = RefusalCode(
     "locked",
-    "A lock of threads is held here; holding it across an await would stop the event loop.",
-    "Release the lock before the call, or move to asyncio.Lock by hand.",
+    "A lock of threads is held here that asyncify does not see being made; an await would stop the event loop.",
+    "Make the lock in this project, release it before the call, or move to asyncio.Lock by hand.",
 )
 STRUCTURE_CODES = (MIXED_CALL, NO_AWAIT_HERE, INTERRUPT, LOCKED)
 
@@ -45,15 +46,20 @@ def call_node(span: Span) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an ``await`` would stand: allowed as it is, allowed with these edits, or not."""
+    """Where an ``await`` would stand: allowed as it is, allowed with these edits, or not.
+
+    ``locks``: nodes of the locks that are held there; they have to become locks of tasks.
+    """
 
     edits: tuple[Edit, ...] = ()
+    locks: tuple[str, ...] = ()
     refusal: Refusal | None = None
 
 
 def await_place(facts: Facts, path: str, node: ast.AST) -> Place:
     """Whether ``await`` may stand at `node`, given that its function is asynchronous."""
     edits: list[Edit] = []
+    locks: set[str] = set()
     child: ast.AST = node
     for parent in facts.parents(path, node):
         match parent:
@@ -75,8 +81,11 @@ def await_place(facts: Facts, path: str, node: ast.AST) -> Place:
                     continue
             case ast.Try() if child in parent.body and (handler := _interrupt_handler(parent)) is not None:
                 return Place(refusal=refusal(INTERRUPT, facts.span(path, handler)))
-            case ast.With() | ast.AsyncWith() if child in parent.body and _holds_lock(facts, path, parent):
-                return Place(refusal=refusal(LOCKED, facts.span(path, parent)))
+            case ast.With() | ast.AsyncWith() if child in parent.body:
+                held = _held_locks(facts, path, parent)
+                if held is None:
+                    return Place(refusal=refusal(LOCKED, facts.span(path, parent)))
+                locks |= held
             case ast.FunctionDef() | ast.AsyncFunctionDef() if child not in parent.body:
                 # Defaults, decorators and annotations run where the function is defined.
                 text = "An await in a default, decorator or annotation is hard to read."
@@ -84,7 +93,7 @@ def await_place(facts: Facts, path: str, node: ast.AST) -> Place:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda() | ast.ClassDef() | ast.Module():
                 break
         child = parent
-    return Place(tuple(edit for number, edit in enumerate(edits) if edit not in edits[:number]))
+    return Place(tuple(e for number, e in enumerate(edits) if e not in edits[:number]), tuple(sorted(locks)))
 
 
 def _interrupt_handler(statement: ast.Try) -> ast.ExceptHandler | None:
@@ -105,12 +114,20 @@ def _generator_place(facts: Facts, path: str, generator: ast.GeneratorExp) -> Pl
     return Place((eager_list(facts, path, generator, Reason("it is read to its end here", span)),))
 
 
-def _holds_lock(facts: Facts, path: str, statement: ast.With | ast.AsyncWith) -> bool:
+def _held_locks(facts: Facts, path: str, statement: ast.With | ast.AsyncWith) -> set[str] | None:
+    """The nodes of the locks of threads that the statement takes; None if it is not known where one comes from.
+
+    What an annotation promises counts only where nothing else is known.
+    """
+    found: set[str] = set()
     for item in statement.items:
-        for value in facts.values(path, item.context_expr):
-            if getattr(value, "type", None) in LOCKS:
-                return True
-    return False
+        values = facts.values(path, item.context_expr)
+        locks = [value for value in values if isinstance(value, Instance) and value.type in LOCKS]
+        made = {object_node(lock.site) for lock in locks if lock.site is not None and facts.made_by_call(lock)}
+        if locks and not made:
+            return None
+        found |= made
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +140,7 @@ class CallPlan:
     entry: bool = False  # at module level, where an event loop is started
     refusal: Refusal | None = None
     lazy: bool = False  # it makes a generator and waits for nothing; whoever iterates it does
+    locks: tuple[str, ...] = ()  # nodes of locks that are held where the await would stand
 
 
 def plan_call(facts: Facts, call: CallSite, scripts: frozenset[str]) -> CallPlan:
@@ -149,8 +167,8 @@ def plan_call(facts: Facts, call: CallSite, scripts: frozenset[str]) -> CallPlan
     if caller.kind is Kind.MODULE:
         if place.edits or (path not in scripts and not in_main_guard(facts, path, node)):
             return CallPlan(call, True, refusal=refusal(IMPORT_TIME, call.span))
-        return CallPlan(call, True, entry=True, refusal=place.refusal)
-    return CallPlan(call, True, place.edits, refusal=place.refusal)
+        return CallPlan(call, True, entry=True, refusal=place.refusal, locks=place.locks)
+    return CallPlan(call, True, place.edits, refusal=place.refusal, locks=place.locks)
 
 
 def hands_result_on(facts: Facts, path: str, node: ast.AST) -> bool:
@@ -210,6 +228,8 @@ def call_implications(plans: list[CallPlan], facts: Facts, facades: frozenset[st
             yield Implication(function_node(name), node, f"it calls {last}()", call.span)
             if len(names) > 1:
                 yield Implication(node, function_node(name), f"the same call may run {last}()", call.span)
+        for lock in plan.locks if not plan.lazy else ():
+            yield Implication(node, lock, "it is awaited while this lock is held", call.span)
         if not plan.entry and not plan.lazy:
             short = call.within.rpartition(".")[2]
             yield Implication(node, function_node(call.within), f"{short}() must await it", call.span)

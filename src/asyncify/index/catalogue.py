@@ -26,7 +26,8 @@ class Invoke:
     """The external function calls one of its arguments.
 
     ``callable`` is ``"arg0"`` or ``"arg:fn"``; ``args`` are type expressions for what it is called with. A
-    trailing ``"*args1"`` stands for "all positional arguments from 1 on, and the keywords left over".
+    trailing ``"*args1"`` stands for "all positional arguments from 1 on, and the keywords left over", and
+    ``"*arg:args"``, ``"**arg:kwargs"`` for the arguments in a sequence or mapping that is given there.
     """
 
     callable: str

@@ -191,6 +191,10 @@ class Externals(Mocks):
                 args.rest += given.rest
                 args.keywords += [pair for pair in given.keywords if pair[0] != callee.name]
                 application.caller.covered.update(pair[1] for pair in given.keywords)
+            elif expression.kind == "star":
+                args.starred.append(self.evaluate(expression.parts[0], application))
+            elif expression.kind == "double":
+                args.keywords.append((None, self.evaluate(expression.parts[0], application)))
             else:
                 args.positional.append(self.evaluate(expression, application))
         result = application.results.setdefault(callee.name, self.new())

@@ -6,12 +6,14 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-_TOKEN = re.compile(r"\s*(\*args\d+|[A-Za-z_][\w.]*(?::\w+)?|\[\]|[\[\],|])")
+_TOKEN = re.compile(r"\s*(\*args\d+|\*\*?(?=arg\d|arg:)|[A-Za-z_][\w.]*(?::\w+)?|\[\]|[\[\],|])")
+
+_STARS = {"*": "star", "**": "double"}
 
 
 @dataclass(frozen=True, slots=True)
 class TypeExpr:
-    """A node: ``kind`` is instance, self, arg, result, slot, elements, union or rest."""
+    """A node: ``kind`` is instance, self, arg, result, slot, elements, union, rest, star or double."""
 
     kind: str
     name: str = ""
@@ -27,7 +29,11 @@ def parse_type(text: str) -> TypeExpr:
     tokens = _TOKEN.findall(text)
     if "".join(tokens) != re.sub(r"\s", "", text) or not tokens:
         raise ValueError(f"not a type expression: {text!r}")
-    node, position = _union(tokens, 0)
+    if tokens[0] in _STARS:
+        node, position = _union(tokens, 1)
+        node = TypeExpr(_STARS[tokens[0]], parts=(node,))
+    else:
+        node, position = _union(tokens, 0)
     if position != len(tokens):
         raise ValueError(f"not a type expression: {text!r}")
     return node

@@ -7,7 +7,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
-from asyncify.colour.solve import Colouring
+from asyncify.colour.colouring import Colouring
 from asyncify.colour.structure import await_place, call_node, hands_result_on
 from asyncify.index.project import CallSite, Kind
 from asyncify.model import (
@@ -118,7 +118,7 @@ class _Builder:
                 continue
             for path, (calls, others) in self._starts(component, claims).items():
                 programs[path].append(number)
-                if not runs_alone(self.facts, calls, others):
+                if not runs_alone(self.facts, calls, others, self._starts_more(path)):
                     wrapped.add(path)
         joint = list(range(len(components)))  # the number of the component that each one became a part of
         for path in sorted(wrapped):
@@ -130,7 +130,12 @@ class _Builder:
         return list(out.values())
 
     def _component_claims(self, component: set[str]) -> list[Claim]:
-        return [c for node in component for c in self.claims.get(node, ()) if not c.optional]
+        claims = (c for node in component for c in self.claims.get(node, ()) if not c.optional)
+        return [c for c in claims if not any(node in self.colouring.holds for node in c.unless)]
+
+    def _starts_more(self, path: str) -> bool:
+        """Whether the program starts what goes on beside it."""
+        return self.facts.file(path).source.module in self.colouring.starting
 
     def _starts(self, component: set[str], claims: list[Claim]) -> dict[str, tuple[list[Span], list[Span]]]:
         """By program: the calls at its top level that are awaited, and the other places there that await."""
@@ -248,6 +253,8 @@ class _Builder:
         own = [claim for claim in self.colouring.claims if claim.within == module]
         if any(claim.node in self.colouring.holds and claim.role is Role.PART and claim.needs_async for claim in own):
             return False  # an `async with` or `async for` needs a coroutine around it
+        if module in self.colouring.starting:
+            return False  # what goes on beside the program needs a loop that runs all the time
         awaited = [c for c in self.colouring.plans.values() if c.entry and c.call.within == module]
         direct = [claim for claim in own if claim.node in self.colouring.holds and claim.needs_async]
         calls_awaited = [c.call.span for c in awaited if call_node(c.call.span) in self.colouring.holds]
@@ -292,9 +299,10 @@ class _Builder:
                 if plan.awaited:
                     edits.append(Await(plan.call.span, self.colouring.holds[node]))
         for path, (calls, rest) in sorted(self._starts(component, claims).items()):
-            if not runs_alone(self.facts, calls, rest):
+            detached = self._starts_more(path)
+            if not runs_alone(self.facts, calls, rest, detached):
                 edits += [Await(span, self.colouring.holds[call_node(span)]) for span in calls]
-            edits += start_loop(self.facts, path, calls, rest, lingers)
+            edits += start_loop(self.facts, path, calls, rest, lingers, detached)
         return edits
 
     def _bridge_edits(self, call: CallSite) -> tuple[Edit, ...]:
@@ -342,7 +350,7 @@ class _Builder:
         """The sites that no group moves: kept, or refused."""
         out = []
         for claim in self.colouring.claims:
-            if claim.node in inside or claim.optional:
+            if claim.node in inside or claim.optional or claim.variant:
                 continue
             found = self.colouring.disabled.get(claim.node) or (
                 self.colouring.pins.get(claim.node) if claim.role is Role.ROOT else self._object_refusal(claim)
@@ -395,7 +403,8 @@ def _identity(claims: list[Claim], facts: Facts) -> str:
 
 
 _NOUNS = {"requests": "request", "thread_pool": "pool place", "time_sleep": "sleep", "blocking": "blocking call",
-          "test_frameworks": "test expression", "generators": "iteration"}  # fmt: skip
+          "test_frameworks": "test expression", "generators": "iteration", "queues": "queue place",
+          "threads": "thread place", "thread_locks": "lock place"}  # fmt: skip
 
 
 def _title(claims: list[Claim], functions: list[str]) -> str:

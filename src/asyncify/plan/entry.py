@@ -13,20 +13,23 @@ from asyncify.rules.support import import_of
 _LOOPS = (ast.For, ast.While, ast.comprehension)
 
 
-def start_loop(facts: Facts, path: str, calls: Sequence[Span], others: Sequence[Span], lingers: bool) -> list[Edit]:
+def start_loop(
+    facts: Facts, path: str, calls: Sequence[Span], others: Sequence[Span], lingers: bool, detached: bool = False
+) -> list[Edit]:
     """Edits that start the event loop for awaits at module level.
 
     ``calls`` are calls of asynchronous functions (without their ``await``), ``others`` all other places that await. A
-    single call outside any loop is run where it stands; else the statements around all of them become ``async def main()``.
+    single call outside any loop is run where it stands; else the statements around all of them become ``async def main()``,
+    with all that follow if what they start goes on beside (``detached``).
     """
     runner = "aio_support.run" if lingers else "asyncio.run"
     places = [*calls, *others]
     reason = Reason("the event loop starts here", places[0])
     edits: list[Edit] = []
-    if len(calls) == 1 and not others and not _in_loop(facts, calls[0]):
+    if runs_alone(facts, calls, others, detached):
         edits.append(ReplaceExpr(calls[0], f"{runner}({{call}})", reason, {"call": calls[0]}))
     else:
-        edits.append(_wrap(facts, path, places, runner, reason))
+        edits.append(_wrap(facts, path, places, runner, reason, detached))
     if lingers:
         edits.append(import_of(facts.file(path).source, "aio_support", places[0], reason))
     else:
@@ -34,9 +37,22 @@ def start_loop(facts: Facts, path: str, calls: Sequence[Span], others: Sequence[
     return edits
 
 
-def runs_alone(facts: Facts, calls: Sequence[Span], others: Sequence[Span]) -> bool:
+def runs_alone(facts: Facts, calls: Sequence[Span], others: Sequence[Span], detached: bool = False) -> bool:
     """Whether :func:`start_loop` runs the only call where it stands, so that it gets no ``await``."""
-    return len(calls) == 1 and not others and not _in_loop(facts, calls[0])
+    if len(calls) != 1 or others or _in_loop(facts, calls[0]):
+        return False
+    return not (detached and _goes_on(facts, calls[0]))
+
+
+def _goes_on(facts: Facts, call: Span) -> bool:
+    """Whether the program does anything more after the statement of the call."""
+    child: ast.AST | None = facts.node(call, ast.AST)
+    for parent in facts.parents(call.path, child) if child is not None else ():
+        for block in (getattr(parent, name, None) for name in ("body", "orelse", "finalbody")):
+            if isinstance(block, list) and child in block and block[-1] is not child:
+                return True
+        child = parent
+    return False
 
 
 def _in_loop(facts: Facts, span: Span) -> bool:
@@ -44,15 +60,18 @@ def _in_loop(facts: Facts, span: Span) -> bool:
     return node is not None and any(isinstance(parent, _LOOPS) for parent in facts.parents(span.path, node))
 
 
-def _wrap(facts: Facts, path: str, places: Sequence[Span], runner: str, reason: Reason) -> WrapStatements:
+def _wrap(
+    facts: Facts, path: str, places: Sequence[Span], runner: str, reason: Reason, detached: bool
+) -> WrapStatements:
     tree = facts.file(path).tree
     block: list[ast.stmt] = tree.body
     chosen = [statement for statement in block if _holds(facts, path, statement, places)]
     guard = chosen[0] if len(chosen) == 1 else None
-    if isinstance(guard, ast.If) and is_main_guard(guard) and not guard.orelse:
+    alone = not detached or guard is block[-1]
+    if isinstance(guard, ast.If) and is_main_guard(guard) and not guard.orelse and alone:
         block = guard.body
         chosen = block
-    first, last = block.index(chosen[0]), block.index(chosen[-1])
+    first, last = block.index(chosen[0]), len(block) - 1 if detached else block.index(chosen[-1])
     moved = block[first : last + 1]
     start, end = facts.span(path, moved[0]), facts.span(path, moved[-1])
     span = Span(path, start.line, start.column, end.end_line, end.end_column)

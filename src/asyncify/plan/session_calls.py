@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from asyncify.colour.solve import Colouring
+from asyncify.colour.colouring import Colouring
 from asyncify.model import Reason, Site, Verdict
 from asyncify.rules.base import function_node, object_node
 from asyncify.rules.facts import Facts

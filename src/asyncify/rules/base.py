@@ -78,10 +78,14 @@ class Claim:
     concurrent: bool = False  # it runs jobs concurrently: waiting inside them is worth moving
     sync_edits: tuple[Edit, ...] | None = None  # instead of the edits, where the enclosing function stays synchronous
     lingers: bool = False  # its work may outlive the function, so the program must wait for it at its end
+    detached: bool = False  # it goes on beside whoever follows, so the loop must not stop when the function returns
+    if_possible: bool = False  # what it leads to moves if that is possible, and stays otherwise
+    unless: tuple[str, ...] = ()  # not made where one of these nodes holds: another claim on the site is, then
+    variant: str = ""  # tells claims on one site apart of which only one is made
 
     @property
     def node(self) -> str:
-        return site_node(self.span)
+        return f"{site_node(self.span)}:{self.variant}" if self.variant else site_node(self.span)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,7 @@ class Jobs:
     node: str
     jobs: tuple[str, ...]  # nodes of functions and sites
     refusal: Refusal  # what to say where only some of them would
+    may_stay: bool = False  # the object works as well if all its jobs stay synchronous
 
 
 @dataclass(frozen=True, slots=True)

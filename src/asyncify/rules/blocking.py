@@ -16,7 +16,7 @@ through `asyncio.to_thread`.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from asyncify.index.catalogue import Catalogue, Signature
 from asyncify.index.elsewhere import ABSENT
@@ -91,23 +91,10 @@ STATEFUL = frozenset(
 
 # Methods of objects of the standard library that wait, by the class that is constructed.
 WAITING_METHODS = {
-    "threading.Thread": ("join",),
-    "threading.Timer": ("join",),
-    "threading.Event": ("wait",),
     "subprocess.Popen": ("wait", "communicate"),
     "multiprocessing.Process": ("join",),
 }
 STATEFUL_METHODS = {
-    "queue.Queue": ("get", "put", "join"),
-    "queue.LifoQueue": ("get", "put", "join"),
-    "queue.PriorityQueue": ("get", "put", "join"),
-    "queue.SimpleQueue": ("get",),
-    "threading.Condition": ("wait", "wait_for"),
-    "threading.Barrier": ("wait",),
-    "threading.Semaphore": ("acquire",),
-    "threading.BoundedSemaphore": ("acquire",),
-    "threading.Lock": ("acquire",),
-    "threading.RLock": ("acquire",),
     "multiprocessing.Queue": ("get", "put"),
 }
 # Sessions of libraries built on requests, with their own methods that wait beside the verbs. Those of the second kind
@@ -122,6 +109,14 @@ SESSIONS = {
     "requests_html.HTMLSession": _VERBS,
 }
 FUTURES_SESSIONS = {"requests_futures.sessions.FuturesSession": _VERBS}
+# Classes whose methods wait for other threads; other rules know what becomes of each.
+SHARED = frozenset(
+    [
+        f"threading.{name}"
+        for name in "Thread Timer Event Lock RLock Condition Barrier Semaphore BoundedSemaphore".split()
+    ]
+    + [f"queue.{name}" for name in "Queue LifoQueue PriorityQueue SimpleQueue".split()]
+)
 _METHODS = frozenset(f"{cls}.{method}" for cls, methods in WAITING_METHODS.items() for method in methods)
 _STATEFUL_METHODS = frozenset(f"{cls}.{method}" for cls, methods in STATEFUL_METHODS.items() for method in methods)
 
@@ -136,23 +131,24 @@ def waits(name: str) -> bool:
     """Whether the external function of that name waits, or the class is one whose methods wait."""
     if name == "time.sleep" or name.startswith("requests."):
         return True
-    return name in ONE_SHOT or name in STATEFUL or name in WAITING_METHODS or name in STATEFUL_METHODS
+    tables = (ONE_SHOT, STATEFUL, SHARED, WAITING_METHODS, STATEFUL_METHODS)
+    return any(name in table for table in tables)
 
 
 def match(facts: Facts) -> Iterator[Finding]:
     """All calls of the two tables."""
     for name in sorted(ONE_SHOT | _METHODS | set(facts.project.waiting_elsewhere)):
         for call in facts.calls_by_external.get(name, ()):
-            yield _one_shot(facts, call, name)
+            yield one_shot(facts, call, ())
     for name in sorted(STATEFUL | _STATEFUL_METHODS):
         for call in facts.calls_by_external.get(name, ()):
-            yield _block(call, name)
+            yield stays(call, name)
     for cls, methods in (SESSIONS | FUTURES_SESSIONS).items():
         for call in facts.calls_by_external.get(cls, ()):
-            yield _block(call, cls, "makes sessions of", waits=False)
+            yield stays(call, cls, "makes sessions of", waits=False)
         for name in (f"{cls}.{method}" for method in methods):
             for call in facts.calls_by_external.get(name, ()):
-                yield _block(call, name, waits=cls in SESSIONS)
+                yield stays(call, name, waits=cls in SESSIONS)
     yield from _derived_sessions(facts)
 
 
@@ -175,18 +171,23 @@ def _derived_sessions(facts: Facts) -> Iterator[Block]:
                     )
 
 
-def _block(call: CallSite, name: str, what: str = "waits in", waits: bool = True) -> Block:
+def stays(call: CallSite, name: str, what: str = "waits in", waits: bool = True) -> Block:
+    """The refusal of a call that waits and has no counterpart; its function stays synchronous."""
     short = name.removeprefix("builtins.").removeprefix(ABSENT)
     text = f"{short} {what} a library that asyncify does not move yet"
     refusal = Refusal(NO_COUNTERPART.code, call.span, text, NO_COUNTERPART.remedy, Reason(text, call.span))
     return Block(site_node(call.span), refusal, "blocking", call.within, blocks_loop=waits)
 
 
-def _one_shot(facts: Facts, call: CallSite, name: str) -> Finding:
+def one_shot(facts: Facts, call: CallSite | None, known: Collection[str]) -> Claim | Block:
+    """The claim on a call that is moved off the loop as it is. ``known``: classes whose methods are moved like this."""
+    assert call is not None
     node = facts.node(call.span, ast.Call)
-    known = ONE_SHOT | _METHODS | set(facts.project.waiting_elsewhere)
-    if node is None or not call.externals <= known or call.targets:
-        return _block(call, name)
+    name = sorted(call.externals)[0]
+    moved = ONE_SHOT | _METHODS | set(facts.project.waiting_elsewhere)
+    methods = all(each in moved or each.rpartition(".")[0] in known for each in call.externals)
+    if node is None or not methods or call.targets:
+        return stays(call, name)
     edits = to_thread(
         facts,
         node,

@@ -1,8 +1,8 @@
-"""Pools stay pools of threads where log lines name the thread that wrote them.
+"""Threads and pools stay what they are where log lines name the thread that wrote them.
 
 ## What it refuses
 
-A pool in a program with a log format that contains `%(threadName)s` or `%(thread)d` (or `{threadName}`): the jobs of a pool of tasks all run in one thread,
+A thread or a pool in a program with a log format that contains `%(threadName)s` or `%(thread)d` (or `{threadName}`): tasks all run in one thread,
 and all lines would bear its name.
 """
 
@@ -23,12 +23,13 @@ THREAD_IN_LOG = RefusalCode(
     "Take the name of the thread out of the log format, or log the name of the job instead.",
 )
 _NAMES_THREAD = re.compile(r"%\((threadName|thread)\)|\{(threadName|thread)[}!:]")
-_POOL = "concurrent.futures.ThreadPoolExecutor"
+_THREADS = frozenset(["concurrent.futures.ThreadPoolExecutor", "threading.Thread", "threading.Timer"])
 
 
 def match(facts: Facts) -> Iterator[Finding]:
-    """Blocks for all pools, where some text outside the tests is such a format."""
-    pools = [instance.site for instance in facts.instances if instance.type == _POOL and instance.site is not None]
+    """Blocks for all threads and pools, where some text outside the tests is such a format."""
+    pools = [instance.site for instance in facts.instances if instance.type in _THREADS and instance.site is not None]
+    pools += [info.span for info in facts.project.classes.values() if info.external_bases & _THREADS]
     if not pools:
         return
     for path, file in facts.project.files.items():

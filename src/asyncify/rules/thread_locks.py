@@ -1,11 +1,22 @@
-"""Locks of threads that are held while something waits keep their code synchronous.
+"""Locks of threads that are held while something waits become locks of tasks.
+
+## What it rewrites
+
+- `threading.Lock()` becomes `TaskLock()`, from the module `aio_support` that is added to your project, if something is
+  awaited in a `with` block of it, or between its `acquire()` and `release()`. A lock of threads held across an await would
+  stop the event loop, or, if it is an `RLock`, exclude nobody. `RLock`, `Semaphore`, `BoundedSemaphore`, `Condition`
+  and `Barrier` the same.
+- `with lock:` becomes `async with lock:`; `acquire`, `wait` and `wait_for` are awaited, with the same arguments.
+- `threading.Event` becomes `TaskEvent` where coroutines wait for it; `wait` is awaited. If the event cannot move, because
+  code that stays in a thread waits for it too, it is waited for in a thread (`asyncio.to_thread`).
+
+`release`, `notify`, `set` and the like stay as they are and may be called from any thread.
 
 ## What it refuses
 
-A `with lock:` block (of `threading.Lock`, `RLock`, `Condition`, `Semaphore`) in which something would be awaited. A lock of threads
-held across an await stops the event loop, or, if it is an `RLock`, excludes nobody.
+A lock that reaches code asyncify does not see, or of which more is used than the above.
 
-Thread-local values (`threading.local`) that jobs of a pool use: tasks share one thread, and so one value.
+Thread-local values (`threading.local`) in programs with threads or pools: tasks share one thread, and so one value.
 
 ## What it keeps
 
@@ -16,21 +27,59 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 
-from asyncify.index.catalogue import Catalogue, Signature
+from asyncify.graph import Implication
+from asyncify.index.catalogue import Catalogue, Invoke, Signature
+from asyncify.index.project import CallSite
 from asyncify.model import Reason, Refusal
-from asyncify.rules.base import Block, Finding, RefusalCode, Rule, function_node, object_node
+from asyncify.rules.base import Block, Claim, Finding, RefusalCode, Role, Rule, function_node, object_node
+from asyncify.rules.blocking import one_shot, stays
 from asyncify.rules.facts import Facts
+from asyncify.rules.objects import POOL, THREAD, TIMER, Family, Kind, waiting_calls
+from asyncify.rules.spinning import spinning
 
-LOCKS = tuple(f"threading.{name}" for name in ("Lock", "RLock", "Condition", "Semaphore", "BoundedSemaphore"))
+_ACQUIRE = frozenset(["acquire"])
+KINDS = {
+    kind.type: kind
+    for kind in (
+        Kind("threading.Lock", "aio_support.TaskLock", _ACQUIRE, frozenset(["release", "locked"]), True),
+        Kind("threading.RLock", "aio_support.TaskRLock", _ACQUIRE, frozenset(["release"]), True),
+        Kind("threading.Semaphore", "aio_support.TaskSemaphore", _ACQUIRE, frozenset(["release"]), True),
+        Kind("threading.BoundedSemaphore", "aio_support.TaskBoundedSemaphore", _ACQUIRE, frozenset(["release"]), True),
+        Kind(
+            "threading.Condition",
+            "aio_support.TaskCondition",
+            frozenset(["acquire", "wait", "wait_for"]),
+            frozenset(["release", "notify", "notify_all"]),
+            True,
+        ),
+    )
+}
+EVENTS = {
+    "threading.Event": Kind(
+        "threading.Event", "aio_support.TaskEvent", frozenset(["wait"]), frozenset(["is_set", "set", "clear"])
+    ),
+}
+LOCKS = tuple(KINDS)
+_BARRIER = Kind(
+    "threading.Barrier",
+    "aio_support.TaskBarrier",
+    frozenset(["wait", "reset", "abort"]),
+    frozenset(["broken", "parties"]),
+)
+LOCK_ESCAPES = RefusalCode(
+    "lock-escapes",
+    "The lock or event reaches code that asyncify does not see.",
+    "Keep the lock inside this project's functions, and use acquire, release, wait, notify, set and the like of it.",
+)
 
 
 LOCAL = "threading.local"
-POOL = "concurrent.futures.ThreadPoolExecutor"
 
 THREAD_LOCAL = RefusalCode(
     "thread-local",
-    "Each thread of a pool has its own value here; tasks would share one.",
+    "Each thread has its own value here; tasks would share one.",
     "Pass the value as an argument, or keep it in a contextvars.ContextVar.",
 )
 
@@ -47,10 +96,85 @@ THREAD_IDENTITY = RefusalCode(
 
 
 def match(facts: Facts) -> Iterator[Finding]:
-    """Functions that read thread-local values, in programs with pools. Locks are asked for where an await may stand."""
-    if POOL not in facts.calls_by_external:
-        return
-    for name in IDENTITY:
+    """Locks and events, and what tells one thread from another in programs with pools."""
+    yield from _locks(facts)
+    yield from _events(facts)
+    yield from _identity(facts)
+
+
+def _locks(facts: Facts) -> Iterator[Finding]:
+    family = Family(
+        facts, "thread_locks", KINDS | {_BARRIER.type: _BARRIER}, LOCK_ESCAPES, frozenset({"threading.Condition"})
+    )
+    family.examine()
+    spinning(family, frozenset(["locked"]))
+    for finding in waiting_calls(family, _at_once):
+        if isinstance(finding, CallSite):
+            yield stays(finding, sorted(finding.externals)[0])
+        else:
+            yield finding
+    yield from family.entries()
+    yield from _stacked(family)
+    yield from _entered_by_name(family)
+    for call in facts.calls_by_external.get("threading.Condition", ()):
+        for span in (*call.args, *(span for _, span in call.keywords)):
+            lock = facts.node(span, ast.expr)
+            for node in sorted(family.nodes_at(span.path, lock)) if lock is not None else ():
+                text = "the condition is one of this lock"
+                yield Implication(object_node(call.span), node, text, call.span)
+                yield Implication(node, object_node(call.span), text, call.span)
+    yield from family.findings()
+
+
+def _stacked(family: Family) -> Iterator[Finding]:
+    """A lock that an ExitStack holds is held in statements that nobody sees: its function stays as it is."""
+    facts = family.facts
+    for _, places in family.found.values():
+        for path, place in places:
+            call = facts.parent(path, place)
+            if (
+                isinstance(call, ast.Call)
+                and isinstance(call.func, ast.Attribute)
+                and call.func.attr == "enter_context"
+            ):
+                span = facts.span(path, call)
+                within = facts.enclosing(path, call)
+                yield Block(function_node(within), family.refuse(span, "an ExitStack holds it"), "thread_locks", within)
+
+
+def _entered_by_name(family: Family) -> Iterator[Finding]:
+    """``lock.__enter__()``: who calls it holds the lock in statements that nobody sees."""
+    for kind in family.kinds:
+        for call in family.facts.calls_by_external.get(f"{kind}.__enter__", ()):
+            yield stays(call, f"{kind}.__enter__")
+
+
+def _at_once(node: ast.Call, method: str, nodes: frozenset[str]) -> bool:
+    """Whether the call is told not to wait."""
+    blocking = next((k.value for k in node.keywords if k.arg == "blocking"), node.args[0] if node.args else None)
+    return method == "acquire" and isinstance(blocking, ast.Constant) and not blocking.value
+
+
+def _events(facts: Facts) -> Iterator[Finding]:
+    """Events move along if they can; else a thread waits for them."""
+    family = Family(facts, "thread_locks", EVENTS, LOCK_ESCAPES)
+    family.examine()
+    spinning(family, frozenset(["is_set"]))
+    for finding in waiting_calls(family, lambda node, method, nodes: False):
+        if isinstance(finding, CallSite):
+            yield one_shot(facts, finding, EVENTS.keys())
+            continue
+        bridge = one_shot(facts, facts.project.call_at(finding.span), EVENTS.keys())
+        if isinstance(bridge, Claim):
+            yield replace(finding, role=Role.PART, variant="task")
+            yield replace(bridge, leads=finding.leads, if_possible=True, unless=finding.leads)
+        else:
+            yield bridge
+    yield from family.findings()
+
+
+def _identity(facts: Facts) -> Iterator[Finding]:
+    for name in IDENTITY if POOL in facts.calls_by_external else ():
         for call in facts.calls_by_external.get(name, ()):
             reason = Reason(THREAD_IDENTITY.title, call.span)
             refusal = Refusal(THREAD_IDENTITY.code, call.span, THREAD_IDENTITY.title, THREAD_IDENTITY.remedy, reason)
@@ -59,9 +183,18 @@ def match(facts: Facts) -> Iterator[Finding]:
                 for pool in facts.instances:
                     if pool.type == POOL and pool.site is not None:
                         yield Block(object_node(pool.site), refusal, "thread_locks")
-    for instance, places in facts.instances.items():
-        if instance.type != LOCAL:
-            continue
+    yield from _locals(facts)
+
+
+def _locals(facts: Facts) -> Iterator[Finding]:
+    """Functions that use values of which every thread has its own."""
+    classes = facts.project.classes
+    starters = {POOL, THREAD, TIMER}
+    if not starters & facts.calls_by_external.keys() and not any(starters & c.external_bases for c in classes.values()):
+        return
+    owned = [places for instance, places in facts.instances.items() if instance.type == LOCAL]
+    owned += [facts.objects.get(name, []) for name, info in classes.items() if LOCAL in info.external_bases]
+    for places in owned:
         for path, node in places:
             within = facts.enclosing(path, node)
             info = facts.project.functions.get(within)
@@ -77,12 +210,19 @@ RULE = Rule(
     title="Locks of threads",
     doc=__doc__,
     catalogue=Catalogue(
-        signatures={name: Signature(returns=name) for name in LOCKS}
+        signatures={name: Signature(returns=name) for name in (*LOCKS, *EVENTS)}
+        | {_BARRIER.type: Signature(returns=_BARRIER.type, invokes=(Invoke("arg1 | arg:action"),))}
+        | {
+            f"{kind.type}.{m}": Signature()
+            for kind in (*KINDS.values(), *EVENTS.values(), _BARRIER)
+            for m in kind.waits | kind.plain
+        }
+        | {f"threading.Condition.{m}": Signature(invokes=(Invoke("arg0 | arg:predicate"),)) for m in ("wait_for",)}
         | {name: Signature() for name in IDENTITY}
         | {LOCAL: Signature(returns=LOCAL)}
         | {f"{name}.__enter__": Signature(returns="builtins.bool") for name in LOCKS},
         modules=frozenset({"threading"}),
     ),
     match=match,
-    refusals=(THREAD_LOCAL, THREAD_IDENTITY),
+    refusals=(THREAD_LOCAL, THREAD_IDENTITY, LOCK_ESCAPES),
 )

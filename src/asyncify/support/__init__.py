@@ -25,6 +25,9 @@ _PARTS: dict[Module, tuple[str, ...]] = {
         "aio_support.py",
         "aio_support_iteration.py",
         "aio_support_sync.py",
+        "aio_support_locks.py",
+        "aio_support_queue.py",
+        "aio_support_threads.py",
         "aio_support_tests.py",
     ),
     "aio_requests": (

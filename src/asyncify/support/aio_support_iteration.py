@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 _Item = TypeVar("_Item")
@@ -62,3 +62,9 @@ async def each(items: Iterable[_Item] | AsyncIterable[_Item]) -> AsyncIterator[_
     else:
         for item in items:
             yield item
+
+
+async def iter_async(function: Callable[[], Awaitable[_Item]], sentinel: object) -> AsyncIterator[_Item]:
+    """`iter` of a function that is awaited: what it gives, until that is `sentinel`."""
+    while (item := await function()) is not sentinel and item != sentinel:
+        yield item

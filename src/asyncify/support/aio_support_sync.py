@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import contextvars
 import inspect
 import threading
 from collections.abc import (
@@ -115,7 +116,8 @@ def _in_thread(work: Callable[[], _Result]) -> _Result:
         except BaseException as error:
             errors.append(error)
 
-    thread = threading.Thread(target=run)
+    # In the caller's context: to what is keyed by it (a reentrant lock, say) this is still the caller's work.
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(run,))
     thread.start()
     thread.join()
     if errors:
