@@ -31,6 +31,10 @@ LARGE = 40_000
 """Lines of a tree above which only the parts that matter are indexed (:mod:`asyncify.demand`)."""
 
 
+PART = 60_000
+"""Lines of a part above which a large tree is indexed as a small one: looking for what belongs to it costs more."""
+
+
 class Progress(Protocol):
     """Told what is being done; shown only on a terminal."""
 
@@ -74,7 +78,10 @@ def analyse_tree(tree: Tree, config: Config, progress: Progress) -> list[Analysi
         return analyse(wanted, tree.root, config, progress, ground.elsewhere, ground.parsed)
 
     with without_collecting():
-        return parts(ground, rules().values(), analyse_part)
+        found = parts(ground, rules().values(), analyse_part, PART)
+        if found is None:
+            found = [analyse(relevant(sources, rules().values()), tree.root, config, progress)]
+    return found
 
 
 def analyse(

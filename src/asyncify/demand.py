@@ -169,8 +169,13 @@ class Ground:
         return out
 
 
-def parts(ground: Ground, rules: Iterable[Rule], analyse: Callable[[Sequence[SourceFile]], _A]) -> list[_A]:
-    """The analyses of all parts of the tree, in the order of their first files."""
+def parts(
+    ground: Ground, rules: Iterable[Rule], analyse: Callable[[Sequence[SourceFile]], _A], limit: int
+) -> list[_A] | None:
+    """The analyses of all parts of the tree, in the order of their first files.
+
+    None where a part grows over so many lines: then the tree hangs together too much to be taken apart.
+    """
     libraries = starting_modules(rules)
     todo = ground.linked(seeds(ground.sources.values(), libraries))
     done: list[tuple[set[str], _A]] = []
@@ -183,6 +188,8 @@ def parts(ground: Ground, rules: Iterable[Rule], analyse: Callable[[Sequence[Sou
             done.append((part, analysis))
             continue
         part |= more
+        if sum(ground.sources[path].data.count(b"\n") for path in part) > limit:
+            return None
         part = part.union(*(other for other in todo if other & part), *(other for other, _ in done if other & part))
         todo = [other for other in todo if not other & part]
         done = [(other, found) for other, found in done if not other & part]

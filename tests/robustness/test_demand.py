@@ -26,12 +26,17 @@ def _write(root: Path, files: Mapping[str, str]) -> Config:
     return Config(root=root, cache=False)
 
 
-def _parts(root: Path, files: Mapping[str, str]) -> list[set[str]]:
+def _parts(root: Path, files: Mapping[str, str], limit: int = 1000) -> list[set[str]]:
     config = _write(root, files)
     ground = Ground(discover([root], config).sources, catalogue(), waits)
     found = parts(
-        ground, rules().values(), lambda s: analyse(s, root, config, api.Silent(), ground.elsewhere, ground.parsed)
+        ground,
+        rules().values(),
+        lambda s: analyse(s, root, config, api.Silent(), ground.elsewhere, ground.parsed),
+        limit,
     )
+    if found is None:
+        return [{"too large"}]
     return [set(part.project.files) for part in found]
 
 
@@ -115,6 +120,12 @@ def _both(root: Path, files: Mapping[str, str], monkeypatch: pytest.MonkeyPatch)
 )  # fmt: skip
 def test_what_belongs_to_a_part(tmp_path: Path, files: dict[str, str], expected: list[set[str]]) -> None:
     assert _parts(tmp_path, files) == expected
+
+
+def test_a_part_that_grows_too_large_is_given_up(tmp_path: Path) -> None:
+    files = {"net.py": NET, "a.py": "from net import fetch\nfetch(1)\n", "b.py": NET}
+    assert _parts(tmp_path, files, 7) == [{"net.py", "a.py"}, {"b.py"}]
+    assert _parts(tmp_path, files, 6) == [{"too large"}]
 
 
 def test_a_call_on_something_unknown_elsewhere_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
