@@ -146,6 +146,46 @@ def f(): ...
 === star of requests
 from requests import *
 get('u')  # -> requests.get
+=== external star shadowed
+from other import *
+def f():
+    get('u')  # -> other.get
+    requests.get('u')  # -> other.requests.get
+=== external star may rebind import
+import requests
+from other import *
+requests.get('u')  # -> requests.get, other.requests.get
+=== external star then own
+from other import *
+import requests
+requests.get('u')  # -> requests.get
+=== external star in function global read
+import requests
+from other import *
+def f():
+    requests.get('u')  # -> requests.get, other.requests.get
+=== star of a library of Python brings what it has
+import requests
+from os.path import *
+requests.get('u')  # -> requests.get
+join('a', 'b')  # -> os.path.join
+=== star of a library of Python may rebind
+from requests import get as exists
+from os.path import *
+exists('u')  # -> requests.get, os.path.exists
+=== external star through a module of ours
+import requests
+from lib import *
+requests.get('u')  # -> requests.get, other.requests.get
+## lib.py
+from other import *
+=== external star through a module with __all__
+import requests
+from lib import *
+requests.get('u')  # -> requests.get
+## lib.py
+from other import *
+__all__ = ['thing']
 === own def after star
 from lib import *
 def f(): ...

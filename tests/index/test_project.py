@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from index_cases import index
@@ -189,3 +192,86 @@ def test_module_names() -> None:
 def test_bad_type_expressions(text: str) -> None:
     with pytest.raises(ValueError):
         parse_type(text)
+
+
+def _crowd(values: str, use: str) -> str:
+    """A program in which more values meet in one variable than the index follows."""
+    return f"{values}\nfor x in TABLE:\n    {use}\n"
+
+
+_CLASSES = "".join(f"class C{n}:\n def get(self): ...\n" for n in range(60))
+_FUNCTIONS = "".join(f"def f{n}(): ...\n" for n in range(60))
+_MANY_FUNCTIONS = "".join(f"def f{n}(): ...\n" for n in range(300))
+
+
+@pytest.mark.parametrize(
+    ("values", "use", "function"),
+    [
+        (f"{_MANY_FUNCTIONS}TABLE = [{', '.join(f'f{n}' for n in range(300))}]", "x()", "f7"),
+        (
+            f"import functools\n{_FUNCTIONS}TABLE = [{', '.join(f'functools.partial(f{n})' for n in range(60))}]",
+            "x()",
+            "f7",
+        ),
+        (f"{_CLASSES}TABLE = [{', '.join(f'C{n}()' for n in range(60))}]", "x.get()", "C7.get"),
+        (f"{_CLASSES}TABLE = [{', '.join(f'C{n}' for n in range(60))}]", "x().get()", "C7.get"),
+        (f"{_FUNCTIONS}TABLE = [{', '.join(f'[f{n}, 1]' for n in range(60))}]", "x[0]()", "f7"),
+    ],
+)
+def test_what_too_many_values_hide_is_lost(values: str, use: str, function: str) -> None:
+    project = index({"main.py": _crowd(values, use)})
+    assert f"main.{function}" in {use.function for use in project.uses if use.sink is Sink.LOST}
+    assert any(call.unresolved for call in project.calls)
+
+
+def test_a_decorator_may_be_put_on_many_functions() -> None:
+    wrapper = "def deco(fn):\n def inner(*a):\n  return fn(*a)\n return inner\n"
+    project = index({"main.py": wrapper + _FUNCTIONS.replace("def ", "@deco\ndef ") + "f1()\nf2()\n"})
+    (inside,) = [call for call in project.calls if call.within == "main.deco.<locals>.inner"]
+    assert len(inside.targets) == 60 and inside.unresolved is None
+    assert not [use for use in project.uses if use.sink is Sink.LOST]
+
+
+def test_modules_that_too_many_values_hide_are_lost() -> None:
+    files = {f"m{n}.py": "def run(): ...\ndef other(): ...\n" for n in range(60)}
+    names = ", ".join(f"m{n}" for n in range(60))
+    files["main.py"] = _crowd(f"import {names}\nTABLE = [{names}]", "x.run()")
+    lost = {use.function for use in index(files).uses if use.sink is Sink.LOST}
+    assert "m7.run" in lost and "m7.other" not in lost
+
+
+def test_objects_of_libraries_survive_a_crowd() -> None:
+    names = ", ".join(f"C{n}()" for n in range(60))
+    text = (
+        f"import requests\n{_CLASSES}TABLE = [{names}, requests.Session(), requests]\nfor x in TABLE:\n    x.get('u')\n"
+    )
+    project = index({"main.py": text})
+    assert project.calls[-1].externals == {"requests.Session.get", "requests.get"}
+    assert project.calls[-1].unresolved == "too many different values"
+    assert not project.lost
+
+
+def test_too_many_objects_of_libraries_are_lost() -> None:
+    names = ", ".join(["requests.Session()"] * 200)
+    project = index({"main.py": f"import requests\nTABLE = [{names}]\nfor x in TABLE:\n    x.get('u')\n"})
+    assert {value.type for value in project.lost if isinstance(value, Instance)} == {"requests.Session"}
+
+
+def test_the_answer_is_the_same_in_every_run() -> None:
+    """More external objects arrive, one by one, than a variable takes: which of them it takes must not vary."""
+    script = (
+        "junk = [[] for _ in range(%d)]\ndel junk[::3]\n"
+        "from index_cases import index\n"
+        "text = 'import other\\n'\n"
+        "text += ''.join(f'class C{n}:\\n def get(self): return other.f{n}\\n' for n in range(40))\n"
+        "text += 'TABLE = [' + ', '.join(f'C{n}()' for n in range(40)) + ']\\n'\n"
+        "text += 'for x in TABLE:\\n    y = x.get()\\n    y.go()\\n'\n"
+        "print(sorted(index({'main.py': text}).calls[-1].externals))\n"
+    )
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", script % junk], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        ).stdout
+        for junk in (0, 777, 12345)
+    }
+    assert len(runs) == 1

@@ -238,138 +238,168 @@ import requests
 requests.get = lambda url: url
 def f(): return requests.get("u")  # NOT
 f()
-=== plain
+=== deleted and not bound again
 import requests
-def f(): return requests.get("u")  # SITE
-f()
-=== import as
-import requests as r
-def f(): return r.get("u")  # SITE
-f()
-=== from import as
-from requests import get as g
-def f(): return g("u")  # SITE
-f()
-=== import inside a function
+del requests
+try:
+    print(requests.get("u"))  # NOT
+except NameError:
+    pass
+=== deleted in a function
 def f():
     import requests
-    return requests.get("u")  # SITE
-f()
-=== submodule
-import requests.api
-def f(): return requests.api.get("u")  # SITE
-f()
-=== from submodule
-from requests.api import get
-def f(): return get("u")  # SITE
-f()
-=== reexported by a module of ours
-from compat import requests
-def f(): return requests.get("u")  # SITE
-f()
-## compat.py
-import requests
-=== through a star import
-from compat import *
-def f(): return requests.get("u")  # SITE
-f()
-## compat.py
-import requests
-=== module alias variable
-import requests
-http = requests
-def f(): return http.get("u")  # SITE
-f()
-=== parameter of that name elsewhere
-import requests
-def other(requests): return requests
-def f(): return requests.get("u")  # SITE
-f()
-other(1)
-=== local of that name in a sibling
-import requests
-def other():
-    requests = {}
-    return requests
-def f(): return requests.get("u")  # SITE
-f()
-other()
-=== comprehension variable does not leak
-import requests
-names = [requests for requests in (1, 2)]
-def f(): return requests.get("u")  # SITE
-f()
-=== class attribute does not shadow in methods
-import requests
-class A:
-    requests = {}
-    def f(self): return requests.get("u")  # SITE
-A().f()
-=== attribute of that name on an object
-import requests
-class A: pass
-a = A()
-a.requests = {}
-def f(): return requests.get("u")  # SITE
-f()
-=== annotation only
-import requests
+    del requests
+    return requests.get("u")  # NOT
+=== import kept from another scope
 def f():
-    r: requests.Response = requests.get("u")  # SITE
-    return r
-f()
-=== bound again to the same
+    import requests
+    return requests
+def g():
+    return requests.get("u")  # NOT
+=== class scope is not seen by a comprehension
+class C:
+    import requests
+    found = [requests.get("u") for _ in "a"]  # NOT
+=== name of a class body in a method
+class C:
+    import requests
+    def f(self):
+        return requests.get("u")  # NOT
+C().f()
+=== parameter of the enclosing function
 import requests
+def outer(requests):
+    def inner():
+        return requests.get("u")  # NOT
+    return inner()
+outer({})
+=== variable of the enclosing function, bound later
 import requests
-def f(): return requests.get("u")  # SITE
-f()
-=== under TYPE_CHECKING too
+def outer():
+    def inner():
+        return requests.get("u")  # NOT
+    requests = {}
+    return inner()
+outer()
+=== default keeps the value of its time
+import requests
+def f(requests=requests):
+    return requests.get("u")  # NOT
+requests = {}
+f({})
+=== assignment expression in a comprehension
+import requests
+[(requests := {}) for _ in "a"]
+print(requests.get("u"))  # NOT
+=== match pattern with a star
+import requests
+match [1, {}]:
+    case [_, *requests]:
+        print(requests[0].get("u"))  # NOT
+=== match pattern of a mapping
+import requests
+match {"a": {}}:
+    case {"a": requests}:
+        print(requests.get("u"))  # NOT
+=== match pattern of a class
+import requests
+class Box:
+    __match_args__ = ("inner",)
+    inner = {}
+match Box():
+    case Box(inner=requests):
+        print(requests.get("u"))  # NOT
+=== bound by a type alias of the same name
+import requests.exceptions as requests
+print(requests.get("u"))  # NOT
+=== script beside a package of the same name
+import shop.main
+## requests.py
+def get(url): return url
+## shop/__init__.py
+## shop/main.py
+import requests
+def f(): return requests.get("u")  # NOT
+=== not in __all__
+from shop import *
+print(requests.get("u"))  # NOT
+## shop.py
+__all__ = ["f"]
+import requests
+def f(): ...
+=== private name and a star
+from shop import *
+print(_requests.get("u"))  # NOT
+## shop.py
+import requests as _requests
+=== star import of an unknown library
+import requests
+from toolbox import *
+print(requests.get("u"))  # NOT
+=== star import of an unknown library through ours
+from requests import get
+from shop import *
+print(get("u"))  # NOT
+## shop.py
+from toolbox import *
+=== fallback to None
+try:
+    import requests
+except ImportError:
+    requests = None
+def f():
+    if requests is None:
+        return None
+    return requests.get("u")  # SITE
+=== set by globals
+import requests
+globals()["requests"] = {}
+def f():
+    return requests.get("u")  # NOT
+=== vendored copy
+from vendor import requests
+print(requests.get("u"))  # NOT
+## vendor/__init__.py
+## vendor/requests/__init__.py
+from .api import get
+## vendor/requests/api.py
+def get(url): return url
+=== type checking import, another one at run time
 from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import requests
-import requests
-def f(): return requests.get("u")  # SITE
-f()
-=== read by global
-import requests
+else:
+    requests = {}
 def f():
-    global requests
-    return requests.get("u")  # SITE
-f()
-=== dict key of that name
+    return requests.get("u")  # NOT
+=== in __all__ of a module of ours
+from shop import *
+print(requests.get("u"))  # SITE
+## shop.py
+__all__ = ["requests"]
 import requests
-table = {"requests": {}}
-def f(): return requests.get("u")  # SITE
-f()
-=== keyword argument of that name
+def f(): ...
+=== star import of a library of Python
+from os.path import *
 import requests
-def other(**k): return k
-def f(): return requests.get("u")  # SITE
-other(requests={})
-f()
-=== session
+print(requests.get("u"))  # SITE
+=== star import of a library of Python behind
 import requests
-def f():
-    with requests.Session() as s:
-        return s.get("u")  # SITE
-f()
-=== session through a helper
+from os.path import *
+print(requests.get("u"))  # SITE
+=== keyword pattern does not bind
 import requests
-def make(): return requests.Session()
-def f():
-    s = make()
-    return s.get("u")  # SITE
-f()
-=== session in an attribute
+match {"a": 1}:
+    case {"a": int()}:
+        print(requests.get("u"))  # SITE
+=== parameter of a lambda elsewhere
 import requests
-class C:
-    def __init__(self): self.s = requests.Session()
-    def f(self): return self.s.get("u")  # SITE
-C().f()
-=== a script in another folder does not shadow
+f = lambda requests: requests
+print(requests.get("u"))  # SITE
+=== namespace package of ours beside
 import requests
-def f(): return requests.get("u")  # SITE
-f()
-## examples/requests.py
-print("an example")
+import tools.requests
+print(requests.get("u"))  # SITE
+## tools/requests.py
+def get(url): return url
 """

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from shadowing_cases import CASES as TEXT
+from library_cases import CASES as THE_LIBRARY
+from shadowing_cases import CASES as SOMETHING_ELSE
 
 from asyncify import api
 from asyncify.config import Config
@@ -14,7 +15,7 @@ from asyncify.model import Verdict
 
 def _cases() -> dict[str, dict[str, str]]:
     out: dict[str, dict[str, str]] = {}
-    for part in TEXT.strip().split("=== ")[1:]:
+    for part in (SOMETHING_ELSE + THE_LIBRARY).strip().split("=== ")[1:]:
         name, _, body = part.partition("\n")
         first, *rest = body.split("## ")
         files = {"main.py": first}
@@ -30,8 +31,8 @@ CASES = _cases()
 
 
 def test_there_are_enough_of_both() -> None:
-    keep = sum("# NOT" in case["main.py"] for case in CASES.values())
-    assert len(CASES) >= 60 and keep >= 30 and len(CASES) - keep >= 20
+    keep = sum("# NOT" in text for case in CASES.values() for text in ["".join(case.values())])
+    assert len(CASES) >= 90 and keep >= 55 and len(CASES) - keep >= 30
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -42,15 +43,15 @@ def test_names(name: str, tmp_path: Path) -> None:
         target.write_text(text)
     preview = api.preview([tmp_path], Config(root=tmp_path))
     rewritten = {
-        site.span.line
+        (site.span.path, site.span.line)
         for site in preview.scan.plan.sites
-        if site.span.path == "main.py" and site.rule == "requests" and site.verdict in (Verdict.EXACT, Verdict.REVIEW)
+        if site.rule == "requests" and site.verdict in (Verdict.EXACT, Verdict.REVIEW)
     }
-    lines = CASES[name]["main.py"].splitlines()
-    for number, line in enumerate(lines, 1):
-        if "# NOT" in line:
-            assert number not in rewritten, line
-        elif "# SITE" in line:
-            assert number in rewritten, line
+    for path, text in CASES[name].items():
+        for number, line in enumerate(text.splitlines(), 1):
+            if "# NOT" in line:
+                assert (path, number) not in rewritten, line
+            elif "# SITE" in line:
+                assert (path, number) in rewritten, line
     if not rewritten:
         assert not preview.changes

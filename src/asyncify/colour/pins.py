@@ -10,9 +10,9 @@ from functools import cache
 
 from asyncify.index.prefix import literal_prefix
 from asyncify.index.project import CallSite, FunctionInfo, FunctionUse, ImplicitCall, Kind, Sink
-from asyncify.index.values import Class, Constant, External, ModuleRef, Object, Unknown, Value
+from asyncify.index.values import Class, Constant, External, Instance, ModuleRef, Object, Unknown, Value
 from asyncify.model import Reason, Refusal, Span
-from asyncify.rules.base import RefusalCode, function_node
+from asyncify.rules.base import RefusalCode, function_node, object_node, site_node
 from asyncify.rules.decorators import FOLLOWING
 from asyncify.rules.facts import BUILTIN_METHODS, Facts
 
@@ -77,9 +77,14 @@ NAME_TAKEN = RefusalCode(
     "Give the variable another name.",
 )
 _NEEDED_NAMES = frozenset({"asyncio", "aio_support", "aio_requests", "aio_http"})
+TOO_MANY_VALUES = RefusalCode(
+    "too-many-values",
+    "So many different values meet in one variable that asyncify stops following them.",
+    "Call it by its name, or divide the table that holds it.",
+)
 PIN_CODES = (
     SPECIAL_METHOD, PROPERTY, DECORATED, CALLBACK, FOREIGN_OVERRIDE, IMPORT_TIME, LAMBDA, KEPT, MAYBE_CALLED, STARTS_LOOP, STOP_ITERATION,
-    NAME_TAKEN
+    NAME_TAKEN, TOO_MANY_VALUES,
 )  # fmt: skip
 
 # Special methods that may be coroutine functions, because they are called explicitly.
@@ -113,6 +118,8 @@ TRANSPARENT_PREFIXES = (
     "freezegun.freeze_time",
 )
 _PROPERTIES = frozenset({"builtins.property", "functools.cached_property", "builtins.property.setter"})
+# Objects whose uses stay as they are (rules see to the exceptions themselves).
+_SAME_BEFORE_AND_AFTER = frozenset({"requests.Response"})
 # External callables that look at a function they are given without calling it.
 _LOOKS_AT_FUNCTIONS = frozenset(
     "functools.wraps functools.update_wrapper builtins.print builtins.isinstance builtins.callable builtins.id builtins.repr "
@@ -152,6 +159,7 @@ def pins(facts: Facts, handled: frozenset[Span], kept: dict[str, frozenset[int]]
             yield function_node(info.name), reason
     yield from _dynamic_pins(facts)
     yield from _runner_pins(facts)
+    yield from _lost_pins(facts)
     for implicit in facts.implicit_calls:
         target = project.functions.get(implicit.target)
         if implicit.kind == "property" and target is not None and target.is_generator:
@@ -212,6 +220,18 @@ def _runner_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
                 if info is not None and not info.is_generator and info.kind is Kind.FUNCTION and info.name not in seen:
                     seen.add(info.name)
                     yield function_node(info.name), refusal(STOP_ITERATION, facts.span(path, part))
+
+
+def _lost_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
+    """Objects of libraries that the index stopped following: some of their uses would not be rewritten."""
+    for value in sorted(facts.project.lost, key=str):
+        site = value.site if isinstance(value, Instance) and value.type not in _SAME_BEFORE_AND_AFTER else None
+        if isinstance(value, Object) and value.cls in facts.project.classes:
+            site = facts.project.classes[value.cls].span
+        if site is not None:
+            found = refusal(TOO_MANY_VALUES, site)
+            yield object_node(site), found
+            yield site_node(site), found
 
 
 def _may_stop_iteration(node: ast.AST) -> bool:
@@ -308,17 +328,20 @@ def _binds(node: ast.FunctionDef) -> frozenset[str]:
     )
 
 
-def _maybe_called(facts: Facts, info: FunctionInfo) -> Refusal | None:
-    """A call of something unknown under this method's name may be a call of it.
+def maybe_calls(facts: Facts, info: FunctionInfo) -> list[CallSite]:
+    """Calls of something unknown under this method's name, which may be calls of it.
 
     Names that builtin containers, strings and files have are not suspected: nearly every such call is one of theirs.
     """
     if not may_be_suspected(info, facts.imports_dynamically):
-        return None
+        return []
+    # (where it is known to be one of the targets, it is awaited as such)
+    return [call for call in facts.project.maybe_callers(info.name) if info.name not in call.targets]
+
+
+def _maybe_called(facts: Facts, info: FunctionInfo) -> Refusal | None:
     name = info.name.rpartition(".")[2]
-    for call in facts.project.maybe_callers(info.name):
-        if info.name in call.targets:
-            continue  # it is known to be one of the targets, and awaited as such
+    for call in maybe_calls(facts, info):
         text = f"The call {call.span} may be a call of {name}(); asyncify cannot tell what it is made on."
         return refusal(MAYBE_CALLED, call.span, text)
     return None
@@ -404,6 +427,8 @@ def _use_pin(use: FunctionUse, facts: Facts) -> Refusal | None:
     match use.sink:
         case Sink.COMPARED:
             return None
+        case Sink.LOST:
+            return refusal(TOO_MANY_VALUES, use.span)
         case Sink.DECORATED:
             name = use.external or _decorator_name(facts, use.span)
             if name in TRANSPARENT | FOLLOWING or name.startswith(TRANSPARENT_PREFIXES) or name in _PROPERTIES:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 
 from asyncify.index.ir import ClassFacts, FileFacts, FunctionFacts
 
@@ -35,11 +37,18 @@ class Unit:
         self.folder = facts.path.rpartition("/")[0]
 
 
-class AValue:
-    """Base of all abstract values. Where too many meet, only *precious* ones stay: objects of the libraries we know."""
+_next_serial: Callable[[], int] = count().__next__
 
-    __slots__ = ()
-    precious = False
+
+@dataclass(slots=True, eq=False)
+class AValue:
+    """Base of all abstract values. Where too many meet, only *precious* ones stay: what is of the libraries we know.
+
+    ``serial`` grows with every value made: an order that is the same in every run, which that of sets is not.
+    """
+
+    precious: bool = field(default=False, init=False)
+    serial: int = field(default_factory=_next_serial, init=False)
 
 
 @dataclass(slots=True, eq=False)
@@ -61,7 +70,6 @@ class AInstance(AValue):
     slots: dict[int, int] = field(default_factory=dict)
     copies: list[AInstance] = field(default_factory=list)
     holder: AClass | None = None  # the project class this is the external part of
-    precious: bool = False
     path: str = ""  # of a mock below a mock: how one gets there, see asyncify.index.mocks
 
 
@@ -69,7 +77,6 @@ class AInstance(AValue):
 class AMethod(AValue):
     instance: AInstance
     name: str
-    precious: bool = False  # as its instance
 
 
 @dataclass(slots=True, eq=False)
@@ -107,7 +114,8 @@ class AClass(AValue):
     object_: AObject | None = None
     self_: AObject | None = None
     super_: ASuper | None = None
-    precious: bool = False  # derived, itself, from a class of a library we know
+    metas: list[AClass] = field(default_factory=list)  # metaclasses of the project, own ones only
+    protocol: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -116,7 +124,6 @@ class AObject(AValue):
 
     cls: AClass
     subs: bool
-    precious: bool = False  # an object of a library's class, through its bases
 
 
 @dataclass(slots=True, eq=False)

@@ -107,7 +107,8 @@ class Attributes(Externals):
         key = (instance, name)
         found = self._method_values.get(key)
         if found is None:
-            found = self._method_values[key] = AMethod(instance, name, instance.precious)
+            found = self._method_values[key] = AMethod(instance, name)
+            found.precious = instance.precious
         return found
 
     def _instance_attribute(
@@ -148,11 +149,12 @@ class Attributes(Externals):
             self.add(result, self.external(f"{ABSENT}{module.name}.{name}"))
             return
         if module.unit is not None:
-            stars = self.external_stars(module.unit)
+            stars = self.external_stars(module.unit, name)
             for star in stars:
                 self.add(result, self.external(f"{star}.{name}"))
             if stars:
                 return
+        self.edge(self.field(module, name), result)  # other modules may have put something there
         self.add(result, self.unknown(f"module {module.name} has no {name}"))
 
     def release(self) -> None:
@@ -180,12 +182,17 @@ class Attributes(Externals):
         hits = self.hits(cls, how, name)
         for _, variable in hits:
             self.on(variable, self.on_bind, unit, (value, result, node, within))
+        if hits and isinstance(value, AClass) and self._is_enumeration(cls) and name not in cls.facts.methods:
+            self.add(result, self.object_of(cls, False))
         loaded = 0
         if how != "super":
             loaded = self.field_load(cls, how == "subs", name)
             self.edge(loaded, result)
         if not hits:
             self.late.append((value, cls, how, name, result, loaded, unit, node, within))
+
+    def _is_enumeration(self, cls: AClass) -> bool:
+        return any(base.startswith("enum.") for base in self.external_bases(cls))
 
     def find_late(self) -> bool:
         """What attributes found nowhere come from: ``__getattr__`` or an external base. Whether anything was new."""
@@ -208,7 +215,11 @@ class Attributes(Externals):
                     self.add(key, self.constant(name))
                     caller = self.implicitly(unit, node, within, "getattr")
                     self.on(method, self.on_call, caller, (Args([key]), result))
-            bases = self.external_bases(cls)
+            metas = self.metaclasses(cls) if isinstance(value, AClass) else []
+            inherited = [(meta, variable) for meta in metas for _, variable in self.hits(meta, "exact", name)]
+            for meta, variable in inherited:
+                self.on(variable, self._on_bind_meta, unit, (cls, meta, result, node, within))
+            bases = self.external_bases(cls) if not inherited else []
             for base in bases:
                 if base == "?":
                     self.add(result, self.unknown("base class unknown"))
@@ -225,6 +236,13 @@ class Attributes(Externals):
                     self.add(result, self.method(part, name))
         self.late += again
         return len(again) < len(late)
+
+    def _on_bind_meta(self, value: AValue, unit: Unit, details: Any) -> None:
+        cls, meta, result, node, within = details
+        if isinstance(value, AFunction):
+            self.add(result, self.bound_to_class(value, cls, meta))
+        else:
+            self.on_bind(value, unit, (self.object_of(meta, False), result, node, within))
 
     def on_bind(self, value: AValue, unit: Unit, details: Any) -> None:
         receiver, result, node, within = details
@@ -277,8 +295,7 @@ class Attributes(Externals):
             self.edge(source, self.own_field(value, name))
         elif isinstance(value, AModule) and value.unit is not None:
             own = value.unit.facts.exports.get(name)
-            if own:
-                self.edge(source, value.unit.offset + own)
+            self.edge(source, value.unit.offset + own if own else self.field(value, name))
         elif isinstance(value, (AInstance, AFunction, AExternal)):
             self.edge(source, self.field(value, name))
             if isinstance(value, AInstance) and is_mock(value.type):

@@ -171,7 +171,7 @@ class Calls(Hierarchy):
         self._bind_positional(function, args, skip if facts.positional else 0)
         for name, variable in args.keywords:
             if name is None:
-                self.on(variable, self._on_double_star, function, skip)
+                self.on(variable, self._on_double_star, function, skip + len(args.positional))
             else:
                 self._bind_keyword(function, name, variable)
         if not result:
@@ -229,6 +229,8 @@ class Calls(Hierarchy):
     def _on_same_star(self, value: AValue, function: AFunction, details: Any) -> None:
         if isinstance(value, AInstance) and value.type in SEQUENCES:
             self.copy(value, self._star_args(function))
+        elif isinstance(value, AUnknown):
+            self.add(self.loose(self._star_args(function)), value)
 
     def _star_args(self, function: AFunction) -> AInstance:
         if function.star_args is None:
@@ -257,9 +259,16 @@ class Calls(Hierarchy):
             self.add(self.keys(kwargs), self.constant(name))
 
     def _on_double_star(self, value: AValue, function: AFunction, skip: int) -> None:
+        """``**value`` fills what no positional argument does: all but the first `skip` parameters."""
+        skipped = {name for name, _ in function.facts.positional[:skip]}
+        if isinstance(value, AUnknown):
+            for name, parameter in self._names(function).items():
+                if name not in skipped:
+                    self.add(parameter, value)
+            if function.facts.kwarg:
+                self.add(self.loose(self._star_kwargs(function)), value)
         if not isinstance(value, AInstance) or value.type not in MAPPINGS:
             return
-        skipped = {name for name, _ in function.facts.positional[:skip]}
         for name, parameter in self._names(function).items():
             if name not in skipped:
                 self.element(value, name, parameter)
@@ -272,7 +281,9 @@ class Calls(Hierarchy):
 
     def on_elements(self, value: AValue, unit: Unit, result: int) -> None:
         """The elements of a builtin container, with no code run."""
-        if isinstance(value, AInstance):
+        if isinstance(value, AUnknown):
+            self.add(result, value)
+        elif isinstance(value, AInstance):
             if value.type in SEQUENCES:
                 self.edge(self.every(value), result)
             elif value.type in MAPPINGS:
@@ -283,6 +294,9 @@ class Calls(Hierarchy):
     def _construct(self, cls: AClass, args: Args, result: int, caller: Caller) -> None:
         caller.known = True
         self.add(result, self.object_of(cls, False))
+        for meta in self.metaclasses(cls):
+            for _, variable in self.hits(meta, "exact", "__call__"):
+                self.on(variable, self._on_meta_call, caller, (cls, meta, args, result))
         initialized = False
         for name in ("__new__", "__init__"):
             for _, variable in self.hits(cls, "exact", name):
@@ -292,7 +306,7 @@ class Calls(Hierarchy):
                 self.on(variable, self.on_bind, caller.unit, (receiver, method, caller.node, caller.within))
                 self.on(method, self._on_init, caller, (args, name))
         if not initialized:
-            self._declared_fields(cls, args)
+            self.declared_fields(cls, args)
             for name in ("__post_init__", "__attrs_post_init__"):
                 for _, variable in self.hits(cls, "exact", name):
                     self.on(variable, self._on_post_init, caller, None)
@@ -301,6 +315,18 @@ class Calls(Hierarchy):
                     caller.unknown.add("base class unknown")
                 else:
                     caller.externals.add(base)
+
+    def _on_meta_call(self, value: AValue, caller: Caller, details: Any) -> None:
+        cls, meta, args, result = details
+        self.apply(self.bound_to_class(value, cls, meta), args, result, caller)
+
+    def bound_to_class(self, value: AValue, cls: AClass, meta: AClass) -> AValue:
+        """A function of a metaclass as a method of the class."""
+        if not isinstance(value, AFunction):
+            return value
+        if value.facts.positional:
+            self.add(value.unit.offset + value.facts.positional[0][1], cls)
+        return self.bound(value, meta)
 
     def _on_init(self, value: AValue, caller: Caller, details: Any) -> None:
         args, name = details
@@ -315,18 +341,38 @@ class Calls(Hierarchy):
         if isinstance(value, AFunction):
             caller.targets.add(value.facts.name)
 
-    def _declared_fields(self, cls: AClass, args: Args) -> None:
+    def declared_fields(self, cls: AClass, args: Args) -> None:
+        owners = self.declared_by(cls)
+        ordered = [
+            self.own_field(owner, name) for name, owner in owners.items() if name in owner.facts.positional_fields
+        ]
+        for variable, field in zip(args.positional, ordered, strict=False):
+            self.edge(variable, field)
+        for position, field in enumerate(ordered[len(args.positional) :]):
+            for variable in args.starred:
+                self.on(variable, self.on_unpack_value, cls.unit, (position if len(args.starred) == 1 else -1, field))
+            for variable in args.rest:
+                self.edge(variable, field)
+        for keyword, variable in args.keywords:
+            if keyword is None:
+                self.on(variable, self._on_field_star, cls, None)
+            elif keyword in owners:
+                self.edge(variable, self.own_field(owners[keyword], keyword))
+
+    def _on_field_star(self, value: AValue, cls: AClass, details: Any) -> None:
+        for name, owner in self.declared_by(cls).items():
+            if isinstance(value, AUnknown):
+                self.add(self.own_field(owner, name), value)
+            elif isinstance(value, AInstance) and value.type in MAPPINGS:
+                self.element(value, name, self.own_field(owner, name))
+
+    def declared_by(self, cls: AClass) -> dict[str, AClass]:
+        """The fields that annotations of the hierarchy declare, in order, with the class that declares each last."""
         owners: dict[str, AClass] = {}
         for owner in reversed(self.linear(cls)):
             for name in owner.facts.declared:
                 owners[name] = owner
-        names = list(owners)
-        for position, variable in enumerate(args.positional):
-            if position < len(names):
-                self.edge(variable, self.own_field(owners[names[position]], names[position]))
-        for keyword, variable in args.keywords:
-            if keyword in owners:
-                self.edge(variable, self.own_field(owners[keyword], keyword))
+        return owners
 
     def attribute_of_super(self, value: ASuper) -> AClass:
         """The class that ``super()`` starts behind."""

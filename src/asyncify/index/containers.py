@@ -67,6 +67,7 @@ class Heap(Engine):
         value = self._externals.get(name)
         if value is None:
             value = self._externals[name] = AExternal(name)
+            value.precious = self.known_library(name)
         return value
 
     def constant(self, value: str | int | float | bytes | bool | None) -> AConstant:
@@ -202,7 +203,8 @@ class Heap(Engine):
         """The instance of exactly this class, or of it or a subclass."""
         found = cls.self_ if subs else cls.object_
         if found is None:
-            found = AObject(cls, subs, any(known.precious for known in cls.mro or (cls,)))
+            found = AObject(cls, subs)
+            found.precious = any(known.precious for known in cls.mro or (cls,))
             if subs:
                 cls.self_ = found
             else:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from operator import attrgetter
 from typing import Any
 
-from asyncify.index.abstract import AConstant, AExternal, AInstance, AMethod, AUnknown, AValue
+from asyncify.index.abstract import AConstant, AExternal, AFunction, AInstance, AMethod, AUnknown, AValue
+from asyncify.index.project import TOO_MANY
 
 Handler = Callable[..., None]
 
@@ -17,15 +19,24 @@ _MOST = 48
 """With more values than this a variable collapses: it holds :data:`OVERFLOW` and *precious* values only.
 
 What it held and what it refuses is kept in :attr:`Engine.dropped`, so that nothing that got lost is believed to be
-unused. Collapsing keeps the answer independent of the order in which values arrived.
+unused.
 """
 
+_FUNCTIONS = 256
+"""As :data:`_MOST`, where the values are functions alone: what a decorator of the project is put on."""
+
 _PRECIOUS = 100
-"""A collapsed variable with more values than this takes no more precious ones either."""
+"""A collapsed variable with more values than this takes no more precious ones either: those are :attr:`Engine.lost`."""
 
 _DENSE = 16  # from so many successors on, a set tells whether an edge is there already
 _DROPPED = (AConstant, AUnknown, AExternal, AInstance, AMethod)
-OVERFLOW = AUnknown("too many different values")
+OVERFLOW = AUnknown(TOO_MANY)
+_serial = attrgetter("serial")
+
+
+def _ordered(values: Collection[AValue]) -> Collection[AValue]:
+    """Values in the order they were made: what a limit lets through must not depend on addresses in memory."""
+    return sorted(values, key=_serial) if len(values) > 1 else values
 
 
 class Engine:
@@ -36,6 +47,7 @@ class Engine:
         self.successors: list[list[int] | None] = [None]
         self.watchers: list[list[tuple[Handler, Any, Any]] | None] = [None]
         self.dropped: set[AValue] = set()
+        self.lost: set[AValue] = set()  # precious values that some variable does not hold although it can be them
         self.collapsed: set[int] = set()
         self._dense: dict[int, set[int]] = {}  # the successors of those that have many
         self._pending: dict[int, set[AValue]] = {}
@@ -89,9 +101,10 @@ class Engine:
             if not new:
                 return
             self.dropped |= new
-            if len(held) > _PRECIOUS:
-                return
             new = {value for value in new if value.precious}
+            if len(held) > _PRECIOUS:
+                self.lost |= new
+                return
         else:
             new = values - held
         if not new:
@@ -121,7 +134,7 @@ class Engine:
         if len(kept) < len(new):
             self.dropped |= new
             kept.add(OVERFLOW)
-        if len(held) + len(kept) > _MOST:
+        if len(held) + len(kept) > (_MOST if any(v.__class__ is not AFunction for v in held | kept) else _FUNCTIONS):
             self.collapsed.add(variable)
             self.dropped |= held | new
             self.held[variable] = {value for value in held if value.precious}
@@ -177,7 +190,7 @@ class Engine:
         while queue or replays:
             while replays:
                 handler, context, details, values = replays.pop()
-                for value in values:
+                for value in _ordered(values):
                     handler(value, context, details)
             if not queue:
                 break
@@ -189,6 +202,7 @@ class Engine:
                     self._add_all(target, delta)
             waiting = watchers[variable]
             if waiting:
+                arrived = _ordered(delta)
                 for handler, context, details in tuple(waiting):
-                    for value in delta:
+                    for value in arrived:
                         handler(value, context, details)

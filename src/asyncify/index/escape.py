@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import cached_property
 
 from asyncify.index.abstract import (
@@ -18,6 +18,7 @@ from asyncify.index.abstract import (
     Caller,
     Unit,
 )
+from asyncify.index.engine import OVERFLOW
 from asyncify.index.link import Linker
 from asyncify.index.project import FunctionUse, Sink
 from asyncify.model import Span
@@ -43,15 +44,20 @@ _TRANSPARENT = frozenset(
 _CALLING = frozenset({"on_call", "on_bind", "_on_property", "_on_setter"})
 
 
-def function_uses(linker: Linker, span: Callable[[str, ast.AST], Span]) -> list[FunctionUse]:
+def function_uses(
+    linker: Linker, span: Callable[[str, ast.AST], Span], parent: Callable[[str, ast.AST], ast.AST | None]
+) -> list[FunctionUse]:
     """All places where a function is given away, stored or returned to where no known call takes it up."""
-    return list(dict.fromkeys(_Escape(linker, span).run()))
+    return list(dict.fromkeys(_Escape(linker, span, parent).run()))
 
 
 class _Escape:
-    def __init__(self, linker: Linker, span: Callable[[str, ast.AST], Span]) -> None:
+    def __init__(
+        self, linker: Linker, span: Callable[[str, ast.AST], Span], parent: Callable[[str, ast.AST], ast.AST | None]
+    ) -> None:
         self.linker = linker
         self.span = span
+        self.parent = parent
         self._calling: set[int] | None = None
         self._found: dict[tuple[int, bool], frozenset[str]] = {}
 
@@ -68,27 +74,48 @@ class _Escape:
             yield from self._returned(unit)
 
     def _dropped(self) -> Iterator[FunctionUse]:
-        """Functions that some variable held too many values to take."""
-        found: dict[str, AFunction] = {}
+        """Functions that may run through a variable which held too many values to take them."""
+        found: set[str] = set()
+        names = self._names_asked()
         for value in self.linker.dropped:
-            if isinstance(value, (AFunction, ABound)):
-                function = value if isinstance(value, AFunction) else value.function
-                found[function.facts.name] = function
-        for name, function in sorted(found.items()):
-            where = self.span(function.unit.facts.path, function.facts.node)
-            yield FunctionUse(name, where, function.unit.name, Sink.OTHER)
+            if isinstance(value, (AFunction, ABound, APartial, AInstance)):
+                found.update(self._search([value], deep=True))
+            elif isinstance(value, (AObject, AClass)):
+                cls = value.cls if isinstance(value, AObject) else value
+                for name in names:
+                    for _, variable in self.linker.hits(cls, "subs", name):
+                        found |= self.functions(variable)
+            elif isinstance(value, AModule) and value.unit is not None:
+                for name in names:
+                    for variable in self.linker.export(value.unit, name):
+                        found |= self.functions(variable)
+        for unit in self.linker.units if found else ():
+            for node, facts in unit.facts.owners.items():
+                if facts.name in found:
+                    yield FunctionUse(facts.name, self.span(unit.facts.path, node), unit.name, Sink.LOST)
+
+    def _names_asked(self) -> set[str]:
+        """The attributes that are read where too many values met."""
+        names: set[str] = set()
+        if self.linker.dropped:
+            held = self.linker.held
+            for unit in self.linker.units:
+                for operand, operation, details in unit.facts.operations:
+                    if operation == "attribute" and OVERFLOW in (held[unit.offset + operand] or ()):
+                        names.add(str(details[0]))
+        return names
 
     def functions(self, variable: int, deep: bool = False) -> frozenset[str]:
         """Names of the functions that a variable holds; with `deep`, also inside containers it holds."""
         key = (variable, deep)
         found = self._found.get(key)
         if found is None:
-            found = self._found[key] = frozenset(self._search(variable, deep))
+            found = self._found[key] = frozenset(self._search(self.linker.held[variable] or (), deep))
         return found
 
-    def _search(self, variable: int, deep: bool) -> Iterator[str]:
+    def _search(self, values: Collection[AValue], deep: bool) -> Iterator[str]:
         held = self.linker.held
-        stack: list[tuple[AValue, int]] = [(value, 0) for value in held[variable] or ()]
+        stack: list[tuple[AValue, int]] = [(value, 0) for value in values]
         seen: set[AValue] = set()
         while stack:
             value, depth = stack.pop()
@@ -178,6 +205,8 @@ class _Escape:
                 functions |= self.functions(unit.offset + variable) if variable else functions
             if not functions or not isinstance(node, ast.expr):
                 continue
+            if isinstance(self.parent(unit.facts.path, node), ast.Compare):
+                continue  # ``x in (f, g)`` looks at them
             if not self._container_called(self.linker.instance(type_name, unit, node)):
                 where, within = self.span(unit.facts.path, node), self._within(unit, node)
                 for function in sorted(functions):

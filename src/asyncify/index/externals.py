@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asyncify.index.abstract import (
-    MAPPINGS,
     MOCK,
     PATCHER,
-    SEQUENCES,
     AClass,
     AConstant,
     ADescriptor,
@@ -30,6 +28,7 @@ from asyncify.index.abstract import (
     is_mock,
 )
 from asyncify.index.catalogue import Catalogue, Invoke, Signature
+from asyncify.index.container_calls import ContainerCalls
 from asyncify.index.mocks import Mocks
 from asyncify.index.prefix import literal_prefix
 from asyncify.index.typeexpr import TypeExpr, parse_type
@@ -51,7 +50,7 @@ class Application:
     results: dict[str, int] = field(default_factory=dict)
 
 
-class Externals(Mocks):
+class Externals(ContainerCalls, Mocks):
     """Calls that leave the project."""
 
     def __init__(self, catalogue: Catalogue) -> None:
@@ -63,7 +62,7 @@ class Externals(Mocks):
             "builtins.classmethod": self._classmethod, "contextlib.contextmanager": self._context,
             "contextlib.asynccontextmanager": self._context, "functools.partial": self._partial,
             "builtins.getattr": self._getattr, "builtins.setattr": self._setattr, "builtins.super": self._super,
-            "builtins.type": self._type, "builtins.dict": self._dict, "builtins.iter": self._iter,
+            "builtins.type": self._type, "builtins.dict": self.make_dict, "builtins.iter": self._iter,
             "builtins.next": self._next, "builtins.str": self._dunders("str", "__str__", "__repr__"),
             "builtins.repr": self._dunders("str", "__repr__"), "builtins.len": self._dunders("len", "__len__"),
             "builtins.bool": self._dunders("bool", "__bool__", "__len__"),
@@ -72,7 +71,8 @@ class Externals(Mocks):
             "builtins.int": self._dunders("operator", "__int__", "__index__"),
             "builtins.format": self._dunders("str", "__format__"),
             "builtins.print": self._dunders("str", "__str__", "__repr__"),
-            "builtins.object.__new__": self._object_new,
+            "builtins.object.__new__": self._object_new, "functools.partialmethod": self._partial_method,
+            "dataclasses.replace": self._replace,
         }  # fmt: skip
 
     # --- signatures --------------------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ class Externals(Mocks):
                     self.add(result, self.instance(MOCK, instance.unit, instance.node))
             return
         signature = self.method_signature(instance.type, method.name)
-        if self._container_method(instance, method.name, args, result, caller):
+        if self.container_method(instance, method.name, args, result, caller):
             return
         if signature is None:
             self._uncatalogued(args, result, caller)
@@ -262,10 +262,6 @@ class Externals(Mocks):
         caller.covered.add(found)
         return found
 
-    def op_iterate_value(self, value: AValue, unit: Unit, details: Any) -> None:
-        """Iterate over a value, with global variables in `details`."""
-        raise NotImplementedError
-
     def read_attribute(self, value: AValue, unit: Unit, details: Any) -> None:
         """Read an attribute, with global variables in `details`."""
         raise NotImplementedError
@@ -312,6 +308,14 @@ class Externals(Mocks):
             caller.covered.update(variable for _, variable in args.keywords)
             rest = Args(args.positional[1:], args.starred, args.rest, args.keywords)
             self.add(result, APartial(args.positional[0], rest, caller.unit, caller.node))
+
+    def _partial_method(self, args: Args, result: int, caller: Caller) -> None:
+        """As a partial; the object that comes first when it is called is known from the class."""
+        self._partial(
+            Args([*args.positional[:1], 0, *args.positional[1:]], args.starred, args.rest, args.keywords),
+            result,
+            caller,
+        )
 
     def _getattr(self, args: Args, result: int, caller: Caller) -> None:
         if len(args.positional) > 2:
@@ -384,29 +388,6 @@ class Externals(Mocks):
         if isinstance(value, AClass):
             self.add(result, self.object_of(value, False))
 
-    def _dict(self, args: Args, result: int, caller: Caller) -> None:
-        made = self.instance("builtins.dict", caller.unit, caller.node)
-        self.add(result, made)
-        for name, variable in args.keywords:
-            caller.covered.add(variable)
-            if name is None:
-                self.on(variable, self._on_copy, caller, made)
-            else:
-                self.edge(variable, self.keyed(made, name))
-                self.add(self.keys(made), self.constant(name))
-        for variable in args.positional[:1]:
-            caller.covered.add(variable)
-            self.on(variable, self._on_copy, caller, made)
-
-    def _on_copy(self, value: AValue, caller: Caller, made: AInstance) -> None:
-        if isinstance(value, AInstance) and value.type in MAPPINGS:
-            self.copy(value, made)
-            return
-        pair = self.new()
-        self.op_iterate_value(value, caller.unit, (pair, caller.node, caller.within, False))
-        self.on(pair, self.on_unpack_value, caller.unit, (0, self.keys(made)))
-        self.on(pair, self.on_unpack_value, caller.unit, (1, self.loose(made)))
-
     def _iter(self, args: Args, result: int, caller: Caller) -> None:
         made = self.instance("builtins.iter", caller.unit, caller.node)
         self.add(result, made)
@@ -436,57 +417,16 @@ class Externals(Mocks):
 
         return run
 
-    # --- container methods with keys ---------------------------------------------------------------------------
+    def _replace(self, args: Args, result: int, caller: Caller) -> None:
+        for variable in args.positional[:1]:
+            self.on(variable, self._on_replace, caller, (args, result))
 
-    def _container_method(self, instance: AInstance, name: str, args: Args, result: int, caller: Caller) -> bool:
-        """Methods of builtin containers that a signature cannot say; whether it was one."""
-        if instance.type in MAPPINGS:
-            if name in ("get", "pop", "setdefault") and args.positional:
-                self._mapping_get(instance, name, args, result, caller)
-                return True
-            if name == "update":
-                caller.covered.update(args.positional)
-                for keyword, variable in args.keywords:
-                    caller.covered.add(variable)
-                    if keyword is not None:
-                        self.edge(variable, self.keyed(instance, keyword))
-                    else:
-                        self.on(variable, self._on_copy, caller, instance)
-                for variable in args.positional:
-                    self.on(variable, self._on_copy, caller, instance)
-                return True
-        elif instance.type == "builtins.list" and name in ("insert", "pop", "sort", "reverse", "remove"):
-            self.edge(self.every(instance), self.loose(instance))
-            if name == "insert" and len(args.positional) > 1:
-                caller.covered.add(args.positional[1])
-                self.edge(args.positional[1], self.loose(instance))
-            if name == "pop":
-                self.edge(self.every(instance), result)
-            return name in ("insert", "pop")
-        return False
-
-    def _mapping_get(self, instance: AInstance, name: str, args: Args, result: int, caller: Caller) -> None:
-        caller.covered.update(args.positional)
-        key = self._literal_key(caller.node)
-        if key is not None:
-            self.element(instance, key, result)
-        else:
-            self.edge(self.every(instance), result)
-        if len(args.positional) > 1:
-            self.edge(args.positional[1], result)
-            if name == "setdefault":
-                store = self.keyed(instance, key) if key is not None else self.loose(instance)
-                self.edge(args.positional[1], store)
-                self.edge(args.positional[0], self.keys(instance))
-
-    def _literal_key(self, node: ast.AST) -> object:
-        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-            return node.args[0].value
-        return None
-
-    def is_container(self, value: AValue) -> bool:
-        """Whether the value is a builtin container."""
-        return isinstance(value, AInstance) and (value.type in SEQUENCES or value.type in MAPPINGS)
+    def _on_replace(self, value: AValue, caller: Caller, details: Any) -> None:
+        """A copy of an object of ours, some fields given anew."""
+        args, result = details
+        if isinstance(value, AObject):
+            self.declared_fields(value.cls, Args(keywords=args.keywords))
+            self.add(result, value)
 
     def scalar_type(self, value: AConstant) -> str:
         """The class of a literal."""

@@ -8,6 +8,7 @@ from asyncify.index.abstract import AClass, AModule, Unit
 from asyncify.index.catalogue import Catalogue
 from asyncify.index.containers import Heap
 from asyncify.index.elsewhere import Elsewhere
+from asyncify.index.standard import may_export
 
 
 class Hierarchy(Heap):
@@ -85,6 +86,22 @@ class Hierarchy(Heap):
         for known in self.linear(cls):
             out += [name for name in known.external if name not in out]
         return out
+
+    def metaclasses(self, cls: AClass) -> list[AClass]:
+        """Metaclasses of the project that the class has or inherits."""
+        return list(dict.fromkeys(meta for known in self.linear(cls) for meta in known.metas))
+
+    def implementers(self, protocol: AClass) -> list[AClass]:
+        """Classes that have every method of a protocol; none for a protocol without methods."""
+        names = [name for known in self.linear(protocol) for name in known.facts.methods if not name.startswith("__")]
+        candidates = self.all_classes if names else []
+        return [
+            cls
+            for cls in candidates
+            if not cls.protocol
+            and protocol not in self.linear(cls)
+            and all(self.hits(cls, "exact", name) for name in names)
+        ]
 
     # --- lookups -----------------------------------------------------------------------------------------------
 
@@ -185,13 +202,13 @@ class Hierarchy(Heap):
             return name in unit.facts.all_names
         return not name.startswith("_")
 
-    def external_stars(self, unit: Unit, seen: frozenset[str] = frozenset()) -> list[str]:
-        """External modules of which a module imports everything, directly or not."""
+    def external_stars(self, unit: Unit, name: str, seen: frozenset[str] = frozenset()) -> list[str]:
+        """External modules that a module imports with a star, directly or not, and that may have brought it the name."""
         found: list[str] = []
         for star, _, absolute in unit.facts.stars:
             module = self.module(star, unit, absolute)
             if module is None:
-                found += [star] if absolute else []
-            elif module.unit is not None and module.name not in seen:
-                found += self.external_stars(module.unit, seen | {unit.name})
+                found += [star] if absolute and may_export(star, name) else []
+            elif module.unit is not None and module.name not in seen and self.public(module.unit, name):
+                found += self.external_stars(module.unit, name, seen | {unit.name})
         return found

@@ -62,6 +62,9 @@ class ClassFacts:
     namespace: dict[str, int] = field(default_factory=dict)
     declared: dict[str, int] = field(default_factory=dict)  # annotated names -> variable of the annotation
     methods: dict[str, str] = field(default_factory=dict)
+    positional_fields: list[str] = field(
+        default_factory=list
+    )  # those of `declared` that a constructor takes by position
 
 
 @dataclass(slots=True, eq=False)

@@ -104,6 +104,8 @@ class Linker(Solver):
                 if unit.facts.export_lines.get(name, 0) < last:
                     for source in self.export(unit, name):
                         self.edge(source, unit.offset + own)
+                    for star in self.external_stars(unit, name):
+                        self.add(unit.offset + own, self.external(f"{star}.{name}"))
         for name, variable in unit.facts.free.items():
             self._free(name, unit.offset + variable, unit)
 
@@ -143,7 +145,7 @@ class Linker(Solver):
         elif name in _MODULE_NAMES:
             self.add(variable, self.instance("builtins.str", None, None))
         elif not found:
-            stars = self.external_stars(unit)
+            stars = self.external_stars(unit, name)
             for star in stars:
                 self.add(variable, self.external(f"{star}.{name}"))
             if not stars:
@@ -157,6 +159,12 @@ class Linker(Solver):
     def _watch_bases(self, cls: AClass) -> None:
         for position, local in enumerate(cls.facts.bases):
             self.on(cls.unit.offset + local, self._on_base, cls, position)
+        if cls.facts.metaclass:
+            self.on(cls.unit.offset + cls.facts.metaclass, self._on_metaclass, cls, None)
+
+    def _on_metaclass(self, value: AValue, cls: AClass, details: Any) -> None:
+        if isinstance(value, AClass) and value is not cls and value not in cls.metas:
+            cls.metas.append(value)
 
     def _on_base(self, value: AValue, cls: AClass, position: int) -> None:
         if isinstance(value, AClass):
@@ -165,6 +173,7 @@ class Linker(Solver):
             elif "?" not in cls.external:
                 cls.external.append("?")
         elif isinstance(value, AExternal):
+            cls.protocol = cls.protocol or value.name == "typing.Protocol"
             if value.name not in ("builtins.object", "typing.Generic", "typing.Protocol", *cls.external):
                 cls.external.append(value.name)
                 cls.precious = cls.precious or self.known_library(value.name)

@@ -149,7 +149,13 @@ class LinkedProject:
     @cached_property
     def uses(self) -> Sequence[FunctionUse]:
         """Functions that leave what the index follows."""
-        return function_uses(self._linker, self.span)
+        return function_uses(self._linker, self.span, self.parent)
+
+    @cached_property
+    def lost(self) -> frozenset[Value]:
+        """Library things that the index stopped following where too many values met: not all of their uses are known."""
+        found = (self.public(value.instance if isinstance(value, AMethod) else value) for value in self._linker.lost)
+        return frozenset(value for value in found if value is not None)
 
     def _implicit(self, caller: Caller, kind: str) -> Iterable[ImplicitCall]:
         span = self.span(caller.unit.facts.path, caller.node)

@@ -1,4 +1,4 @@
-"""Statements to facts: the structured flow of local names (reaching definitions), classes, functions, imports."""
+"""Statements to facts: the structured flow of local names (reaching definitions), classes, functions."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from asyncify.index.ir import NO_KEY, CallFacts, ClassFacts, FileFacts, FunctionFacts, ImportFacts
-from asyncify.index.lower_expr import OPERATORS, Env
-from asyncify.index.lower_pattern import PatternLowering
+from asyncify.index.ir import CallFacts, ClassFacts, FileFacts, FunctionFacts
+from asyncify.index.lower_bind import BindLowering
+from asyncify.index.lower_expr import Env
 from asyncify.index.project import Kind
 from asyncify.index.scopes import Scope, ScopeScan
 
@@ -24,7 +24,7 @@ def lower(tree: ast.Module, path: str, module: str, text: str) -> FileFacts:
     return facts
 
 
-class Lowering(PatternLowering):
+class Lowering(BindLowering):
     """All kinds of statements."""
 
     def __init__(self, facts: FileFacts, scan: ScopeScan) -> None:
@@ -66,6 +66,7 @@ class Lowering(PatternLowering):
     def _body(self, node: ast.AST, scope: Scope, facts: FunctionFacts) -> None:
         self.scope, self.function, self.env, self.dead = scope, facts, {}, False
         self.tries, self._loops = [], []
+        self.stored.clear()
         self.classes = [facts.cls] if facts.cls else self._classes_around(scope)
         args = node.args  # type: ignore[attr-defined]
         for name, variable in facts.positional:
@@ -102,8 +103,13 @@ class Lowering(PatternLowering):
         """Lower statements one after the other."""
         for node in body:
             lower_statement = self._statements.get(node.__class__)
+            simple = isinstance(node, (ast.Assign, ast.Expr))
+            if not simple:
+                self.stored.clear()
             if lower_statement is not None:
                 lower_statement(node)
+            if not simple:
+                self.stored.clear()
 
     def branch(self, env: Env, body: Sequence[ast.stmt]) -> Env | None:
         """Lower a block that starts with `env`; the environment at its end, None if that is never reached."""
@@ -127,26 +133,27 @@ class Lowering(PatternLowering):
             return
         self.expr(node.value)
         call = node.value
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and self.scope is self.scan.root:
-            self._all_call(call)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+            if self.scope is self.scan.root:
+                self._all_call(call)
+            if call.func.attr == "update" and len(call.args) == 1 and not call.keywords:
+                self._updated(call.func.value, call.args[0])
+
+    def _updated(self, receiver: ast.expr, given: ast.expr) -> None:
+        """``d.update({...})`` with literal keys sets these."""
+        if isinstance(receiver, ast.Name) and isinstance(given, ast.Dict):
+            for key, value in zip(given.keys, given.values, strict=True):
+                literal = key.value if isinstance(key, ast.Constant) else None
+                self.remember(self._expressions[receiver], literal, self._expressions.get(value, 0))
 
     def _all_call(self, call: ast.Call) -> None:
         func = call.func
         assert isinstance(func, ast.Attribute)
         if isinstance(func.value, ast.Name) and func.value.id == "__all__" and call.args:
             if func.attr == "extend":
-                self._all(call.args[0])
+                self.all_names(call.args[0])
             elif func.attr == "append":
-                self._all(ast.Tuple([call.args[0]], ast.Load()))
-
-    def _all(self, value: ast.expr) -> None:
-        names = self.facts.all_names
-        self.facts.all_names = names = [] if names is None else names
-        if isinstance(value, (ast.List, ast.Tuple)):
-            names += [e.value for e in value.elts if isinstance(e, ast.Constant) and isinstance(e.value, str)]
-        elif isinstance(value, ast.BinOp):
-            self._all(value.left)
-            self._all(value.right)
+                self.all_names(ast.Tuple([call.args[0]], ast.Load()))
 
     def _if(self, node: ast.If) -> None:
         self.condition(node.test)
@@ -297,111 +304,6 @@ class Lowering(PatternLowering):
         if node.msg is not None:
             self.expr(node.msg)
 
-    # --- assignments -------------------------------------------------------------------------------------------
-
-    def _assign(self, node: ast.Assign) -> None:
-        value = node.value
-        first = node.targets[0]
-        if self.scope is self.scan.root and isinstance(first, ast.Name) and first.id == "__all__":
-            self._all(value)
-        if (
-            len(node.targets) == 1
-            and isinstance(first, (ast.Tuple, ast.List))
-            and isinstance(value, (ast.Tuple, ast.List))
-            and len(first.elts) == len(value.elts)
-            and not any(isinstance(e, ast.Starred) for e in (*first.elts, *value.elts))
-        ):
-            variables = [self.expr(element) for element in value.elts]
-            for target, variable in zip(first.elts, variables, strict=True):
-                self.assign(target, variable)
-            return
-        variable = self.expr(value)
-        for target in node.targets:
-            self.assign(target, variable)
-
-    def assign(self, target: ast.expr, variable: int) -> None:
-        """Bind an assignment target of any shape."""
-        if isinstance(target, ast.Name):
-            self.define(target.id, variable)
-            self._expressions[target] = variable
-        elif isinstance(target, (ast.Tuple, ast.List)):
-            self._unpack(target, variable)
-        elif isinstance(target, ast.Attribute):
-            obj = self.expr(target.value)
-            self._expressions[target] = variable
-            self.operate(obj, "store", target.attr, variable, target, self.function)
-        elif isinstance(target, ast.Subscript):
-            obj = self.expr(target.value)
-            literal, key = self.key(target.slice)
-            self.operate(obj, "store_subscript", literal, key, variable, target, self.function)
-        elif isinstance(target, ast.Starred):
-            self.assign(target.value, variable)
-
-    def _unpack(self, target: ast.Tuple | ast.List, variable: int) -> None:
-        star = next((i for i, e in enumerate(target.elts) if isinstance(e, ast.Starred)), None)
-        for position, element in enumerate(target.elts):
-            if position == star:
-                elements = self.iterate(variable, target)
-                self.assign(element, self.container("builtins.list", element, [(NO_KEY, 0, elements)]))
-                continue
-            part = self.new()
-            key: object = position if star is None or position < star else position - len(target.elts)
-            self.operate(variable, "unpack", key, part, target, self.function)
-            self.assign(element, part)
-
-    def _annassign(self, node: ast.AnnAssign) -> None:
-        declared = self.annotation(node.annotation)
-        target = node.target
-        if node.value is not None:
-            joined = self.new()
-            self.edge(declared, joined)
-            self.edge(self.expr(node.value), joined)
-            declared = joined
-            if isinstance(target, ast.Name) and target.id == "__all__" and self.scope is self.scan.root:
-                self._all(node.value)
-        if isinstance(target, ast.Name) and self.scope.kind == "class":
-            self.classes[-1].declared[target.id] = declared
-            if node.value is None:
-                return
-        if node.value is None and isinstance(target, ast.Name) and self.scope.kind == "function":
-            self.env[target.id] = declared
-            return
-        self.assign(target, declared)
-
-    def _augassign(self, node: ast.AugAssign) -> None:
-        target = node.target
-        if isinstance(target, ast.Name):
-            left = self.read(target.id)
-            if target.id == "__all__" and self.scope is self.scan.root:
-                self._all(node.value)
-        else:
-            left = self.expr(target)
-        right = self.expr(node.value)
-        name = OPERATORS[node.op.__class__]
-        result = self.binary(left, right, name, node)
-        self.operate(left, "extend", name, right, node, self.function)
-        if isinstance(target, ast.Name):
-            self.define(target.id, result)
-            self._expressions[target] = result
-        else:
-            self.assign(target, result)
-
-    def _delete(self, node: ast.Delete) -> None:
-        for target in node.targets:
-            if isinstance(target, ast.Name):
-                self.env.pop(target.id, None)
-            elif isinstance(target, (ast.Tuple, ast.List)):
-                self._delete(ast.Delete(target.elts))
-            elif isinstance(target, ast.Subscript):
-                obj = self.expr(target.value)
-                self.key(target.slice)
-                self.operate(obj, "dunder", ("__delitem__",), "operator", target, self.function)
-            elif isinstance(target, ast.Attribute):
-                self.expr(target.value)
-
-    def _type_alias(self, node: Any) -> None:
-        self.define(node.name.id, self.annotation(node.value))
-
     # --- definitions -------------------------------------------------------------------------------------------
 
     def _decorate(self, node: ast.AST, decorators: list[ast.expr], variable: int) -> int:
@@ -462,27 +364,3 @@ class Lowering(PatternLowering):
         facts.namespace = dict(self.env)
         self.scope, self.env, self.function = outer
         self.define(node.name, self._decorate(node, node.decorator_list, variable))
-
-    # --- imports -----------------------------------------------------------------------------------------------
-
-    def _import(self, node: ast.Import) -> None:
-        for alias in node.names:
-            variable = self.new()
-            top = alias.asname is None
-            self.facts.imports.append(ImportFacts(variable, alias.name, None, top))
-            self.define(alias.asname or alias.name.partition(".")[0], variable)
-
-    def _import_from(self, node: ast.ImportFrom) -> None:
-        module = node.module or ""
-        if node.level:
-            parts = self.facts.module.split(".")
-            keep = len(parts) - node.level + (1 if self.facts.is_package else 0)
-            module = ".".join([*parts[: max(keep, 0)], *([module] if module else [])])
-        for alias in node.names:
-            if alias.name == "*":
-                self.facts.stars.append((module, node.lineno, not node.level))
-                self.scan.root.shared |= self.env.keys()  # the star may rebind any of them
-                continue
-            variable = self.new()
-            self.facts.imports.append(ImportFacts(variable, module, alias.name, absolute=not node.level))
-            self.define(alias.asname or alias.name, variable)

@@ -33,6 +33,7 @@ class ExpressionLowering:
         self.queue: list[tuple[ast.AST, Scope, FunctionFacts]] = []
         self._constants: dict[tuple[type, object], int] = {}
         self._plain: dict[str, int] = {}
+        self.stored: dict[tuple[int, str], int] = {}  # what a key of a mapping was just set to, see `_subscript`
         self._expressions = facts.expressions
         self._dispatch: dict[type[ast.AST], Callable[[Any], int]] = {
             ast.Name: self._name, ast.Attribute: self._attribute, ast.Call: self._call, ast.Constant: self._constant,
@@ -157,8 +158,12 @@ class ExpressionLowering:
                 if isinstance(child, ast.expr):
                     self.expr(child)
             return 0
+        if self.stored and not isinstance(node, (ast.Name, ast.Constant, ast.Subscript, ast.Call)):
+            self.stored.clear()
         variable = lower(node)
         self._expressions[node] = variable
+        if self.stored and isinstance(node, ast.Call):
+            self.stored.clear()
         return variable
 
     def _name(self, node: ast.Name) -> int:
@@ -226,11 +231,29 @@ class ExpressionLowering:
         return node.value if isinstance(node, ast.Constant) and isinstance(node.value, int) else -1
 
     def _subscript(self, node: ast.Subscript) -> int:
+        """Where ``d["k"] = x`` comes just before, with nothing in between that could run code, ``d["k"]`` is that x.
+
+        ``stored`` holds such keys by the variable of the mapping. Names, literals and subscripts of names leave it alone.
+        """
         obj = self.expr(node.value)
         key, variable = self.key(node.slice)
         result = self.new()
-        self.operate(obj, "subscript", key, variable, result, node, self.function)
+        stored = self.stored.get((obj, key)) if isinstance(key, str) else None
+        if stored is not None:
+            self.operate(obj, "subscript_stored", stored, key, variable, result, node, self.function)
+        else:
+            self.stored.clear()
+            self.operate(obj, "subscript", key, variable, result, node, self.function)
         return result
+
+    def remember(self, obj: int, key: object, variable: int) -> None:
+        """``d[key] = variable`` has just run; what other names hold may be the same mapping."""
+        for known in [known for known in self.stored if known[0] != obj]:
+            del self.stored[known]
+        if isinstance(key, str):
+            self.stored[obj, key] = variable
+        else:
+            self.stored.clear()
 
     def _sequence(self, node: ast.Tuple | ast.List | ast.Set) -> int:
         if len(node.elts) > _TABLE and _is_data(node):

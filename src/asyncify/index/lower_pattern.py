@@ -32,7 +32,12 @@ class PatternLowering(CodeLowering):
             return self._generic(node)
         if isinstance(node, (ast.Name, ast.Attribute)):
             result = self.new()
-            self.operate(self._named(node), "instantiate", [], result, node)
+            if self.classes and (node.id if isinstance(node, ast.Name) else node.attr) == "Self":
+                own = self.new()
+                self.facts.selves.append((own, self.classes[-1], "self"))
+                self.operate(self._named(node), "instantiate", [], result, node, own)
+            else:
+                self.operate(self._named(node), "instantiate", [], result, node)
             return result
         return 0
 

@@ -17,6 +17,10 @@ from asyncify.model import Span
 _N = TypeVar("_N", bound=ast.AST)
 
 
+TOO_MANY = "too many different values"
+"""The reason (:attr:`CallSite.unresolved`) where a variable collapsed: see :attr:`Project.lost`."""
+
+
 class Kind(StrEnum):
     """What sort of code object a :class:`FunctionInfo` is."""
 
@@ -67,6 +71,7 @@ class Sink(StrEnum):
     RETURNED = "returned"
     DECORATED = "decorated"  # replaced by what an external decorator returns (see .external)
     COMPARED = "compared"  # identity, equality, truth: harmless
+    LOST = "lost"  # one of so many values of a variable that the index stopped following them
     OTHER = "other"
 
 
@@ -199,6 +204,10 @@ class Project(Protocol):
 
     def maybe_callers(self, function: str) -> Sequence[CallSite]:
         """Calls of a method of that name on something unknown."""
+
+    @property
+    def lost(self) -> frozenset[Value]:
+        """Library things that the index stopped following where too many values met: not all of their uses are known."""
 
     def overrides(self, function: str) -> frozenset[str]:
         """All methods of the project in the same override family (same name, related classes), without itself."""

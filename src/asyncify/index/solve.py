@@ -110,12 +110,15 @@ class Solver(Namespaces):
             self.copy(value, target)
 
     def op_spread(self, value: AValue, unit: Unit, details: Any) -> None:
-        if isinstance(value, AInstance) and value.type in MAPPINGS:
+        if isinstance(value, AUnknown) or (isinstance(value, AInstance) and value.type in MAPPINGS):
             self.on(unit.offset + details[0], self._on_spread, value, None)
 
-    def _on_spread(self, value: AValue, source: AInstance, details: Any) -> None:
+    def _on_spread(self, value: AValue, source: AInstance | AUnknown, details: Any) -> None:
         if isinstance(value, AInstance) and value.type in MAPPINGS:
-            self.copy(source, value)
+            if isinstance(source, AUnknown):
+                self.add(self.loose(value), source)
+            else:
+                self.copy(source, value)
 
     # --- subscripts and iteration ------------------------------------------------------------------------------
 
@@ -141,6 +144,13 @@ class Solver(Namespaces):
                 else:
                     self.add(result, self.unknown("element of an external object"))
         elif isinstance(value, AObject):
+            bases = self.external_bases(value.cls)
+            if "typing.TypedDict" in bases and isinstance(key, str):
+                self.edge(self.field_load(value.cls, value.subs, key), result)
+            elif "typing.NamedTuple" in bases and not self.hits(value.cls, "exact", "__getitem__"):
+                for position, (name, owner) in enumerate(self.declared_by(value.cls).items()):
+                    if key == position or not isinstance(key, int) or key < 0:
+                        self.edge(self.own_field(owner, name), result)
             details = (("__getitem__",), "operator", node, within, [variable], result)
             self.call_dunder(value, unit, details)
         elif isinstance(value, AClass):
@@ -152,6 +162,13 @@ class Solver(Namespaces):
                 self.add(result, value)
         elif isinstance(value, AUnknown):
             self.add(result, value)
+
+    def op_subscript_stored(self, value: AValue, unit: Unit, details: Any) -> None:
+        stored, *rest = details
+        if isinstance(value, AInstance) and value.type in MAPPINGS:
+            self.edge(unit.offset + stored if stored else 0, unit.offset + rest[2])
+        else:
+            self.op_subscript(value, unit, rest)
 
     def _slice(self, value: AInstance, key: slice, part: AInstance, result: int) -> None:
         start, stop = key.start or 0, key.stop
@@ -267,7 +284,7 @@ class Solver(Namespaces):
         if isinstance(value, AInstance) and value.type in SEQUENCES:
             self.element(value, key, result)
         elif isinstance(value, AObject) and not self.hits(value.cls, "exact", "__iter__"):
-            names = [name for owner in reversed(self.linear(value.cls)) for name in owner.facts.declared]
+            names = list(self.declared_by(value.cls))
             if -len(names) <= key < len(names):
                 self.edge(self.field_load(value.cls, value.subs, names[key]), result)
         else:
@@ -290,7 +307,10 @@ class Solver(Namespaces):
 
     def op_enter(self, value: AValue, unit: Unit, details: Any) -> None:
         result, node, within, is_async = details
-        result += unit.offset
+        self.enter_value(value, unit, (unit.offset + result, node, within, is_async))
+
+    def enter_value(self, value: AValue, unit: Unit, details: Any) -> None:
+        result, node, within, is_async = details
         enter, leave = ("__aenter__", "__aexit__") if is_async else ("__enter__", "__exit__")
         if isinstance(value, AInstance):
             if not self.external_dunder(value, enter, unit, ([], result, node, within)):
@@ -306,10 +326,14 @@ class Solver(Namespaces):
             self.add(result, value)
 
     def op_instantiate(self, value: AValue, unit: Unit, details: Any) -> None:
-        arguments, result, node = details
+        arguments, result, node, *own = details
         result += unit.offset
         if isinstance(value, AClass):
             self.add(result, self.object_of(value, True))
+            for cls in self.implementers(value) if value.protocol else ():
+                self.add(result, self.object_of(cls, True))
+        elif own and isinstance(value, AExternal) and value.name == "typing.Self":
+            self.edge(unit.offset + own[0], result)
         elif isinstance(value, AExternal):
             if value.name.startswith("typing.") or value.name in ("builtins.object", "builtins.type"):
                 return

@@ -135,9 +135,13 @@ class Facts:
         return cls is not None and bool(cls.external_bases & _CONTAINERS)
 
     @cached_property
-    def starred(self) -> frozenset[str]:
-        """Functions that some call gives ``*args`` or ``**kwargs``: their parameters may be more than is known."""
-        return frozenset(target for call in self.project.calls if call.has_star for target in call.targets)
+    def unpacking(self) -> dict[str, list[CallSite]]:
+        """Calls that give ``*args`` or ``**kwargs``, by the function called: its parameters may be more than is known."""
+        out: dict[str, list[CallSite]] = {}
+        for call in self.project.calls:
+            for target in call.targets if call.has_star else ():
+                out.setdefault(target, []).append(call)
+        return out
 
     def in_test(self, path: str) -> bool:
         """Whether the file belongs to the tests."""

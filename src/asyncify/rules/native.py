@@ -63,6 +63,8 @@ def blocker(facts: Facts, claims: Iterable[Claim], paths: Collection[str]) -> st
             why = next((w for path, node in uses if (w := _session_use(facts, path, node))), None)
         elif instance.type == "requests.Response" and instance.site in responses:
             why = next((w for path, node in uses if (w := _response_use(facts, path, node))), None)
+            if instance in facts.project.lost:
+                why = f"asyncify does not follow the response everywhere ({instance.site})"
         if why is not None:
             return why
     return None

@@ -56,7 +56,7 @@ from asyncify.rules.base import (
     site_node,
 )
 from asyncify.rules.facts import Facts
-from asyncify.rules.flow import annotation_claims
+from asyncify.rules.flow import annotation_claims, unpacks
 from asyncify.rules.requests_functions import entailed_by_stream
 from asyncify.rules.requests_names import (
     METHODS,
@@ -153,7 +153,7 @@ def _bound_to(values: Iterable[Value]) -> set[Value]:
 def _only_one_of_several(facts: Facts, call: CallSite, site: Span) -> bool:
     """Whether the session made at `site` is likely not the only one that arrives here.
 
-    It comes through a call with ``**kwargs`` from another file.
+    A call from another file gives arguments that are unpacked from what is not known to be this session.
     """
     info = facts.project.functions.get(call.within)
     if info is None or site.path == call.span.path:
@@ -168,7 +168,9 @@ def _only_one_of_several(facts: Facts, call: CallSite, site: Span) -> bool:
         if cls
         else set()
     )
-    return bool(facts.starred & {info.name, *init})
+    session = Instance(SESSION, site)
+    calls = [unpacking for name in (info.name, *init) for unpacking in facts.unpacking.get(name, ())]
+    return not all(unpacks(facts, unpacking, session) for unpacking in calls)
 
 
 def _declared_session(facts: Facts, call: CallSite) -> bool:

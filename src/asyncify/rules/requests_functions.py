@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from asyncify.graph import Implication
-from asyncify.index.project import CallSite
+from asyncify.index.project import TOO_MANY, CallSite
 from asyncify.index.values import External
 from asyncify.model import Await, Edit, Reason, Refusal, ReplaceExpr, Span, Verdict
 from asyncify.rules import streaming
@@ -24,7 +24,17 @@ def findings(facts: Facts) -> Iterator[Finding]:
             if call.span not in seen:
                 seen.add(call.span)
                 yield from _call(facts, call)
+    yield from _crowded(facts)
     yield from _jobs(facts)
+
+
+def _crowded(facts: Facts) -> Iterator[Finding]:
+    """Calls where so many values meet that one of these functions got lost."""
+    if any(isinstance(value, External) and value.name in FUNCTIONS for value in facts.project.lost):
+        for call in facts.project.calls:
+            if TOO_MANY in (call.unresolved or "") and not call.externals & FUNCTIONS:
+                refusal = refuse(UNCLEAR_CALL, call.span)
+                yield Block(site_node(call.span), refusal, "requests", call.within, blocks_loop=True)
 
 
 def _jobs(facts: Facts) -> Iterator[Finding]:

@@ -85,7 +85,7 @@ def uses(facts: Facts, call: CallSite) -> Iterator[Claim | str]:
     """Claims on every use of the response that needs one; a text for a use that cannot be moved."""
     response = Instance(RESPONSE, call.span)
     places = facts.instances.get(response, [])
-    if not places:
+    if not places or response in facts.project.lost:
         yield "asyncify does not see where the streamed response goes"
     for path, node in places:
         yield from _use(facts, call, path, node)
