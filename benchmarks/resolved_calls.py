@@ -39,7 +39,7 @@ def main() -> int:
     counts: Counter[str] = Counter()
     rest: list[CallSite] = []
     for call in project.calls:
-        kind = _kind(project, call, known.modules, names)
+        kind = _kind(project, call, known.modules - {"builtins"}, names)
         counts[kind] += 1
         if kind in ("in part", "unresolved"):
             rest.append(call)
@@ -81,7 +81,11 @@ def _names(project: LinkedProject) -> frozenset[str]:
     own = {info.name.rpartition(".")[2] for info in project.functions.values() if info.kind is Kind.FUNCTION}
     own |= {name.rpartition(".")[2] for name in project.classes}
     libraries = catalogue()
-    own |= {name.rpartition(".")[2] for name in libraries.signatures if name.partition(".")[0] in libraries.modules}
+    own |= {
+        name.rpartition(".")[2]
+        for name in libraries.signatures
+        if name.partition(".")[0] in libraries.modules - {"builtins"}
+    }
     return frozenset(own | {"?"})
 
 

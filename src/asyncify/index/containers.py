@@ -97,8 +97,9 @@ class Heap(Engine):
         return found
 
     def known_library(self, name: str) -> bool:
-        """Whether the external thing belongs to a library that the catalogue was made for."""
-        return name.partition(".")[0] in self.catalogue.modules
+        """Whether the external thing belongs to a library that the catalogue was made for; Python's builtins do not."""
+        top = name.partition(".")[0]
+        return top in self.catalogue.modules and top != "builtins"
 
     def all_instances(self) -> list[AInstance]:
         """Every external object made so far."""
