@@ -9,11 +9,11 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 
 from asyncify.colour.colouring import Colouring
 from asyncify.colour.conflicts import given_up_by, kept_jobs
-from asyncify.colour.pins import KEPT, LAMBDA, MAYBE_CALLED, NAME_TAKEN, PROPERTY, TOO_MANY_VALUES, maybe_calls, refusal
+from asyncify.colour.hidden import Hidden
+from asyncify.colour.pins import KEPT, LAMBDA, MAYBE_CALLED, NAME_TAKEN, PROPERTY, TOO_MANY_VALUES, refusal
 from asyncify.colour.structure import (
     LOCKED,
     NO_AWAIT_HERE,
@@ -25,7 +25,7 @@ from asyncify.colour.structure import (
     hands_result_on,
 )
 from asyncify.graph import Implication, Implications
-from asyncify.index.project import TOO_MANY, CallSite, ImplicitCall, Kind, Sink
+from asyncify.index.project import CallSite, ImplicitCall, Kind
 from asyncify.model import Reason, Refusal, Span
 from asyncify.rules.base import Block, Claim, Handles, Jobs, RefusalCode, Role, function_node, handing_on
 from asyncify.rules.facts import Facts
@@ -65,6 +65,7 @@ class Solver:
         self.bridges: dict[Span, CallSite] = {}
         self.illegal: dict[str, Refusal] = {}  # calls and sites where no await may stand
         self._awaiting: dict[str, list[Claim]] = defaultdict(list)
+        self._hidden = Hidden(facts)
         self.implications: list[Implication] = [f for f in findings if isinstance(f, Implication)]
         self.implications += call_implications(plans, facts, facades)
         self.implications += family_implications(facts)
@@ -413,27 +414,11 @@ class Solver:
         todo = list(waiting)
         while todo:
             function = todo.pop()
-            for caller in (*callers[function], *self._hidden_calls(function)):
+            for caller in (*callers[function], *self._hidden.calls(function)):
                 if caller.within not in waiting and not self._runs_on_loop(caller.within, holds):
                     waiting[caller.within] = caller.span
                     todo.append(caller.within)
         return {name: span for name, span in waiting.items() if not self._runs_on_loop(name, holds)}
-
-    @cached_property
-    def _lost(self) -> frozenset[str]:
-        """Functions that the index stopped following."""
-        return frozenset(use.function for use in self.facts.project.uses if use.sink is Sink.LOST)
-
-    @cached_property
-    def _crowded(self) -> list[CallSite]:
-        """Calls where the index stopped following what is called."""
-        return [call for call in self.facts.project.calls if TOO_MANY in (call.unresolved or "")]
-
-    def _hidden_calls(self, function: str) -> list[CallSite]:
-        """Calls that may run the function without the index knowing it."""
-        info = self.facts.project.functions.get(function)
-        maybe = maybe_calls(self.facts, info) if info is not None else []
-        return [*maybe, *self._crowded] if function in self._lost else maybe
 
     def _kept_pools(self, holds: Mapping[str, Reason]) -> Iterator[Claim]:
         """Places that wait for a pool of threads which stays one."""
@@ -455,8 +440,8 @@ class Solver:
                 text = "A pool of threads that stays one is waited for here."
                 changed |= self._pin(function_node(claim.within), refusal(STAYS_SYNC, claim.span, text))
         for function in sorted(waiting):
-            for call in self._hidden_calls(function):
-                code = TOO_MANY_VALUES if function in self._lost else MAYBE_CALLED
+            for call in self._hidden.calls(function):
+                code = TOO_MANY_VALUES if function in self._hidden.lost else MAYBE_CALLED
                 text = f"{function.rpartition('.')[2]}() waits and may be what is called here, where no await would be added."
                 changed |= self._pin(function_node(call.within), refusal(code, call.span, text))
         for call in self.facts.project.calls:
