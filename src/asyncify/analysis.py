@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from asyncify.colour import colour
+from asyncify.colour import Constraints, colour
 from asyncify.colour.colouring import Colouring
 from asyncify.config import Config
 from asyncify.demand import Ground, parts
@@ -18,8 +18,9 @@ from asyncify.index.build import Parsed, build, without_collecting
 from asyncify.index.elsewhere import Elsewhere
 from asyncify.index.linked import LinkedProject
 from asyncify.index.project import Diagnostic, SourceFile
-from asyncify.model import Plan, Reason
+from asyncify.model import Plan
 from asyncify.plan.build import build as build_plan
+from asyncify.plan.cuts import with_cuts
 from asyncify.relevance import relevant
 from asyncify.rules.base import Finding
 from asyncify.rules.blocking import waits
@@ -52,14 +53,29 @@ class Analysis:
     project: LinkedProject
     facts: Facts
     colouring: Colouring
-    findings: Sequence[Finding]
-    facades: dict[str, Reason]
-    profile: str
+    constraints: Constraints
+    config: Config
+    root: Path
 
     @cached_property
     def plan(self) -> Plan:
         """What would be done and what not."""
-        return build_plan(self.facts, self.colouring, self.facades, self.profile, self.findings)
+        return build_plan(self.facts, self.colouring, self.config.http, self.constraints.programs)
+
+    def plan_with_choices(self) -> Plan:
+        """The plan, each group with the choices of where it could end."""
+        return with_cuts(self.plan, self.colouring, self.replan)
+
+    def replan(self, *, fan_out: bool = False, stop_at: Sequence[str] = (), sync_api: Sequence[str] = ()) -> Plan:
+        """The plan under these options, in addition to those there are."""
+        config = replace(
+            self.config,
+            boundary="fan-out" if fan_out else self.config.boundary,
+            stop_at=(*self.config.stop_at, *stop_at),
+            sync_api=(*self.config.sync_api, *sync_api),
+        )
+        colouring = _coloured(self.root, config, self.constraints)
+        return build_plan(self.facts, colouring, config.http, self.constraints.programs)
 
 
 def analyse_tree(tree: Tree, config: Config, progress: Progress) -> list[Analysis]:
@@ -103,13 +119,18 @@ def analyse(
         progress.advance()
     progress.stage("Colouring")
     kept = {source.path: kept_lines(source.text) for source in sources}
-    facades = entry_points(root, project, config)
-    return Analysis(project, facts, colour(facts, findings, kept, facades), findings, facades, config.http)
+    constraints = Constraints(facts, findings, kept)
+    return Analysis(project, facts, _coloured(root, config, constraints), constraints, config, root)
 
 
-def merged(analyses: Sequence[Analysis]) -> tuple[Plan, tuple[Diagnostic, ...]]:
+def _coloured(root: Path, config: Config, constraints: Constraints) -> Colouring:
+    ends = entry_points(root, constraints.facts.project, config)
+    return colour(constraints, ends, fan_out=config.boundary == "fan-out")
+
+
+def merged(analyses: Sequence[Analysis], choices: bool = False) -> tuple[Plan, tuple[Diagnostic, ...]]:
     """The plans of all parts as one, and the files that could not be parsed."""
-    plans = [analysis.plan for analysis in analyses]
+    plans = [analysis.plan_with_choices() if choices else analysis.plan for analysis in analyses]
     groups = sorted((g for plan in plans for g in plan.groups), key=lambda g: (g.reason.span or g.edits[0].span, g.id))
     sites = sorted((site for plan in plans for site in plan.sites), key=lambda site: (site.span, site.rule))
     refusals = sorted((r for plan in plans for r in plan.refusals), key=lambda r: (r.span, r.code))

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from asyncify import cache
 from asyncify.config import Config
 from asyncify.discover import Tree, discover
-from asyncify.entry_points import ENTRY_FILES
+from asyncify.entry_points import ENTRY_FILES, check_names
 from asyncify.errors import CheckError
-from asyncify.index.project import Diagnostic
-from asyncify.model import Colour, Edit, FileChange, GroupChange, MakeAsync, Plan, Reason
+from asyncify.index.project import Diagnostic, Kind
+from asyncify.model import Edit, FileChange, GroupChange, MakeAsync, Plan, Witness
 from asyncify.packaging import discover_config
 from asyncify.rules.registry import catalogue
 from asyncify.support import is_emitted
@@ -27,7 +27,6 @@ from asyncify.support import is_emitted
 if TYPE_CHECKING:  # each stage is imported where it begins: a scan whose result is known needs none of them
     from asyncify.analysis import Progress
     from asyncify.check import Problem
-    from asyncify.colour.colouring import Colouring
     from asyncify.write import UndoResult, WriteResult
 
 
@@ -69,26 +68,30 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class WhyResult:
-    """Why functions have their colour: name, colour, chain down to the I/O or the pin, chain up to the entry point."""
+    """Why functions have their colour: a witness for each that matches, or names that are close."""
 
-    matches: Sequence[tuple[str, Colour, Reason | None, Reason | None]]
+    matches: Sequence[Witness]
     suggestions: Sequence[str]
 
 
 def scan(paths: Sequence[Path], config: Config, progress: Progress | None = None) -> ScanResult:
-    """Find out what is in the tree, what can move, and what cannot. Reads only; executes nothing of it.
+    """Find out what is in the tree, what can move, and what cannot, and where each group could end.
 
-    Raises UsageError where a path does not exist.
+    Reads only; executes nothing of it. Raises UsageError where a path does not exist.
     """
-    progress = progress or Silent()
+    return _scan(paths, config, progress or Silent(), choices=True)
+
+
+def _scan(paths: Sequence[Path], config: Config, progress: Progress, *, choices: bool = False) -> ScanResult:
     start = time.perf_counter()
     progress.stage("Reading files")
     tree = discover(paths, config, libraries=catalogue().modules)
     found = discover_config(tree.root)
-    name = cache.key(_depends_on(tree, config)) if config.cache else ""
+    check_names(config, tree.sources)
+    name = cache.key((*_depends_on(tree, config), b"choices" if choices else b"")) if config.cache else ""
     known = cache.load(name) if name else None
     if known is None:
-        known = _analysed(tree, config, progress)
+        known = _analysed(tree, config, progress, choices)
         if name:
             cache.store(name, known)
     plan, skipped, changed = known
@@ -98,13 +101,15 @@ def scan(paths: Sequence[Path], config: Config, progress: Progress | None = None
     return ScanResult(tree.root, plan, len(tree.sources), lines, seconds, diagnostics, changed, tree, config, found)
 
 
-def _analysed(tree: Tree, config: Config, progress: Progress) -> tuple[Plan, tuple[Diagnostic, ...], int]:
+def _analysed(
+    tree: Tree, config: Config, progress: Progress, choices: bool
+) -> tuple[Plan, tuple[Diagnostic, ...], int]:
     """The plan of a tree, the files left out, and how many functions become asynchronous."""
     from asyncify.analysis import analyse_tree, merged
 
     analyses = analyse_tree(tree, config, progress)
-    progress.stage("Planning")
-    plan, skipped = merged(analyses)
+    progress.stage("Comparing boundaries" if choices else "Planning")
+    plan, skipped = merged(analyses, choices)
     functions = {
         info.span for analysis in analyses for info in analysis.project.functions.values()
     }  # `with` and `for` are made async, too
@@ -131,7 +136,7 @@ def _depends_on(tree: Tree, config: Config) -> Iterator[bytes]:
 def preview(paths: Sequence[Path], config: Config, progress: Progress | None = None) -> Preview:
     """A scan, the rewritten files of every group, and the check of them. Writes nothing."""
     progress = progress or Silent()
-    result = scan(paths, config, progress)
+    result = _scan(paths, config, progress)
     progress.stage("Rewriting", len(result.plan.groups))
     notes: list[str] = []
     changes = rewrite(result, [group.id for group in result.plan.groups], notes)
@@ -247,46 +252,20 @@ def why(paths: Sequence[Path], config: Config, function: str) -> WhyResult:
     ``function`` is a dotted name or the end of one.
     """
     from asyncify.analysis import analyse_tree
-    from asyncify.rules.base import function_node
+    from asyncify.colour.witness import witness
 
     tree = discover(paths, config, libraries=catalogue().modules)
+    check_names(config, tree.sources)
     colourings = {
         name: analysis.colouring
         for analysis in analyse_tree(tree, config, Silent())
         for name in analysis.project.functions
     }
-    names = sorted(colourings)
-    found = [name for name in names if name == function or name.endswith("." + function)]
-    matches = []
-    for name in found:
-        colouring = colourings[name]
-        node = function_node(name)
-        pin = colouring.pins.get(node)
-        down = colouring.holds.get(node) or (pin.reason if pin is not None else None)
-        callers = [s for s in colouring.graph.of(node) if s.conclusion in colouring.holds and node in colouring.holds]
-        up = _upwards(colouring, node) if callers else None
-        matches.append((name, colouring.colour(name), down, up))
-    short = [name.rpartition(".")[2] for name in names]
-    return WhyResult(matches, difflib.get_close_matches(function.rpartition(".")[2], short, 3) if not found else ())
-
-
-def _upwards(colouring: Colouring, node: str) -> Reason | None:
-    """The chain from a function to the entry point above it: what follows from it, the nearest first."""
-    steps = []
-    seen = {node}
-    while True:
-        step = next(
-            (s for s in colouring.graph.of(node) if s.conclusion not in seen and s.conclusion in colouring.holds), None
-        )
-        if step is None:
-            break
-        seen.add(step.conclusion)
-        steps.append(step)
-        node = step.conclusion
-    reason: Reason | None = None
-    for step in reversed(steps):
-        reason = Reason(step.text, step.span, reason)
-    return reason
+    found = [name for name in sorted(colourings) if name == function or name.endswith("." + function)]
+    named = [name for name in found if colourings[name].facts.project.functions[name].kind is Kind.FUNCTION]
+    short = [name.rpartition(".")[2] for name in colourings]
+    close = difflib.get_close_matches(function.rpartition(".")[2], short, 3) if not found else ()
+    return WhyResult([witness(colourings[name], name) for name in named or found], close)
 
 
 def undo(root: Path, force: bool = False) -> UndoResult:

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 from asyncify.errors import UsageError
 
 Http = Literal["auto", "native", "compat"]
+BoundaryKind = Literal["entry", "fan-out"]
 
 DEFAULT_EXCLUDE: Final = ("build/", "dist/", "venv/")
 """Folders left out unless they hold an ``__init__.py`` (a package may well be called ``build``)."""
@@ -26,9 +27,10 @@ class Config:
 
     ``root`` is the folder of the ``pyproject.toml`` that was found (``file``), or the scanned folder. The
     patterns of ``exclude`` and ``extend_exclude`` are those of a ``.gitignore`` at ``root``; ``exclude``
-    replaces :data:`DEFAULT_EXCLUDE`. ``stop_at`` names functions that stay synchronous, ``sync_api`` patterns
-    (``pkg.client.*``) of functions whose synchronous form is public. ``cache``: whether the result of a scan may
-    come from, and goes to, the user's cache folder (command line only).
+    replaces :data:`DEFAULT_EXCLUDE`. ``boundary`` says how far colour flows: to the entry points, or to the functions that own
+    a fan-out. ``stop_at`` names functions that stay synchronous, ``sync_api`` patterns (``pkg.client.*``) of functions whose
+    synchronous form is public. ``cache``: whether the result of a scan may come from, and goes to, the user's cache
+    folder (command line only).
     """
 
     root: Path
@@ -36,6 +38,7 @@ class Config:
     exclude: tuple[str, ...] = DEFAULT_EXCLUDE
     extend_exclude: tuple[str, ...] = ()
     http: Http = "auto"
+    boundary: BoundaryKind = "entry"
     stop_at: tuple[str, ...] = ()
     sync_api: tuple[str, ...] = ()
     cache: bool = True
@@ -44,6 +47,7 @@ class Config:
 _LISTS: Final = ("exclude", "extend-exclude", "stop-at", "sync-api")
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "http": ("auto", "native", "compat"),
+    "boundary": ("entry", "fan-out"),
 }
 KEYS: Final = (*_LISTS, *_CHOICES)
 """The keys ``[tool.asyncify]`` may have."""

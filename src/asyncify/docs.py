@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 from asyncify.check.codes import CODES, NOTES
+from asyncify.colour.faces import FACE_CODES
+from asyncify.colour.fan_out import FAN_OUT_CODES
 from asyncify.colour.pins import PIN_CODES
 from asyncify.colour.solve import STAYS_SYNC
 from asyncify.colour.structure import STRUCTURE_CODES
@@ -18,7 +20,9 @@ _NOTE = "<!-- Generated from the sources by `python -m asyncify.docs docs`; do n
 
 def all_codes() -> dict[str, RefusalCode]:
     """Every refusal code, those of the rules and those of the colouring."""
-    general = {code.code: code for code in (*PIN_CODES, *STRUCTURE_CODES, STAYS_SYNC, NOT_NATIVE)}
+    general = {
+        code.code: code for code in (*PIN_CODES, *STRUCTURE_CODES, *FACE_CODES, *FAN_OUT_CODES, STAYS_SYNC, NOT_NATIVE)
+    }
     return dict(sorted((general | dict(refusal_codes())).items()))
 
 

@@ -1,36 +1,98 @@
-"""Functions that the outside calls by name, and that therefore keep a synchronous face: console scripts, ``stop-at``."""
+"""Functions that the outside calls by name, and that therefore keep a synchronous form: where the colours end."""
 
 from __future__ import annotations
 
 import configparser
+import difflib
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Final
 
 from asyncify.config import Config
-from asyncify.index.project import Project
+from asyncify.errors import UsageError
+from asyncify.index.project import FunctionInfo, Kind, Project, SourceFile
 from asyncify.model import Reason
 
 ENTRY_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
 """The files, in the root of a tree, that may declare console scripts."""
 _LITERAL = re.compile(r"""["'][\w.-]+\s*=\s*([\w.]+):([\w.]+)["']""")
+_WILD: Final = re.compile(r"[*?\[]")
 
 
-def entry_points(root: Path, project: Project, config: Config) -> dict[str, Reason]:
-    """Project functions that are console scripts of the tree at `root`, or configured to stay synchronous."""
-    out: dict[str, Reason] = {}
+class Flow(StrEnum):
+    """Which callers of a function with a synchronous form use its asynchronous one and so become asynchronous."""
+
+    NOWHERE = "nowhere"  # none: the function is where the event loop starts
+    INSIDE = "inside"  # those below the function that owns a fan-out
+    PRODUCT = "product"  # those of the project, without its tests and without code that runs at import
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """One function that keeps a synchronous form, why, and how far colour flows from it.
+
+    ``program``: it is started as a program, so that no event loop runs when it is called and none is needed afterwards.
+    """
+
+    reason: Reason
+    flow: Flow = Flow.NOWHERE
+    program: bool = False
+
+
+def entry_points(root: Path, project: Project, config: Config) -> dict[str, Boundary]:
+    """Project functions that are console scripts of the tree at `root`, or configured to keep a synchronous form."""
+    out: dict[str, Boundary] = {}
+    for pattern in config.sync_api:
+        for function, info in project.functions.items():
+            if _is_public(info, pattern) and _matches(pattern, function):
+                out[function] = Boundary(Reason(f"sync-api keeps {pattern} synchronous", info.span), Flow.PRODUCT)
     for target in _console_scripts(root):
         name = target.replace(":", ".")
         for function in (name, *(f for f in project.functions if f.endswith("." + name))):
             if function in project.functions:
-                out[function] = Reason(f"it is the console script {target}", project.functions[function].span)
-    for pattern in (*config.stop_at, *config.sync_api):
+                reason = Reason(f"it is the console script {target}", project.functions[function].span)
+                out[function] = Boundary(reason, program=True)
+    for pattern in config.stop_at:
         for function, info in project.functions.items():
-            if fnmatchcase(function, pattern) or function.endswith("." + pattern):
-                out[function] = Reason(f"the configuration keeps {pattern} synchronous", info.span)
+            if info.kind is Kind.FUNCTION and _matches(pattern, function):
+                out[function] = Boundary(Reason(f"stop-at keeps {pattern} synchronous", info.span))
     return out
+
+
+def check_names(config: Config, sources: Iterable[SourceFile]) -> None:
+    """Raise UsageError where ``stop-at`` or ``sync-api`` name a function that no file defines.
+
+    Patterns may match nothing.
+    """
+    for key, names in (("stop-at", config.stop_at), ("sync-api", config.sync_api)):
+        for name in names:
+            last = name.rpartition(".")[2]
+            if _WILD.search(name) or any(re.search(rf"\bdef\s+{re.escape(last)}\b", s.text) for s in sources):
+                continue
+            defined = {found for source in sources for found in re.findall(r"\bdef\s+(\w+)", source.text)}
+            close = difflib.get_close_matches(last, sorted(defined), 1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise UsageError(f"{key}: no function {name!r}{hint}")
+
+
+def _matches(pattern: str, function: str) -> bool:
+    return fnmatchcase(function, pattern) or fnmatchcase(function, f"*.{pattern}")
+
+
+def _is_public(info: FunctionInfo, pattern: str) -> bool:
+    """Whether the outside may call the function: defined in a module or class, and not by a name with an underscore.
+
+    A pattern that spells the last name out means it, whatever it is.
+    """
+    if info.kind is not Kind.FUNCTION or info.parent is not None or info.in_test:
+        return False
+    own = info.name[len(info.module) + 1 :].split(".")
+    return not any(part.startswith("_") for part in own) or not _WILD.search(pattern.rpartition(".")[2])
 
 
 def _console_scripts(root: Path) -> Iterator[str]:

@@ -80,6 +80,23 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class Witness:
+    """Why one function has its colour, and what becomes of it (``outcome``).
+
+    ``need`` is the chain down to what waits, ``pin`` the chain to what forces the function to stay synchronous (with its
+    ``remedy``), ``up`` the chain to where the function is run from. Where it has both of the first two, they conflict.
+    """
+
+    function: str
+    colour: Colour
+    outcome: str
+    need: Reason | None = None
+    pin: Reason | None = None
+    remedy: str | None = None
+    up: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """Something asyncify leaves alone, with a stable `code`, a witness and what the user can do about it."""
 
@@ -204,16 +221,22 @@ class WrapStatements:
 
 @dataclass(frozen=True, slots=True)
 class Facade:
-    """Rename the function at `span` to `async_name` and keep its old name as a synchronous function that runs it.
+    """Split the function at `span`: its name, head and docstring stay, as a synchronous function that runs the rest.
 
-    ``runner`` is the callee that runs a coroutine (``asyncio.run``). The facade has the same parameters, defaults and
-    annotations. Decorators stay on the facade.
+    The body moves into the coroutine function `async_name` right behind it, which has the same parameters. ``owner`` is
+    what the synchronous function fetches it from (``self``, ``cls``, the name of the class; "" for a plain function),
+    and ``bound`` says that its first parameter is passed on that way. ``runner`` is the callee that runs a
+    coroutine (``asyncio.run``). All decorators stay on the
+    synchronous function; ``decorators`` are those that the coroutine function gets, too.
     """
 
     span: Span
     reason: Reason
     async_name: str
     runner: str = "asyncio.run"
+    owner: str = ""
+    bound: bool = False
+    decorators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,10 +313,29 @@ Edit = (
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What a change asks of a project, beside the sites themselves."""
+
+    functions: int = 0  # of the product that become asynchronous, or get an asynchronous form
+    public: int = 0  # of those, public ones that everybody outside has to await from now on
+    calls: int = 0  # of functions of the project that are written in another way
+    tests: int = 0  # functions of the tests that become asynchronous
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One choice of where a change ends: the option that chooses it (\"\" for the plan as it is), and its cost."""
+
+    option: str
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """Edits that must all happen or none: the unit of review, writing, undo and verification.
 
-    ``id`` is short and stable under unrelated changes to the tree. ``reason`` is the chain that made it.
+    ``id`` is short and stable under unrelated changes to the tree. ``reason`` is the chain that made it. ``cuts`` are the
+    choices of where it could end, the plan as it is first; empty where nobody asked for them.
     """
 
     id: str
@@ -302,6 +344,8 @@ class Group:
     edits: tuple[Edit, ...]
     sites: tuple[Site, ...]
     refusals: tuple[Refusal, ...] = ()
+    cost: Cost = Cost()
+    cuts: tuple[Cut, ...] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -326,6 +326,18 @@ _case(
     "class f:\n    pass\ndef g(x=None):\n    return f()\n",
 )
 
+_case(
+    "await-sync",
+    False,
+    "class f(dict):\n    def __init__(self, api):\n        self.api = api\n    async def load(self):\n"
+    "        return await self.api.fetch()\ndef g(x=None):\n    return 1\n",
+)
+_case(
+    "await-sync",
+    True,
+    "class f(dict):\n    async def load(self):\n        return await self.copy()\n",
+)
+
 # --- awaited-twice --------------------------------------------------------------------------------------------
 _body("awaited-twice", True, "y = f()\nprint(await y)\nreturn await y")
 _body("awaited-twice", True, "y = f()\nfor n in range(3):\n    print(n, await y)")

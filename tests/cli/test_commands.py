@@ -13,7 +13,7 @@ from click.testing import Result
 import asyncify.cli.apply as apply_module
 import asyncify.cli.verify as verify_module
 from asyncify.errors import ExitCode, UsageError
-from asyncify.model import Colour, FileChange, GroupChange, Plan, Reason
+from asyncify.model import Colour, FileChange, GroupChange, Plan, Reason, Witness
 from asyncify.verify.sources import Revision, Snapshot
 from asyncify.write import apply_changes
 
@@ -39,9 +39,10 @@ def test_scan_json_alone_is_on_stdout(run: Any, api: Any) -> None:
 
 def test_options_override_the_project_file_and_lists_add_to_it(run: Any, api: Any, tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.asyncify]\nhttp = 'native'\nstop-at = ['a.b']\nexclude = ['x/']\n")
-    run("scan", "--http", "compat", "--stop-at", "c.d", "--exclude", "y/")
+    run("scan", "--http", "compat", "--stop-at", "c.d", "--sync-api", "e.*", "--exclude", "y/")
     config = api.calls[0][2]
     assert (config.http, config.stop_at, config.exclude) == ("compat", ("a.b", "c.d"), ("x/",))
+    assert config.sync_api == ("e.*",)
     assert config.extend_exclude == ("y/",)
     run("scan")
     assert api.calls[1][2].http == "native"
@@ -88,7 +89,8 @@ def test_paths_without_a_project_file_are_one_project(run: Any, api: Any, tmp_pa
 
 def test_why_shows_both_directions(run: Any, api: Any) -> None:
     chain = Reason("main calls fetch", samples.span("app.py", 10), Reason("requests.get waits"))
-    api.why_result = samples.Why([("app.fetch", Colour.MUST_ASYNC, chain, Reason("main becomes async"))])
+    witness = Witness("app.fetch", Colour.MUST_ASYNC, "becomes async", chain, up=Reason("main becomes async"))
+    api.why_result = samples.Why([witness])
     result: Result = run("why", "fetch")
     assert result.exit_code == 0
     assert "app.fetch  becomes async" in result.stdout

@@ -18,6 +18,7 @@ from asyncify.model import (
     Site,
     Span,
     Verdict,
+    Witness,
 )
 
 HOSTILE = "pkg/[red]\x1b[31m<script>alert(1)</script>.py"
@@ -68,7 +69,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Why:
-    matches: Sequence[tuple[str, object, Reason | None, Reason | None]]
+    matches: Sequence[Witness]
     suggestions: Sequence[str] = ()
 
 

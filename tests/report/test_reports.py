@@ -11,7 +11,7 @@ import pytest
 import report_samples as samples
 from rich.console import Console, RenderableType
 
-from asyncify.model import Colour, FileChange, Group, Plan, Reason
+from asyncify.model import Colour, FileChange, Group, Plan, Reason, Witness
 from asyncify.report.apply_text import applied, refusal_lines
 from asyncify.report.diff_html import diff_html
 from asyncify.report.diff_text import diff_report, file_report, problem_list
@@ -42,7 +42,11 @@ def reports() -> dict[str, RenderableType]:
     note = samples.Problem("unused-import", samples.span("app.py", 1), "import requests", fatal=False)
     objected = samples.Preview(preview.scan, preview.changes, {"g1": (note, problem)})
     chain = Reason("because of [this]", None, Reason(samples.ESCAPE, samples.span(samples.HOSTILE, 3)))
-    matches = [("app.[fetch]", Colour.MUST_ASYNC, chain, chain), ("app.free", Colour.FREE, None, None)]
+    matches = [
+        Witness("app.[fetch]", Colour.MUST_ASYNC, "becomes async", chain, up=chain),
+        Witness("app.free", Colour.FREE, "stays as it is"),
+        Witness("app.both", Colour.MUST_SYNC, "must stay sync", chain, Reason("property: no await"), "Do that.", chain),
+    ]
     return {
         "scan": scan_report(samples.scan()),
         "diff": diff_report(preview, preview.scan.plan.groups),
@@ -154,8 +158,13 @@ def test_why_goes_both_ways() -> None:
     assert (
         out.index("app.[fetch]  becomes async")
         < out.index("because\n")
-        < out.index("therefore")
+        < out.index("up to the entry point")
         < out.index("app.free")
+        < out.index("app.both")
+        < out.index("it would become async, because")
+        < out.index("but it must stay sync, because")
+        < out.index("property: no await")
+        < out.index("→ Do that.")
     )
 
 

@@ -89,23 +89,85 @@ def test_a_console_script_keeps_a_synchronous_face():
     )
     assert after == dedent(
         """\
-        async def main_async(a, *rest, b=1, **more) -> int:
-            return await work(a)
-
-
         @command
         def main(a, *rest, b=1, **more) -> int:
             return asyncio.run(main_async(a, *rest, b=b, **more))
+
+
+        async def main_async(a, *rest, b=1, **more) -> int:
+            return await work(a)
         """
     )
 
 
-def test_the_face_of_a_method_calls_the_method():
-    source = "class A:\n    def f(self, x):\n        return x\n"
-    span = node_span(source, ast.parse(source).body[0].body[0])
-    after = rewritten(source, MakeAsync(span, WHY), Facade(span, WHY, "f_async"))
-    assert "async def f_async(self, x):" in after
-    assert "return asyncio.run(self.f_async(x))" in after
+def faced(source, *edits, **options):
+    """`source`, whose first function (or first method of its first class) is split."""
+    first = ast.parse(source).body[0]
+    function = first.body[0] if isinstance(first, ast.ClassDef) else first
+    span = node_span(source, function)
+    return rewritten(source, MakeAsync(span, WHY), Facade(span, WHY, f"{function.name}_async", **options), *edits)
+
+
+def test_the_face_of_a_method_keeps_head_and_docstring():
+    source = dedent(
+        """\
+        class A:
+            # Why it is there.
+            @classmethod
+            def make(
+                cls,  # not an object
+                x,
+                /,
+                y: int = 1,
+            ) -> A:  # an A
+                '''Makes one.
+
+                At length.
+                '''
+                # And how.
+                return cls(x, y)
+
+            other = make
+        """
+    )
+    after = faced(source, runner="aio_support.run_sync", owner="cls", bound=True, decorators=("classmethod",))
+    assert after == dedent(
+        """\
+        class A:
+            # Why it is there.
+            @classmethod
+            def make(
+                cls,  # not an object
+                x,
+                /,
+                y: int = 1,
+            ) -> A:  # an A
+                '''Makes one.
+
+                At length.
+                '''
+                return aio_support.run_sync(cls.make_async(x, y))
+
+            @classmethod
+            async def make_async(cls, x, /, y: int = 1) -> A:
+                \"\"\"The coroutine behind `make`.\"\"\"
+                # And how.
+                return cls(x, y)
+
+            other = make
+        """
+    )
+
+
+def test_a_function_on_one_line_is_split():
+    source = "def f(x): return x\n"
+    after = faced(source)
+    assert after == "def f(x):\n    return asyncio.run(f_async(x))\n\n\nasync def f_async(x):\n    return x\n"
+
+
+def test_a_docstring_that_is_all_stays_on_both_sides():
+    source = "def f():\n    '''Nothing yet.'''\n"
+    assert faced(source).count("Nothing yet.") == 2
 
 
 def test_a_generator_expression_becomes_a_list():
@@ -113,3 +175,22 @@ def test_a_generator_expression_becomes_a_list():
     generator = ast.parse(source).body[0].value.args[0]
     after = rewritten(source, ListInstead(node_span(source, generator), WHY), Await(find(source, "get(n)"), WHY))
     assert after == "total = sum([await get(n) for n in range(3) if n])\n"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "a, b=1,  # one\n    *, k,  # two\n",
+        "a,  # one\n    /,\n",
+        "a,  # one\n    *rest,\n",
+        "a=(1,\n        2),  # one\n    **more,\n",
+        "  # all\n    a: int\n    = 1  # one\n    ,\n",
+        "a, /, b,  # one\n    *rest: str, k: int = 2, **more: int  # two\n",
+    ],
+)
+def test_comments_among_parameters_stay_in_one_place(head):
+    source = f"def f({head}):\n    return 1\n"
+    after = faced(source)
+    assert after.count("#") == source.count("#")
+    face, behind = ast.parse(after).body
+    assert ast.dump(face.args) == ast.dump(behind.args) == ast.dump(ast.parse(source).body[0].args)

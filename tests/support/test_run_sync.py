@@ -9,7 +9,7 @@ import requests
 
 from asyncify.support import emit
 from asyncify.support.aio_requests import Session
-from asyncify.support.aio_support_sync import run_sync
+from asyncify.support.aio_support_sync import iterate_sync, run_sync
 
 
 async def doubled(number):
@@ -68,3 +68,66 @@ def test_the_blocking_face_shares_the_state_of_the_session():
     assert face.headers is session.headers
     assert face.cookies is session.cookies
     assert face.max_redirects == 3
+
+
+async def numbers(log):
+    try:
+        for number in range(3):
+            await asyncio.sleep(0)
+            try:
+                log.append((yield number))
+            except KeyError:
+                log.append("KeyError")
+    finally:
+        await asyncio.sleep(0)
+        log.append("closed")
+
+
+def test_an_asynchronous_generator_is_iterated():
+    log = []
+    assert list(iterate_sync(numbers(log))) == [0, 1, 2]
+    assert log == [None, None, None, "closed"]
+
+
+def test_nothing_of_it_runs_before_the_first_item():
+    log = []
+    iterate_sync(numbers(log)).close()
+    assert log == []
+
+
+def test_leaving_early_closes_it_at_once():
+    log = []
+    for _ in iterate_sync(numbers(log)):
+        break
+    assert log == ["closed"]
+
+
+def test_what_is_sent_and_thrown_arrives():
+    log = []
+    items = iterate_sync(numbers(log))
+    assert (next(items), items.send("a"), items.throw(KeyError())) == (0, 1, 2)
+    with pytest.raises(StopIteration):
+        next(items)
+    assert log == ["a", "KeyError", None, "closed"]
+
+
+def test_an_exception_of_the_generator_arrives():
+    async def failing():
+        yield 1
+        raise LookupError("lost")
+
+    items = iterate_sync(failing())
+    assert next(items) == 1
+    with pytest.raises(LookupError, match="lost"):
+        next(items)
+
+
+def test_an_asynchronous_generator_is_iterated_where_a_loop_runs():
+    async def main():
+        return list(iterate_sync(numbers([])))
+
+    assert asyncio.run(main()) == [0, 1, 2]
+
+
+def test_what_is_no_asynchronous_generator_is_iterated_as_it_is():
+    assert list(iterate_sync([1, 2])) == [1, 2]

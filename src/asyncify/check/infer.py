@@ -403,6 +403,11 @@ class Evaluator:
                 found.add(value)
         if not found:
             for base in self.foreign_bases(info)[0]:
+                builtin = (
+                    getattr(builtins, base.removeprefix("builtins."), None) if base.startswith("builtins.") else None
+                )
+                if builtin is not None and not hasattr(builtin, name):
+                    continue  # the object's own, of which nothing is known
                 if base not in {"builtins.object", "typing.Protocol", "abc.ABC", "typing.Generic"}:
                     found.add(Ext(tables.canonical(f"{base}.{name}")))
         return frozenset(found)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from asyncify.cli.console import Output
-from asyncify.config import Config, Http, load
+from asyncify.config import BoundaryKind, Config, Http, load
 from asyncify.errors import UsageError
 from asyncify.model import Group, Plan
 
@@ -58,10 +58,21 @@ def plan_options(command: F) -> F:
             help="Leave out files that match, as in a .gitignore. Repeatable.",
         ),
         click.option(
+            "--boundary",
+            type=click.Choice(["entry", "fan-out"]),
+            help="Change all up to the entry points (the default), or only what the owners of pools run.",
+        ),
+        click.option(
             "--stop-at",
             multiple=True,
             metavar="FUNCTION",
-            help="Keep this function synchronous and bridge there. Repeatable.",
+            help="Keep this function's synchronous form; what calls it stays as it is. Repeatable.",
+        ),
+        click.option(
+            "--sync-api",
+            multiple=True,
+            metavar="PATTERN",
+            help="Keep the synchronous form of these (pkg.client.*) beside an asynchronous one. Repeatable.",
         ),
         click.option(
             "--http",
@@ -78,6 +89,8 @@ def configuration(
     paths: tuple[Path, ...],
     http: str | None = None,
     stop_at: tuple[str, ...] = (),
+    sync_api: tuple[str, ...] = (),
+    boundary: str | None = None,
     exclude: tuple[str, ...] = (),
     no_cache: bool = False,
 ) -> tuple[tuple[Path, ...], Config]:
@@ -96,7 +109,9 @@ def configuration(
     return paths, replace(
         config,
         http=cast(Http, http) if http else config.http,
+        boundary=cast(BoundaryKind, boundary) if boundary else config.boundary,
         stop_at=(*config.stop_at, *stop_at),
+        sync_api=(*config.sync_api, *sync_api),
         extend_exclude=(*config.extend_exclude, *exclude),
         cache=not no_cache,
     )

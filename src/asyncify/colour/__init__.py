@@ -3,30 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from asyncify.colour.class_pins import class_pins
 from asyncify.colour.colouring import Colouring
 from asyncify.colour.entry import module_pins
+from asyncify.colour.faces import find_faces
+from asyncify.colour.fan_out import find_region
 from asyncify.colour.pins import pins
 from asyncify.colour.solve import Solver
-from asyncify.colour.structure import plan_call, scripts
-from asyncify.model import Reason, Span
+from asyncify.colour.structure import CallPlan, plan_call, scripts
+from asyncify.entry_points import Boundary
+from asyncify.model import Refusal
 from asyncify.rules.base import Finding, Handles
 from asyncify.rules.facts import Facts
 
 
-def colour(
-    facts: Facts,
-    findings: Sequence[Finding],
-    kept: Mapping[str, frozenset[int]],
-    facades: Mapping[str, Reason],
-) -> Colouring:
+@dataclass(frozen=True)
+class Constraints:
+    """All that the colours of a project rest on, whatever its boundaries.
+
+    ``findings`` are those of the rules, ``kept`` the lines that comments keep, by path.
+    """
+
+    facts: Facts
+    findings: Sequence[Finding]
+    kept: Mapping[str, frozenset[int]]
+
+    @cached_property
+    def programs(self) -> frozenset[str]:
+        """The files that run as programs."""
+        return scripts(self.facts)
+
+    @cached_property
+    def plans(self) -> tuple[CallPlan, ...]:
+        """What becomes of each call of a project function that becomes asynchronous."""
+        calls = (call for call in self.facts.project.calls if call.targets)
+        return tuple(plan_call(self.facts, call, self.programs) for call in calls)
+
+    @cached_property
+    def pins(self) -> tuple[tuple[str, Refusal], ...]:
+        """What must stay synchronous, by node."""
+        handled = frozenset(finding.span for finding in self.findings if isinstance(finding, Handles))
+        own = pins(self.facts, handled, dict(self.kept))
+        return (*own, *class_pins(self.facts), *module_pins(self.facts, self.programs))
+
+
+def colour(constraints: Constraints, boundaries: Mapping[str, Boundary], *, fan_out: bool = False) -> Colouring:
     """Colour the project: what the rules found, under the constraints of its calls.
 
-    ``kept`` are the lines that comments keep, by path; ``facades`` the functions whose callers stay synchronous.
+    ``boundaries`` are the functions that keep a synchronous form. With ``fan_out``, only what the owners of pools run
+    becomes asynchronous.
     """
-    handled: frozenset[Span] = frozenset(f.span for f in findings if isinstance(f, Handles))
-    programs = scripts(facts)
-    plans = [plan_call(facts, call, programs) for call in facts.project.calls if call.targets]
-    forced = [*pins(facts, handled, dict(kept)), *class_pins(facts), *module_pins(facts, programs)]
-    return Solver(facts, list(findings), plans, forced, frozenset(facades), kept).solve()
+    facts = constraints.facts
+    region = find_region(facts, constraints.findings, constraints.programs, boundaries) if fan_out else None
+    if region is None:
+        faces = find_faces(facts, boundaries, constraints.findings)
+    else:
+        faces = find_faces(facts, region.boundaries, constraints.findings, region.functions)
+    findings = list(faces.settled(constraints.findings, facts))
+    plans = [faces.planned(plan, facts) for plan in constraints.plans]
+    own = [(node, pin) for node, pin in constraints.pins if not faces.met(node, pin)]
+    forced = [*own, *faces.pins, *(region.pins if region is not None else ())]
+    return Solver(facts, findings, plans, forced, faces, constraints.kept).solve()

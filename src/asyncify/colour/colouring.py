@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from asyncify.colour.faces import Face
 from asyncify.colour.structure import CallPlan
-from asyncify.graph import Implications
+from asyncify.graph import Implication, Implications
 from asyncify.index.project import CallSite
 from asyncify.model import Colour, Reason, Refusal, Span
-from asyncify.rules.base import Block, Claim, function_node
+from asyncify.rules.base import Block, Claim, Finding, function_node
 from asyncify.rules.facts import Facts
 
 
@@ -30,6 +32,10 @@ class Colouring:
     starting: frozenset[str] = (
         frozenset()
     )  # functions that start, themselves or through others, what goes on beside them
+
+    findings: Sequence[Finding] = ()  # what the rules found, as far as it counts
+    faces: Mapping[str, Face] = field(default_factory=dict)  # functions that hold and keep a synchronous form
+    implications: tuple[Implication, ...] = ()  # all of them, also those that a function which stays does not follow
 
     def runs_to_end(self, function: str) -> bool:
         """Whether coroutines called in this function are run to their end there instead of awaited."""

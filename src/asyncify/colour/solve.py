@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from asyncify.colour.colouring import Colouring
 from asyncify.colour.conflicts import given_up_by, kept_jobs
+from asyncify.colour.faces import Faces
 from asyncify.colour.hidden import Hidden
 from asyncify.colour.pins import KEPT, LAMBDA, MAYBE_CALLED, NAME_TAKEN, PROPERTY, TOO_MANY_VALUES, refusal
+from asyncify.colour.split import Splitting, called_here
 from asyncify.colour.structure import (
     LOCKED,
     NO_AWAIT_HERE,
@@ -27,7 +29,7 @@ from asyncify.colour.structure import (
 from asyncify.graph import Implication, Implications
 from asyncify.index.project import CallSite, ImplicitCall, Kind
 from asyncify.model import Reason, Refusal, Span
-from asyncify.rules.base import Block, Claim, Handles, Jobs, RefusalCode, Role, function_node, handing_on
+from asyncify.rules.base import Block, Claim, Finding, Handles, Jobs, RefusalCode, Role, function_node, handing_on
 from asyncify.rules.facts import Facts
 from asyncify.rules.signals import SIGNAL
 
@@ -41,25 +43,26 @@ STAYS_SYNC = RefusalCode(
 )
 
 
-class Solver:
+class Solver(Splitting):
     """One run of the fixpoint."""
 
     def __init__(
         self,
         facts: Facts,
-        findings: list[object],
+        findings: Sequence[Finding],
         plans: list[CallPlan],
         pins: list[tuple[str, Refusal]],
-        facades: frozenset[str],
+        faces: Faces,
         kept: Mapping[str, frozenset[int]],
     ) -> None:
         self.facts = facts
+        self.findings = findings
         self.claims = [f for f in findings if isinstance(f, Claim)]
         self.blocks = [f for f in findings if isinstance(f, Block)]
         self.jobs = [f for f in findings if isinstance(f, Jobs)]
         self.handled = frozenset(f.span for f in findings if isinstance(f, Handles))
         self.plans = {call_node(plan.call.span): plan for plan in plans}
-        self.facades = facades
+        self.faces = faces
         self.pins: dict[str, Refusal] = {}
         self.disabled: dict[str, Refusal] = {}
         self.bridges: dict[Span, CallSite] = {}
@@ -67,7 +70,7 @@ class Solver:
         self._awaiting: dict[str, list[Claim]] = defaultdict(list)
         self._hidden = Hidden(facts)
         self.implications: list[Implication] = [f for f in findings if isinstance(f, Implication)]
-        self.implications += call_implications(plans, facts, facades)
+        self.implications += call_implications(plans, facts)
         self.implications += family_implications(facts)
         self._claims_by_function: dict[str, list[Claim]] = defaultdict(list)
         self._preferred: set[tuple[str, str]] = set()  # implications that only hold while their conclusion may
@@ -151,13 +154,6 @@ class Solver:
             else:
                 self.pins.setdefault(function_node(info.name), refusal(LAMBDA, info.span))
 
-    def _is_followed(self, path: str, node: ast.Lambda) -> bool:
-        """Whether the lambda is an argument or has a name: then all its calls can be seen to await what it gives."""
-        parent = self.facts.parent(path, node)
-        if isinstance(parent, ast.Assign):
-            return all(isinstance(target, ast.Name) for target in parent.targets)
-        return isinstance(parent, (ast.Call, ast.keyword))
-
     def _add_blocks(self) -> None:
         for block in self.blocks:
             self.pins.setdefault(block.node, block.refusal)
@@ -182,11 +178,17 @@ class Solver:
                 self._starts_more(holds)
                 or self._misplaced(holds)
                 or self._conflicts(graph, holds, roots)
+                or self._outlived(graph, holds)
                 or self._mixed_jobs(holds)
                 or self._blocking(graph, holds)
                 or self._pointless(graph, holds, roots)
             ):
                 break
+        faced = {name: face for name, face in self.faces.of.items() if self._has_face(name, holds)}
+        joined = [step for node in sorted(self._joining(holds)) for step in self._joins(node, holds)]
+        holds |= {step.conclusion: Reason(step.text, step.span, holds[step.premise]) for step in joined[::2]}
+        every = [*self.implications, *joined]
+        graph = Implications(i for i in every if not self._is_cut(i))
         return Colouring(
             self.facts,
             self.claims,
@@ -196,14 +198,13 @@ class Solver:
             holds,
             self.pins,
             self.disabled,
-            {  # what was moved off the loop before its function turned out to become asynchronous is awaited
-                span: call
-                for span, call in self.bridges.items()
-                if not any(function_node(target) in holds for target in call.targets)
-            },
+            {span: call for span, call in self.bridges.items() if not self._awaits_some(call, holds)},
             frozenset(self._blocking_functions(holds)),
             frozenset(self._waits_inside(holds)),
             self._starting,
+            self.findings,
+            faced,
+            tuple(every),
         )
 
     def _is_cut(self, step: Implication) -> bool:
@@ -237,6 +238,8 @@ class Solver:
         if pin is None or not step.conclusion.startswith("function:") or pin.code in NEVER_BRIDGED:
             return False
         plan = self.plans.get(step.premise)
+        if plan is not None and plan.faced:  # it calls the synchronous form
+            return step.conclusion == function_node(plan.call.within)
         if plan is not None:
             if plan.call.targets & self._starting:
                 return False
@@ -251,7 +254,8 @@ class Solver:
         """Functions that stay synchronous although something they call became asynchronous."""
         out = set()
         for node, plan in self.plans.items():
-            if node in holds and not plan.lazy and function_node(plan.call.within) in self.pins:
+            stays = node in holds and not plan.lazy and not plan.faced
+            if stays and function_node(plan.call.within) in self.pins:
                 out.add(plan.call.within)
         for node, claims in self._awaiting.items():
             if node in holds:
@@ -268,7 +272,7 @@ class Solver:
             if plan is None:
                 within = self._awaiting[node][0].within
                 changed |= self._pin(function_node(within), found)
-            elif plan.awaited and not plan.call.externals:
+            elif plan.faced or (plan.awaited and not plan.call.externals):
                 changed |= self._pin(function_node(plan.call.within), found)
             else:
                 for target in sorted(plan.call.targets):
@@ -300,6 +304,8 @@ class Solver:
         roots: dict[str, Reason] = {}
         for claim in self.claims:
             if claim.node in self.disabled or claim.node in self.pins:
+                continue
+            if self.faces.region is not None and claim.within not in self.faces.region:
                 continue
             if claim.role is Role.ROOT:
                 roots[claim.node] = Reason(claim.text, claim.span)
@@ -387,10 +393,6 @@ class Solver:
 
     # --- blocking that would land on the loop --------------------------------------------------------------------
 
-    def _runs_on_loop(self, function: str, holds: Mapping[str, Reason]) -> bool:
-        info = self.facts.project.functions.get(function)
-        return function_node(function) in holds or (info is not None and info.is_async)
-
     def _blocking_functions(self, holds: dict[str, Reason]) -> dict[str, Span]:
         """Synchronous functions that wait, themselves or through others, with one place where."""
         waiting: dict[str, Span] = {}
@@ -404,12 +406,15 @@ class Solver:
                 waiting.setdefault(claim.within, claim.span)
         for claim in self._kept_pools(holds):
             waiting.setdefault(claim.within, claim.span)
+        for name in self.faces.of:
+            if self._has_face(name, holds):  # whoever calls it by its name waits
+                waiting.setdefault(name, self.facts.project.functions[name].span)
         callers: dict[str, list[CallSite | ImplicitCall]] = defaultdict(list)
         for call in self.facts.project.calls:
             for target in call.targets:
                 callers[target].append(call)
         for implicit in self.facts.implicit_calls:
-            if _called_here(implicit):
+            if called_here(implicit):
                 callers[implicit.target].append(implicit)
         todo = list(waiting)
         while todo:
@@ -432,7 +437,7 @@ class Solver:
         implicitly = {  # what the language calls waits in them: they cannot become asynchronous
             function_node(implicit.within)
             for implicit in self.facts.implicit_calls
-            if _called_here(implicit) and implicit.target in waiting
+            if called_here(implicit) and (implicit.target in waiting or self._has_face(implicit.target, holds))
         }
         changed = False
         for claim in self._kept_pools(holds):
@@ -457,41 +462,19 @@ class Solver:
                     )
                     self.implications.append(step)
                     changed = True
-                elif call.span not in self.bridges:
+                elif call.span not in self.bridges or self._awaits_some(call, holds):
                     changed = True
                     self._bridge(call, last, waiting[target], holds)
+        for plan in list(self._unmet_faces(holds)):
+            name = sorted(plan.call.targets)[0]
+            self._bridge(plan.call, name.rpartition(".")[2], self.facts.project.functions[name].span, holds)
+            changed = True
         for implicit in self.facts.implicit_calls:
             caller = function_node(implicit.within)
-            if _called_here(implicit) and caller in holds and implicit.target in waiting and caller not in self.pins:
+            waits = implicit.target in waiting or self._has_face(implicit.target, holds)
+            if called_here(implicit) and caller in holds and waits and caller not in self.pins:
                 who = implicit.external or f"the language ({implicit.kind})"
                 text = f"{implicit.target.rpartition('.')[2]} waits and is called here by {who}"
                 self.pins[caller] = refusal(NO_AWAIT_HERE, implicit.span, text)
                 changed = True
         return changed
-
-    def _bridge(self, call: CallSite, name: str, waits: Span, holds: Mapping[str, Reason]) -> None:
-        node = self.facts.node(call.span, ast.Call)
-        place = await_place(self.facts, call.span.path, node) if node is not None else None
-        generator = any(self.facts.project.functions[t].is_generator for t in call.targets)
-        caller = self.facts.project.functions[call.within]
-        if (
-            place is None
-            or place.refusal is not None
-            or place.edits
-            or place.locks
-            or generator
-            or caller.kind.value != "function"
-            or call.externals
-            or any(function_node(t) in holds for t in call.targets)
-        ):
-            text = f"{name}() waits (at {waits}) and cannot be awaited or moved to a thread here"
-            self.pins.setdefault(function_node(call.within), refusal(NO_AWAIT_HERE, call.span, text))
-            self.bridges.pop(call.span, None)
-            return
-        self.bridges[call.span] = call
-
-
-def _called_here(implicit: ImplicitCall) -> bool:
-    """Whether it runs in the function that it stands in. Other callbacks may be called from anywhere."""
-    at_once = ("builtins.", "functools.reduce", "itertools.", "re.", "heapq.", "bisect.")
-    return implicit.kind != "callback" or (implicit.external or "").startswith(at_once)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from asyncify.colour.pins import IMPORT_TIME, LAMBDA, refusal
@@ -139,6 +139,8 @@ class CallPlan:
     edits: tuple[Edit, ...] = ()
     entry: bool = False  # at module level, where an event loop is started
     refusal: Refusal | None = None
+    faced: bool = False  # all targets keep a synchronous form: the call need not change
+    flows: bool = False  # but the caller uses the asynchronous one and so becomes asynchronous
     lazy: bool = False  # it makes a generator and waits for nothing; whoever iterates it does
     locks: tuple[str, ...] = ()  # nodes of locks that are held where the await would stand
 
@@ -214,15 +216,17 @@ def scripts(facts: Facts) -> frozenset[str]:
     return frozenset(out)
 
 
-def call_implications(plans: list[CallPlan], facts: Facts, facades: frozenset[str]) -> Iterator[Implication]:
+def call_implications(plans: Iterable[CallPlan], facts: Facts) -> Iterator[Implication]:
     """Callee → call → caller, and targets of one call with each other."""
     project = facts.project
     for plan in plans:
+        if plan.faced and not plan.flows:
+            continue
         call = plan.call
         node = call_node(call.span)
         names = sorted(call.targets)
         for name in names:
-            if name in facades or (name in project.functions and project.functions[name].is_async):
+            if name in project.functions and project.functions[name].is_async:
                 continue
             last = name.rpartition(".")[2]
             yield Implication(function_node(name), node, f"it calls {last}()", call.span)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator
 
 from asyncify.colour.colouring import Colouring
+from asyncify.colour.faces import NO_SECOND_FORM, Face
+from asyncify.colour.fan_out import NO_OWNER
 from asyncify.colour.structure import await_place, call_node, hands_result_on
-from asyncify.index.project import CallSite, Kind
+from asyncify.index.project import CallSite, FunctionInfo, Kind
 from asyncify.model import (
     AddImport,
     Await,
+    Cost,
     DropImport,
     Edit,
     Facade,
@@ -32,7 +35,7 @@ from asyncify.plan.entry import runs_alone, start_loop
 from asyncify.plan.session_calls import kept_calls
 from asyncify.plan.support_files import shared_with_tests
 from asyncify.rules import native
-from asyncify.rules.base import Claim, Companion, Finding, KeepImport, RefusalCode, Role, function_node
+from asyncify.rules.base import Claim, Companion, KeepImport, RefusalCode, Role, function_node
 from asyncify.rules.blocking import to_thread
 from asyncify.rules.facts import Facts
 from asyncify.rules.support import import_of
@@ -47,15 +50,11 @@ NOT_NATIVE = RefusalCode(
 def build(
     facts: Facts,
     colouring: Colouring,
-    facades: Mapping[str, Reason],
     profile: str,
-    findings: Iterable[Finding] = (),
+    programs: Collection[str] = (),
 ) -> Plan:
-    """The plan for one tree. ``facades`` are the functions that keep a synchronous face, with the reason.
-
-    Of ``findings`` only those count that are no matter of colours: companions, and imports to keep.
-    """
-    builder = _Builder(facts, colouring, facades, profile, findings)
+    """The plan for one tree; ``programs`` are the files that nothing imports."""
+    builder = _Builder(facts, colouring, profile, programs)
     groups = []
     component_of: dict[str, str] = {}
     for component in builder.joined(colouring.graph.components(colouring.holds)):
@@ -77,10 +76,20 @@ def build(
         if claim.role is Role.ROOT and claim.node in colouring.pins and claim.node not in colouring.disabled:
             pin = colouring.pins[claim.node]
             refusals[Refusal(pin.code, claim.span, pin.message, pin.remedy, pin.reason)] = None
+    refusals.update(dict.fromkeys(_of_boundaries(colouring)))
     order = sorted(refusals, key=lambda r: (r.span, r.code))
     return Plan(
         tuple(sorted(groups, key=lambda g: (g.reason.span or g.edits[0].span, g.id))), tuple(sites), tuple(order)
     )
+
+
+def _of_boundaries(colouring: Colouring) -> Iterator[Refusal]:
+    """Why a boundary that was asked for cannot be: of functions that wait, and of pools."""
+    for node, found in colouring.pins.items():
+        function = node.removeprefix("function:")
+        waits = function in colouring.waiting or colouring.runs_to_end(function)
+        if (found.code == NO_SECOND_FORM.code and waits) or found.code == NO_OWNER.code:
+            yield found
 
 
 class _Builder:
@@ -88,17 +97,16 @@ class _Builder:
         self,
         facts: Facts,
         colouring: Colouring,
-        facades: Mapping[str, Reason],
         profile: str,
-        findings: Iterable[Finding],
+        programs: Collection[str],
     ) -> None:
         self.facts = facts
         self.colouring = colouring
-        self.facades = facades
         self.profile = profile
+        self.programs = frozenset(path for path in programs if _runs(facts.file(path).tree))
         self.companions: dict[str, list[Edit]] = defaultdict(list)
         self.kept_imports: set[tuple[str, str]] = set()
-        for finding in findings:
+        for finding in colouring.findings:
             if isinstance(finding, Companion):
                 self.companions[finding.node] += finding.edits
             elif isinstance(finding, KeepImport):
@@ -162,9 +170,9 @@ class _Builder:
         for claim in claims:
             edits += self._claim_edits(claim)
         functions = sorted(n.removeprefix("function:") for n in component if n.startswith("function:"))
-        for name in functions:
-            edits += self._function_edits(name)
         lingers = any(claim.lingers for claim in claims)
+        for name in functions:
+            edits += self._function_edits(name, lingers)
         edits += self._calls(component, claims, lingers)
         bridges = [c for c in self.colouring.bridges.values() if function_node(c.within) in component]
         for call in bridges:
@@ -188,7 +196,24 @@ class _Builder:
         sites += [self._bridge_site(call, identity) for call in bridges]
         first = next(c for c in claims if c.role is not Role.PART)
         reason = self._longest_chain(component) or Reason(first.text, first.span)
-        return Group(identity, _title(claims, functions), reason, tuple(edits), tuple(sites))
+        cost = self._cost(component, functions, len(bridges))
+        return Group(identity, _title(claims, functions), reason, tuple(edits), tuple(sites), cost=cost)
+
+    def _cost(self, component: set[str], functions: list[str], bridges: int) -> Cost:
+        infos = [self.facts.project.functions[name] for name in functions]
+        infos = [info for info in infos if info.kind is Kind.FUNCTION and not info.is_async]
+        own = [info for info in infos if not info.in_test]
+        public = [
+            info for info in own if info.name not in self.colouring.faces and info.parent is None and self._public(info)
+        ]
+        plans = [self.colouring.plans[node] for node in component & self.colouring.plans.keys()]
+        calls = [plan for plan in plans if not plan.faced or self._is_async(plan.call.within)]
+        return Cost(len(own), len(public), len(calls) + bridges, len(infos) - len(own))
+
+    def _public(self, info: FunctionInfo) -> bool:
+        """Whether code outside the project may call the function: not where nobody imports it, nor by a private name."""
+        own = info.name[len(info.module) + 1 :].split(".")
+        return info.path not in self.programs and not any(part.startswith("_") for part in own)
 
     def _longest_chain(self, component: set[str]) -> Reason | None:
         """The chain from the farthest function that becomes asynchronous down to the I/O that makes it so."""
@@ -218,9 +243,7 @@ class _Builder:
 
     def _option_taken(self, claim: Claim, component: set[str]) -> bool:
         """Whether an optional claim is made: its object is in this group and its function is asynchronous."""
-        info = self.facts.project.functions.get(claim.within)
-        asynchronous = function_node(claim.within) in self.colouring.holds or (info is not None and info.is_async)
-        return asynchronous and bool(set(claim.follows) & component)
+        return self._is_async(claim.within) and bool(set(claim.follows) & component)
 
     def _claim_edits(self, claim: Claim) -> list[Edit]:
         edits = list(claim.edits[""])
@@ -263,7 +286,7 @@ class _Builder:
         if any(claim.role is Role.FOLLOWER for claim in own):
             return True
         calls = (call for call in self.facts.project.calls if call.within == module)
-        return any(call.targets & self.colouring.waiting for call in calls)
+        return any(call.targets & (self.colouring.waiting | self.colouring.faces.keys()) for call in calls)
 
     def _run_to_end(self, edit: Await) -> Edit:
         """In a function that stays synchronous, the coroutine is run to its end."""
@@ -272,17 +295,57 @@ class _Builder:
     def _support(self, span: Span, reason: Reason) -> Edit:
         return import_of(self.facts.file(span.path).source, "aio_support", span, reason)
 
-    def _function_edits(self, name: str) -> list[Edit]:
+    def _function_edits(self, name: str, lingers: bool) -> list[Edit]:
         info = self.facts.project.functions[name]
         if info.is_async or info.kind is not Kind.FUNCTION:
             return []
         reason = self.colouring.holds[function_node(name)]
         edits: list[Edit] = [MakeAsync(info.span, reason)]
-        if name in self.facades:
-            why = self.facades[name]
-            edits.append(Facade(info.span, why, f"{info.name.rpartition('.')[2]}_async"))
-            edits.append(AddImport(info.span, why, "asyncio"))
+        if name in self.colouring.faces:
+            edits += self._face_edits(info, self.colouring.faces[name], lingers)
         return edits
+
+    def _face_edits(self, info: FunctionInfo, face: Face, lingers: bool) -> list[Edit]:
+        """The function is split: its name stays synchronous."""
+        runner = "aio_support.run_sync"
+        if face.program and not self._called_on_loop(info.name):
+            runner = "aio_support.run" if lingers else "asyncio.run"
+        split = Facade(
+            info.span,
+            face.reason,
+            face.async_name,
+            runner,
+            face.owner,
+            face.bound,
+            face.decorators,
+        )
+        if runner == "asyncio.run":
+            return [split, AddImport(info.span, face.reason, "asyncio")]
+        return [split, self._support(info.span, face.reason)]
+
+    def _called_on_loop(self, name: str) -> bool:
+        """Whether the synchronous form may be called where an event loop runs already."""
+        project = self.facts.project
+        for call in project.callers(name):
+            on_loop = self._is_async(call.within) or self._awaits_at_top(call.within)
+            if on_loop and call_node(call.span) not in self.colouring.holds:
+                return True
+        return any(use.function == name for use in project.uses)
+
+    def _is_async(self, function: str) -> bool:
+        info = self.facts.project.functions.get(function)
+        return function_node(function) in self.colouring.holds or (info is not None and info.is_async)
+
+    def _awaits_at_top(self, module: str) -> bool:
+        """Whether statements of a program may move into a coroutine."""
+        holds = self.colouring.holds
+        if any(
+            plan.entry and plan.call.within == module and node in holds for node, plan in self.colouring.plans.items()
+        ):
+            return True
+        return any(
+            claim.within == module and claim.needs_async and claim.node in holds for claim in self.colouring.claims
+        )
 
     def _calls(self, component: set[str], claims: list[Claim], lingers: bool) -> list[Edit]:
         """Awaits of calls of functions that became asynchronous, and the start of the loop."""
@@ -291,6 +354,8 @@ class _Builder:
             plan = self.colouring.plans[node]
             if plan.lazy:
                 continue
+            if plan.faced and not self._is_async(plan.call.within):
+                continue  # it stays synchronous, and so does what it calls
             if self._runs_to_end(plan.call.within):
                 reason = self.colouring.holds[node]
                 edits += [self._run_to_end(Await(plan.call.span, reason)), self._support(plan.call.span, reason)]
@@ -342,8 +407,9 @@ class _Builder:
                     found = self.colouring.pins.get(other)
                 if found is not None:
                     return found
-            if claim.rule == "requests" and node in self.colouring.pins:
-                return self.colouring.pins[node]
+            pin = self.colouring.pins.get(node)
+            if pin is not None and (claim.rule == "requests" or pin.code == NO_OWNER.code):
+                return pin
         return None
 
     def other_sites(self, inside: set[str]) -> list[Site]:
@@ -368,6 +434,15 @@ class _Builder:
                 out.append(Site(block.rule, block.refusal.span, within, Verdict.REFUSE, _coded(block.refusal, reason)))
         named = {site.span for site in out}
         return out + [site for site in kept_calls(self.facts, self.colouring) if site.span not in named]
+
+
+def _runs(tree: ast.Module) -> bool:
+    """Whether the module does something when it is run, beyond what it defines."""
+    return any(
+        isinstance(statement, (ast.If, ast.For, ast.While, ast.With))
+        or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call))
+        for statement in tree.body
+    )
 
 
 def _coded(refusal: Refusal, reason: Reason) -> Reason:

@@ -69,7 +69,7 @@ def shared_with_tests(edits: Iterable[Edit], sources: Mapping[str, SourceFile]) 
 
 def _helpers_of(edit: Edit) -> list[tuple[Module, str]]:
     """The helpers of support modules that one edit brings into a file."""
-    text = getattr(edit, "template", "") or getattr(edit, "call", "")
+    text = getattr(edit, "template", "") or getattr(edit, "call", "") or f"{getattr(edit, 'runner', '')}("
     for module in get_args(Module):
         if text == module:  # a function is fetched from it by a computed name
             return [(module, verb) for verb in VERBS]

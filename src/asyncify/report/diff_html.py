@@ -10,7 +10,7 @@ import asyncify
 from asyncify.model import FileChange, Group, Reason, Refusal, Site, Span
 from asyncify.report.diff_text import hunk_pieces
 from asyncify.report.diffs import FileDiff, Line, file_diff
-from asyncify.report.facts import ungrouped, verdict_counts
+from asyncify.report.facts import any_cost, cost_text, ungrouped, verdict_counts
 from asyncify.report.highlight import Piece
 from asyncify.report.html import Html, markup, tag
 from asyncify.report.reasons import links
@@ -84,6 +84,7 @@ def _group(group: Group, changes: Sequence[FileChange], problems: Sequence[Probl
         "section",
         tag("h2", tag("a", "#", href=f"#{_group_id(group)}", class_="anchor"), " ", group.title),
         tag("p", f"group {group.id}: {size} ", *counts),
+        *((tag("p", cost_text(group.cost), class_="quiet"),) if any_cost(group.cost) else ()),
         tag("h3", "Why"),
         _chain(group.reason),
         _problems(problems),

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from asyncify.model import FileChange, Group, GroupChange, Refusal, Site, Verdict
 from asyncify.report.diffs import FileDiff, Line, file_diff
-from asyncify.report.facts import ungrouped, verdict_counts
+from asyncify.report.facts import any_cost, cost_text, ungrouped, verdict_counts
 from asyncify.report.highlight import STYLES, Piece, highlight
 from asyncify.report.reasons import links, reason_tree
 from asyncify.report.scan_text import diagnostics_list
@@ -83,7 +83,8 @@ def group_summary(group: Group) -> Text:
         if count
     ]
     size = (counted(len(group.paths), "file"), counted(len(group.sites), "site"))
-    return Text.assemble(", ".join(size), ": " if counts else "", Text(", ").join(counts))
+    summary = Text.assemble(", ".join(size), ": " if counts else "", Text(", ").join(counts))
+    return Text("\n").join([summary, Text(cost_text(group.cost))]) if any_cost(group.cost) else summary
 
 
 def problem_list(problems: Sequence[ProblemView], most: int | None = None) -> RenderableType:

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from asyncify.model import Group, Plan, Refusal, Site, Verdict
+from asyncify.model import Cost, Group, Plan, Refusal, Site, Verdict
+from asyncify.report.text import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,24 @@ def refusal_kinds(refusals: Iterable[Refusal]) -> list[RefusalKind]:
 def functions_of(group: Group) -> tuple[str, ...]:
     """The functions in which the group has sites, sorted."""
     return tuple(sorted({site.function for site in group.sites}))
+
+
+def any_cost(cost: Cost) -> bool:
+    """Whether the change asks for anything beside its sites."""
+    return bool(cost.functions or cost.calls or cost.tests)
+
+
+def cost_text(cost: Cost) -> str:
+    """``5 functions become async, 2 of them public; 7 calls of them change; 3 tests become async``."""
+    parts = []
+    if cost.functions:
+        public = f", {cost.public:,} of them public" if cost.public else ", none of them public"
+        parts.append(f"{counted(cost.functions, 'function')} async{public}")
+    if cost.calls:
+        parts.append(f"{counted(cost.calls, 'call')} changed")
+    if cost.tests:
+        parts.append(f"{counted(cost.tests, 'test')} async")
+    return "; ".join(parts)
 
 
 def ungrouped(plan: Plan) -> list[Refusal]:

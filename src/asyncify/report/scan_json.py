@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from asyncify.model import Group, Reason, Refusal, Site
+from asyncify.model import Cost, Group, Reason, Refusal, Site
 from asyncify.report.facts import functions_of, verdict_counts
 from asyncify.report.views import DiagnosticView, ScanView
 
@@ -54,9 +54,15 @@ def _group(group: Group) -> dict[str, Any]:
         "functions": list(functions_of(group)),
         "sites": len(group.sites),
         "edits": len(group.edits),
+        "cost": _cost(group.cost),
+        "cuts": [{"option": cut.option, **_cost(cut.cost)} for cut in group.cuts],
         "verdicts": {verdict.value: count for verdict, count in verdict_counts(group.sites).items()},
         "refusals": [_refusal(refusal) for refusal in group.refusals],
     }
+
+
+def _cost(cost: Cost) -> dict[str, int]:
+    return {"functions": cost.functions, "public": cost.public, "calls": cost.calls, "tests": cost.tests}
 
 
 def _refusal(refusal: Refusal) -> dict[str, Any]:

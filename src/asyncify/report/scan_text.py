@@ -42,6 +42,10 @@ def _parts(scan: ScanView) -> Iterator[RenderableType]:
     if plan.groups:
         yield _heading("Groups (each is written whole or not at all)")
         yield _groups(plan.groups)
+    choices = [group for group in plan.groups if len(group.cuts) > 1]
+    if choices:
+        yield _heading("Where the change could end")
+        yield _cuts(choices)
     if plan.refusals:
         yield _heading("Refused")
         yield refusals_by_code(plan.refusals)
@@ -103,6 +107,41 @@ def _groups(groups: Sequence[Group]) -> Table:
             f"{len(group.sites):,}",
         )
     return table
+
+
+MOST_CHOICES = 8
+"""Groups whose choices are shown; the JSON has those of all."""
+
+
+def _cuts(groups: Sequence[Group]) -> RenderableType:
+    table = _table()
+    table.add_column("Group", no_wrap=True, style="bold")
+    table.add_column("Option", overflow="fold", ratio=1)
+    for name in ("async", "public", "calls", "tests"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for group in groups[:MOST_CHOICES]:
+        for number, cut in enumerate(group.cuts):
+            cost = cut.cost
+            table.add_row(
+                safe(group.id) if number == 0 else Text(),
+                safe(cut.option) if cut.option else Text("as planned", style="dim"),
+                *(_count(number) for number in (cost.functions, cost.public, cost.calls, cost.tests)),
+            )
+    lines: list[RenderableType] = [table]
+    if len(groups) > MOST_CHOICES:
+        lines.append(
+            Text(f"… and {counted(len(groups) - MOST_CHOICES, 'group')} more; --format json has all", style="dim")
+        )
+    legend = (
+        "async: functions that become asynchronous; public: of those, ones that everybody outside must await; "
+        "calls: calls that are written in another way; tests: tests that become asynchronous"
+    )
+    lines.append(Padding(Text(legend, style="dim"), (1, 0, 0, 0)))
+    return Renderables(*lines)
+
+
+def _count(number: int) -> Text:
+    return Text(f"{number:,}") if number else Text("·", style="dim")
 
 
 def refusals_by_code(refusals: Sequence[Refusal]) -> RenderableType:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from asyncify.model import Colour, GroupChange, Plan, Reason, Span
+from asyncify.model import GroupChange, Plan, Span, Witness
 
 
 class DiagnosticView(Protocol):
@@ -68,14 +68,10 @@ class PreviewView(Protocol):
 
 
 class WhyView(Protocol):
-    """Why functions have their colour.
-
-    Each match is the function's name, its colour, the chain that gave it this colour (down to the I/O or the
-    pin), and the chain of what follows from it (up to the entry point), where there are such chains.
-    """
+    """Why functions have their colour, one witness for each that matches the name."""
 
     @property
-    def matches(self) -> Sequence[tuple[str, Colour, Reason | None, Reason | None]]: ...
+    def matches(self) -> Sequence[Witness]: ...
     @property
     def suggestions(self) -> Sequence[str]: ...
 

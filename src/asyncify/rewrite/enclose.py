@@ -1,4 +1,4 @@
-"""Statements moved into a new coroutine function, and synchronous faces of functions that became asynchronous."""
+"""Statements moved into a new coroutine function."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeAlias
 import libcst as cst
 
 from asyncify.errors import InternalError
-from asyncify.model import Facade, WrapStatements
+from asyncify.model import WrapStatements
 from asyncify.rewrite.locate import Places
 
 Block: TypeAlias = cst.Module | cst.IndentedBlock
@@ -123,36 +123,3 @@ def _without_blank_lines(statement: cst.BaseStatement) -> cst.BaseStatement:
     while leading and leading[0].comment is None:
         leading.pop(0)
     return statement.with_changes(leading_lines=leading)
-
-
-def faced(function: cst.FunctionDef, edit: Facade) -> list[cst.BaseStatement]:
-    """The renamed coroutine function and the synchronous function under the old name."""
-    old = function.name.value
-    method = _first_parameter(function) if _first_parameter(function) in ("self", "cls") else None
-    target = f"{method}.{edit.async_name}" if method else edit.async_name
-    call = f"{edit.runner}({target}({_forwarded(function.params, skip_first=method is not None)}))"
-    inner = function.with_changes(name=cst.Name(edit.async_name), decorators=())
-    blank = cst.EmptyLine(indent=False)
-    face = function.deep_clone().with_changes(
-        name=cst.Name(old),
-        asynchronous=None,
-        body=cst.IndentedBlock([cst.parse_statement(f"return {call}")]),
-        leading_lines=(blank,) if method else (blank, blank),
-    )
-    return [inner, face]
-
-
-def _first_parameter(function: cst.FunctionDef) -> str | None:
-    params = (*function.params.posonly_params, *function.params.params)
-    return params[0].name.value if params else None
-
-
-def _forwarded(params: cst.Parameters, *, skip_first: bool) -> str:
-    plain = [p.name.value for p in (*params.posonly_params, *params.params)][int(skip_first) :]
-    out = list(plain)
-    if isinstance(params.star_arg, cst.Param):
-        out.append(f"*{params.star_arg.name.value}")
-    out += [f"{p.name.value}={p.name.value}" for p in params.kwonly_params]
-    if params.star_kwarg is not None:
-        out.append(f"**{params.star_kwarg.name.value}")
-    return ", ".join(out)

@@ -12,7 +12,8 @@ import libcst as cst
 from asyncify.errors import InternalError
 from asyncify.model import ReplaceExpr, ReplaceStatement, SetArguments, Span
 from asyncify.rewrite import parens, templates
-from asyncify.rewrite.enclose import Block, Move, faced, moved
+from asyncify.rewrite.enclose import Block, Move, moved
+from asyncify.rewrite.faces import faced
 from asyncify.rewrite.jobs import HoleNode, Job, dropped_positions
 from asyncify.rewrite.layout import (
     insert_item,
@@ -222,7 +223,7 @@ class _Transformer(cst.CSTTransformer):
             node = node.with_changes(name=node.name.with_changes(value=job.renamed.name))
         if job.facade is not None:
             assert isinstance(node, cst.FunctionDef)
-            return cst.FlattenSentinel(faced(node, job.facade))
+            return cst.FlattenSentinel(faced(node, job.facade, self.module))
         if isinstance(job.replacement, ReplaceStatement):
             new = self._new_statements(job.replacement, job.holes)
             keeps_body = any(isinstance(hole, cst.BaseSuite) for hole in job.holes.values())

@@ -125,6 +125,14 @@ class Companion:
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced:
+    """A test puts something in the place of the function of `node`, under its name."""
+
+    node: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class KeepImport:
     """The file at `path` must go on binding `local_name` by an import: something reaches it from outside by that name."""
 
@@ -132,7 +140,7 @@ class KeepImport:
     local_name: str
 
 
-Finding = Claim | Block | Implication | Handles | Jobs | Companion | KeepImport
+Finding = Claim | Block | Implication | Handles | Jobs | Companion | Replaced | KeepImport
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,16 @@ class Facts:
                 out.setdefault(target, []).append(call)
         return out
 
+    @cached_property
+    def attribute_stores(self) -> dict[str, list[tuple[str, ast.Attribute]]]:
+        """By name, the attributes that the project sets or deletes, each with the path of its file."""
+        out: dict[str, list[tuple[str, ast.Attribute]]] = {}
+        for path in self.project.files:
+            for node in self.nodes(path, ast.Attribute):
+                if not isinstance(node.ctx, ast.Load):
+                    out.setdefault(node.attr, []).append((path, node))
+        return out
+
     def in_test(self, path: str) -> bool:
         """Whether the file belongs to the tests."""
         info = self.project.functions.get(self.project.files[path].source.module)

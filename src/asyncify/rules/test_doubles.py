@@ -19,6 +19,7 @@ from asyncify.rules.base import (
     Finding,
     Handles,
     KeepImport,
+    Replaced,
     function_node,
     object_node,
     site_node,
@@ -221,6 +222,7 @@ def _in_class(facts: Facts, cls: str, rest: list[str], place: Replacement) -> It
     elif not rest and not _specified(place):
         for own in facts.project.classes[cls].mro if cls in facts.project.classes else ():
             for name in facts.project.classes[own].methods.values() if own in facts.project.classes else ():
+                yield Replaced(function_node(name), place.span)
                 text = f"a mock takes the place of {cls.rpartition('.')[2]} here, whose methods cannot be awaited"
                 yield Block(function_node(name), refuse_double(place.span, text), ID)
 
@@ -274,6 +276,8 @@ def _name_of(facts: Facts, path: str, key: ast.expr) -> str:
 def _function(facts: Facts, name: str, place: Replacement) -> Iterator[Finding]:
     """A test replaces the project function `name`."""
     info = facts.project.functions.get(name)
+    if info is not None:
+        yield Replaced(function_node(name), place.span)
     if info is not None and not info.is_async and not info.is_generator:
         yield from _replaced(facts, function_node(name), name.rpartition(".")[2], place)
 

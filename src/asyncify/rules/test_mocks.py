@@ -9,7 +9,7 @@ from typing import TypeGuard
 from asyncify.index.project import CallSite, Kind
 from asyncify.index.values import External, Instance
 from asyncify.model import AddImport, Edit, Reason, Refusal, SetArguments, Span
-from asyncify.rules.base import Block, Companion, Finding, RefusalCode, function_node, site_node
+from asyncify.rules.base import Block, Companion, Finding, RefusalCode, Replaced, function_node, site_node
 from asyncify.rules.facts import Facts
 
 ID = "test_frameworks"
@@ -71,6 +71,7 @@ def awaited_attribute(facts: Facts, call: CallSite, reach: Reach) -> Iterator[Fi
         if value.site is not None and not reach.may_run(_user(facts, value.site), call.within):
             continue
         for node in nodes:
+            yield Replaced(node, value.site or call.span)
             yield from _awaitable(facts, node, value, func.attr, call)
 
 

@@ -1,0 +1,114 @@
+"""The part of the fixpoint about functions that keep a synchronous form, and calls of what blocks."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+
+from asyncify.colour.faces import NO_SECOND_FORM, Faces
+from asyncify.colour.pins import refusal
+from asyncify.colour.structure import NO_AWAIT_HERE, CallPlan, await_place
+from asyncify.graph import Implication, Implications
+from asyncify.index.project import CallSite, ImplicitCall
+from asyncify.model import Reason, Refusal, Span
+from asyncify.rules.base import Claim, function_node
+from asyncify.rules.facts import Facts
+
+
+class Splitting:
+    """Where the colours meet."""
+
+    facts: Facts
+    faces: Faces
+    claims: list[Claim]
+    plans: dict[str, CallPlan]
+    pins: dict[str, Refusal]
+    bridges: dict[Span, CallSite]
+
+    def _runs_on_loop(self, function: str, holds: Mapping[str, Reason]) -> bool:
+        info = self.facts.project.functions.get(function)
+        return function_node(function) in holds or (info is not None and info.is_async)
+
+    def _outlived(self, graph: Implications, holds: Mapping[str, Reason]) -> bool:
+        """Functions of which one form would end the loop while a pool or a task still works: they have only one."""
+        changed = False
+        lasting = {claim.node for claim in self.claims if (claim.lingers or claim.detached) and claim.node in holds}
+        for component in graph.components(holds) if lasting and self.faces.of else ():
+            if not component & lasting:
+                continue
+            for name, face in self.faces.of.items():
+                if self._has_face(name, holds) and function_node(name) in component and not face.program:
+                    text = "What is started below it goes on after it has returned."
+                    span = self.facts.project.functions[name].span
+                    self.pins[function_node(name)] = refusal(NO_SECOND_FORM, span, text, face.reason)
+                    changed = True
+        return changed
+
+    def _awaits_some(self, call: CallSite, holds: Mapping[str, Reason]) -> bool:
+        """Whether some target of the call became asynchronous, so that it cannot run in a thread."""
+        return any(function_node(t) in holds and not self._has_face(t, holds) for t in call.targets)
+
+    def _has_face(self, name: str, holds: Mapping[str, Reason]) -> bool:
+        node = function_node(name)
+        return name in self.faces.of and node in holds and node not in self.pins
+
+    def _joining(self, holds: Mapping[str, Reason]) -> Iterator[str]:
+        """Calls of the coroutine behind a face: in asynchronous functions, although colour need not flow there."""
+        for node, plan in self.plans.items():
+            on_loop = plan.faced and not plan.flows and self._runs_on_loop(plan.call.within, holds)
+            if on_loop and self._calls_coroutine(plan, holds):
+                yield node
+
+    def _calls_coroutine(self, plan: CallPlan, holds: Mapping[str, Reason]) -> bool:
+        return plan.refusal is None and all(self._has_face(name, holds) for name in plan.call.targets)
+
+    def _joins(self, node: str, holds: Mapping[str, Reason]) -> Iterator[Implication]:
+        """Two steps by which such a call is in one group with both functions."""
+        plan = self.plans[node]
+        name = sorted(plan.call.targets)[0]
+        short = plan.call.within.rpartition(".")[2]
+        yield Implication(function_node(name), node, f"it calls {name.rpartition('.')[2]}()", plan.call.span)
+        yield Implication(node, function_node(plan.call.within), f"{short}() must await it", plan.call.span)
+
+    def _unmet_faces(self, holds: Mapping[str, Reason]) -> Iterator[CallPlan]:
+        """Calls of the synchronous form in functions that become asynchronous: they would block the event loop."""
+        for plan in self.plans.values():
+            caller = function_node(plan.call.within)
+            if plan.faced and caller in holds and caller not in self.pins and plan.call.span not in self.bridges:
+                faced = any(self._has_face(name, holds) for name in plan.call.targets)
+                if faced and not self._calls_coroutine(plan, holds):
+                    yield plan
+
+    def _bridge(self, call: CallSite, name: str, waits: Span, holds: Mapping[str, Reason]) -> None:
+        node = self.facts.node(call.span, ast.Call)
+        place = await_place(self.facts, call.span.path, node) if node is not None else None
+        generator = any(self.facts.project.functions[t].is_generator for t in call.targets)
+        caller = self.facts.project.functions[call.within]
+        if (
+            place is None
+            or place.refusal is not None
+            or place.edits
+            or place.locks
+            or generator
+            or caller.kind.value != "function"
+            or call.externals
+            or self._awaits_some(call, holds)
+        ):
+            text = f"{name}() waits (at {waits}) and cannot be awaited or moved to a thread here"
+            self.pins.setdefault(function_node(call.within), refusal(NO_AWAIT_HERE, call.span, text))
+            self.bridges.pop(call.span, None)
+            return
+        self.bridges[call.span] = call
+
+    def _is_followed(self, path: str, node: ast.Lambda) -> bool:
+        """Whether the lambda is an argument or has a name: then all its calls can be seen to await what it gives."""
+        parent = self.facts.parent(path, node)
+        if isinstance(parent, ast.Assign):
+            return all(isinstance(target, ast.Name) for target in parent.targets)
+        return isinstance(parent, (ast.Call, ast.keyword))
+
+
+def called_here(implicit: ImplicitCall) -> bool:
+    """Whether it runs in the function that it stands in. Other callbacks may be called from anywhere."""
+    at_once = ("builtins.", "functools.reduce", "itertools.", "re.", "heapq.", "bisect.")
+    return implicit.kind != "callback" or (implicit.external or "").startswith(at_once)
