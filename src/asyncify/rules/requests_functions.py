@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from asyncify.graph import Implication
 from asyncify.index.project import TOO_MANY, CallSite
-from asyncify.index.values import External
+from asyncify.index.values import Constant, External
 from asyncify.model import Await, Edit, Reason, Refusal, ReplaceExpr, Span, Verdict
 from asyncify.rules import streaming
 from asyncify.rules.base import Block, Claim, Finding, Role, object_node, site_node
@@ -106,7 +106,12 @@ def _named(facts: Facts, path: str, source: ast.expr) -> str | None:
     if isinstance(source, ast.Call):
         module = source.args[0] if source.args else None
         named = isinstance(module, ast.Name) and facts.values(path, module) == {External("requests")}
-        return "getattr" if named and len(source.args) == 2 and is_getattr(facts, path, source) else None
+        if not named or len(source.args) != 2 or not is_getattr(facts, path, source):
+            return None
+        names = facts.values(path, source.args[1])  # a name that is not known may be that of a class or an exception
+        verbs = {name.rpartition(".")[2] for name in FUNCTIONS}
+        known = all(isinstance(name, Constant) and name.value in verbs for name in names)
+        return "getattr" if names and known else None
     values = facts.values(path, source)
     value = next(iter(values)) if len(values) == 1 else None
     if not isinstance(value, External) or value.name not in FUNCTIONS:
