@@ -32,7 +32,7 @@ from asyncify.rules.base import Rule
 from asyncify.rules.requests_names import SESSION_FROM_OUTSIDE
 
 _OPEN = frozenset(
-    "session-escapes pool-escapes thread-escapes queue-escapes lock-escapes unknown-job unclear-call".split()
+    "session-escapes unused-session pool-escapes thread-escapes queue-escapes lock-escapes unknown-job unclear-call".split()
 ) | {SESSION_FROM_OUTSIDE.code}
 """Refusals that more files may lift."""
 _OBJECTS = frozenset(["queues", "thread_locks", "threads"])

@@ -32,7 +32,7 @@ STREAM = """import requests
 
 def read(url):
     with requests.get(url, stream=True) as response:
-        return b"".join(response.iter_content(100))
+        return response.raw
 """
 
 
