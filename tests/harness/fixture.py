@@ -36,7 +36,7 @@ class Fixture:
     command: tuple[str, ...] = ("python", "main.py")  # "python" is the running interpreter
     exit: int = 0  # of both sides
     stderr: str = "ignore"  # "same", "last-line" (of a traceback), "ignore"
-    unordered: bool = False  # lines of stdout may come in any order
+    unordered: bool = False  # lines of stdout, and requests, may come in any order: threads race for a lock
     requests: int = 1  # at least so many; 0 means exactly none
     in_flight: int | None = None  # exactly so many on both sides; None: after at most as many as before
     http: str = "auto"  # the HTTP profile asked for
