@@ -144,10 +144,14 @@ class MakeAsync:
     A ``def``, a ``with``, a ``for``, or one ``for`` clause of a comprehension (span of the clause as
     :class:`ast.comprehension` has none: from the target's start to the end of its last condition, or of the
     iterable where it has no condition).
+
+    ``items`` are the context expressions of a ``with`` that become asynchronous, empty for all of them. A statement of
+    which only some items do is split into nested ones.
     """
 
     span: Span
     reason: Reason
+    items: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

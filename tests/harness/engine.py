@@ -153,6 +153,8 @@ def _lines(edit: Edit, tree: ast.Module) -> Iterable[int]:
     match edit:
         case AddFile() | Require():
             return ()
+        case MakeAsync(items=items) if items:  # a `with` that may be split: its body moves to the right
+            return range(edit.span.line, edit.span.end_line + 1)
         case MakeAsync() | Facade() | Rename():
             return range(edit.span.line, _header_end(edit, tree) + 1)
         case AddImport():

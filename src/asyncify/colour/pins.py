@@ -158,7 +158,7 @@ def pins(facts: Facts, handled: frozenset[Span], kept: dict[str, frozenset[int]]
         if reason is not None:
             yield function_node(info.name), reason
     yield from _dynamic_pins(facts)
-    yield from _runner_pins(facts)
+    yield from _runner_pins(facts, handled)
     yield from _lost_pins(facts)
     for implicit in facts.implicit_calls:
         target = project.functions.get(implicit.target)
@@ -203,7 +203,7 @@ _RUNNERS = frozenset(
 )
 
 
-def _runner_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
+def _runner_pins(facts: Facts, handled: frozenset[Span]) -> Iterator[tuple[str, Refusal]]:
     """Functions that start an event loop themselves, or that let StopIteration out: no coroutine may do either."""
     for name in sorted(_RUNNERS):
         for call in facts.calls_by_external.get(name, ()):
@@ -214,6 +214,8 @@ def _runner_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
         seen = set()
         for part in facts.nodes(path, ast.Call, ast.Raise):
             if not _may_stop_iteration(part) or _stop_iteration_caught(facts, path, part):
+                continue
+            if facts.span(path, part) in handled:
                 continue
             for parent in facts.parents(path, part):
                 info = facts.project.function_of(path, parent) if isinstance(parent, ast.FunctionDef) else None

@@ -29,10 +29,23 @@ from asyncify.colour.structure import (
 from asyncify.graph import Implication, Implications
 from asyncify.index.project import CallSite, ImplicitCall, Kind
 from asyncify.model import Reason, Refusal, Span
-from asyncify.rules.base import Block, Claim, Finding, Handles, Jobs, RefusalCode, Role, function_node, handing_on
+from asyncify.rules.base import (
+    Block,
+    Claim,
+    Finding,
+    Handles,
+    Jobs,
+    OnLoop,
+    RefusalCode,
+    Role,
+    function_node,
+    handing_on,
+)
 from asyncify.rules.facts import Facts
 from asyncify.rules.signals import SIGNAL
 
+# Rules of pools: who waits for one that stays blocks.
+POOLS = frozenset({"thread_pool", "multiprocessing_pool", "futures_session", "thread_map"})
 # Functions with these pins are not touched at all, or run when no event loop can be started.
 NEVER_BRIDGED = frozenset({KEPT.code, LOCKED.code, NAME_TAKEN.code, SIGNAL.code})
 
@@ -60,6 +73,7 @@ class Solver(Splitting):
         self.claims = [f for f in findings if isinstance(f, Claim)]
         self.blocks = [f for f in findings if isinstance(f, Block)]
         self.jobs = [f for f in findings if isinstance(f, Jobs)]
+        self.on_loop = [f for f in findings if isinstance(f, OnLoop)]
         self.handled = frozenset(f.span for f in findings if isinstance(f, Handles))
         self.plans = {call_node(plan.call.span): plan for plan in plans}
         self.faces = faces
@@ -428,7 +442,7 @@ class Solver(Splitting):
     def _kept_pools(self, holds: Mapping[str, Reason]) -> Iterator[Claim]:
         """Places that wait for a pool of threads which stays one."""
         for claim in self.claims:
-            if claim.rule == "thread_pool" and claim.needs_async and claim.node not in holds:
+            if claim.rule in POOLS and claim.needs_async and claim.node not in holds:
                 yield claim
 
     def _blocking(self, graph: Implications, holds: dict[str, Reason]) -> bool:
@@ -469,6 +483,9 @@ class Solver(Splitting):
             name = sorted(plan.call.targets)[0]
             self._bridge(plan.call, name.rpartition(".")[2], self.facts.project.functions[name].span, holds)
             changed = True
+        for item in self.on_loop:
+            if item.node in holds and item.function in waiting:
+                changed |= self._pin(item.node, item.refusal)
         for implicit in self.facts.implicit_calls:
             caller = function_node(implicit.within)
             waits = implicit.target in waiting or self._has_face(implicit.target, holds)

@@ -13,7 +13,7 @@ from asyncify.index.values import Instance
 from asyncify.model import Edit, Reason, Refusal, Span
 from asyncify.rules.base import RefusalCode, function_node, object_node
 from asyncify.rules.facts import Facts
-from asyncify.rules.iteration import EAGER, eager_list
+from asyncify.rules.iteration import generator_edits
 from asyncify.rules.thread_locks import LOCKS
 
 MIXED_CALL = RefusalCode(
@@ -106,12 +106,11 @@ def _interrupt_handler(statement: ast.Try) -> ast.ExceptHandler | None:
 
 
 def _generator_place(facts: Facts, path: str, generator: ast.GeneratorExp) -> Place:
-    around = facts.parent(path, generator)
-    call = facts.project.call_at(facts.span(path, around)) if isinstance(around, ast.Call) else None
     span = facts.span(path, generator)
-    if call is None or not call.externals or not call.externals <= EAGER or call.targets:
+    edits = generator_edits(facts, path, generator, Reason("it is read here", span))
+    if edits is None:
         return Place(refusal=refusal(NO_AWAIT_HERE, span, "A generator expression with await is an asynchronous one."))
-    return Place((eager_list(facts, path, generator, Reason("it is read to its end here", span)),))
+    return Place(edits)
 
 
 def _held_locks(facts: Facts, path: str, statement: ast.With | ast.AsyncWith) -> set[str] | None:

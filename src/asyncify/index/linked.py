@@ -144,7 +144,8 @@ class LinkedProject:
         for caller in self._linker.callers:
             if caller.decorates is not None:
                 out += self._implicit(caller, "decorator")
-        return out
+        # In the order of the text: which of several is found first is left to chance.
+        return sorted(out, key=lambda call: (call.span, call.target, call.kind, call.external or ""))
 
     @cached_property
     def uses(self) -> Sequence[FunctionUse]:

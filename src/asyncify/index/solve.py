@@ -294,6 +294,8 @@ class Solver(Namespaces):
         key, result = details
         if isinstance(value, AInstance) and value.type in SEQUENCES:
             self.element(value, key, result)
+        elif isinstance(value, AInstance) and value.precious and value.type not in MAPPINGS:
+            self.edge(self.slot(value, 0), result)
         else:
             self.on_elements(value, unit, result)
 

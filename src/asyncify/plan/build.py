@@ -458,6 +458,8 @@ def _unique(edits: Iterable[Edit]) -> list[Edit]:
                 key: object = (type(edit), edit.span, edit.template)
             case SetArguments():
                 key = (type(edit), edit.span, tuple(edit.keywords.items()), edit.drop)
+            case MakeAsync():
+                key = (type(edit), edit.span, edit.items)
             case AddImport():
                 key = (type(edit), edit.span.path, edit.module, edit.name, edit.alias)
             case _:
@@ -477,7 +479,8 @@ def _identity(claims: list[Claim], facts: Facts) -> str:
     return digest.hexdigest()[:8]
 
 
-_NOUNS = {"requests": "request", "thread_pool": "pool place", "time_sleep": "sleep", "blocking": "blocking call",
+_NOUNS = {"requests": "request", "thread_pool": "pool place", "multiprocessing_pool": "pool place",
+          "futures_session": "session place", "thread_map": "pool place", "time_sleep": "sleep", "blocking": "blocking call",
           "test_frameworks": "test expression", "generators": "iteration", "queues": "queue place",
           "threads": "thread place", "thread_locks": "lock place"}  # fmt: skip
 

@@ -40,6 +40,7 @@ class Job:
     arguments: SetArguments | None = None
     replacement: ReplaceExpr | ReplaceStatement | None = None
     asynchronous: MakeAsync | None = None
+    items: tuple[cst.BaseExpression, ...] = ()  # of a `with`, by their context expressions; empty for all
     awaited: Await | None = None
     facade: Facade | None = None
     renamed: Rename | None = None
@@ -69,6 +70,8 @@ def spans_of(edits: Iterable[NodeEdit]) -> set[Span]:
         spans.add(edit.span)
         if isinstance(edit, (ReplaceExpr, ReplaceStatement, SetArguments)):
             spans.update(edit.holes.values())
+        elif isinstance(edit, MakeAsync):
+            spans.update(edit.items)
     return spans
 
 
@@ -108,6 +111,7 @@ def assign(edits: Sequence[NodeEdit], places: Places) -> dict[cst.CSTNode, Job]:
                 job.replacement = edit
                 job.holes = _holes(edit, places, edit.template)
             case MakeAsync():
+                job.items = _items(job, edit, node, places)
                 job.asynchronous = edit
             case Await():
                 job.awaited = edit
@@ -142,6 +146,18 @@ def _node(edit: NodeEdit, found: Found) -> cst.CSTNode | None:
             if node is not None and node.asynchronous is not None:
                 raise InternalError("this is asynchronous already", edit.span)
             return node
+
+
+def _items(job: Job, edit: MakeAsync, node: cst.CSTNode, places: Places) -> tuple[cst.BaseExpression, ...]:
+    """The items of a ``with`` that become asynchronous by this edit and those before; empty for all of them."""
+    if not isinstance(node, cst.With) or not edit.items or (job.asynchronous is not None and not job.items):
+        return ()
+    own = {item.item for item in node.items}
+    found = [(places.found.get(span) or Found()).expression for span in edit.items]
+    items = [expression for expression in found if expression is not None and expression in own]
+    if len(items) != len(edit.items):
+        raise InternalError("this `with` statement has no such item", edit.span)
+    return (*job.items, *items)
 
 
 def _holes(edit: ReplaceExpr | ReplaceStatement | SetArguments, places: Places, text: str) -> dict[str, HoleNode]:
@@ -235,6 +251,8 @@ def _key(edit: NodeEdit) -> str:
         case SetArguments():
             keywords = sorted(edit.keywords.items(), key=lambda item: item[0])
             return repr(("SetArguments", edit.span, keywords, sorted(edit.drop), sorted(edit.holes.items())))
+        case MakeAsync():
+            return repr(("MakeAsync", edit.span, edit.items))
         case _:
             return repr((type(edit).__name__, edit.span))
 

@@ -26,6 +26,7 @@ from asyncify.rewrite.layout import (
 )
 from asyncify.rewrite.lines import replaced_line, replaced_suite, with_surroundings
 from asyncify.rewrite.locate import Places
+from asyncify.rewrite.with_items import split_with
 
 
 def apply_jobs(
@@ -217,7 +218,10 @@ class _Transformer(cst.CSTTransformer):
         job = self._job(original)
         if job.asynchronous is not None:
             assert isinstance(node, (cst.FunctionDef, cst.With, cst.For))
-            node = node.with_changes(asynchronous=cst.Asynchronous())
+            if job.items and isinstance(node, cst.With) and isinstance(original, cst.With):
+                node = split_with(node, [item.item in job.items for item in original.items])
+            else:
+                node = node.with_changes(asynchronous=cst.Asynchronous())
         if job.renamed is not None:
             assert isinstance(node, cst.FunctionDef)
             node = node.with_changes(name=node.name.with_changes(value=job.renamed.name))

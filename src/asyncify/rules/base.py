@@ -117,6 +117,15 @@ class Jobs:
 
 
 @dataclass(frozen=True, slots=True)
+class OnLoop:
+    """The object of `node` runs the function on the event loop: where it is synchronous it must not wait."""
+
+    node: str
+    function: str
+    refusal: Refusal  # what to say where it waits
+
+
+@dataclass(frozen=True, slots=True)
 class Companion:
     """Edits that are made where `node` holds; nothing in them is a site of its own."""
 
@@ -140,7 +149,7 @@ class KeepImport:
     local_name: str
 
 
-Finding = Claim | Block | Implication | Handles | Jobs | Companion | Replaced | KeepImport
+Finding = Claim | Block | Implication | Handles | Jobs | OnLoop | Companion | Replaced | KeepImport
 
 
 @dataclass(frozen=True, slots=True)

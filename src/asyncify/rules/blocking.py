@@ -9,7 +9,8 @@ a worker thread (verdict `bridge`).
 ## What it refuses
 
 Calls of libraries that keep a connection or hand out objects which wait later (database drivers, sockets, mail,
-`urllib.request.urlopen`) and of sessions built on requests (OAuth, caches, base URLs): the function around them stays synchronous. An asynchronous function that calls it does so
+`urllib.request.urlopen`), of sessions built on requests (OAuth, caches, base URLs), and pools of processes: the function around them stays
+synchronous. An asynchronous function that calls it does so
 through `asyncio.to_thread`.
 """
 
@@ -18,7 +19,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator
 
-from asyncify.index.catalogue import Catalogue, Signature
+from asyncify.index.catalogue import Catalogue, Invoke, Signature
 from asyncify.index.elsewhere import ABSENT
 from asyncify.index.project import CallSite
 from asyncify.index.values import External
@@ -97,8 +98,7 @@ WAITING_METHODS = {
 STATEFUL_METHODS = {
     "multiprocessing.Queue": ("get", "put"),
 }
-# Sessions of libraries built on requests, with their own methods that wait beside the verbs. Those of the second kind
-# hand out futures.
+# Sessions of libraries built on requests, with their own methods that wait beside the verbs.
 _VERBS = ("get", "options", "head", "post", "put", "patch", "delete", "request", "send")
 _OAUTH = ("fetch_token", "refresh_token", "fetch_request_token", "fetch_access_token")
 SESSIONS = {
@@ -108,7 +108,6 @@ SESSIONS = {
     "requests_cache.CachedSession": _VERBS,
     "requests_html.HTMLSession": _VERBS,
 }
-FUTURES_SESSIONS = {"requests_futures.sessions.FuturesSession": _VERBS}
 # Classes whose methods wait for other threads; other rules know what becomes of each.
 SHARED = frozenset(
     [
@@ -117,8 +116,18 @@ SHARED = frozenset(
     ]
     + [f"queue.{name}" for name in "Queue LifoQueue PriorityQueue SimpleQueue".split()]
 )
+_ITER = "builtins.iter"
 _METHODS = frozenset(f"{cls}.{method}" for cls, methods in WAITING_METHODS.items() for method in methods)
 _STATEFUL_METHODS = frozenset(f"{cls}.{method}" for cls, methods in STATEFUL_METHODS.items() for method in methods)
+
+_OF_PROCESSES = {
+    "concurrent.futures.ProcessPoolExecutor": ("map", "shutdown"),
+    "multiprocessing.Pool": ("map", "starmap", "apply", "imap", "imap_unordered", "join"),
+    "multiprocessing.ProcessResult": ("get", "wait"),
+}
+PROCESSES = frozenset(f"{cls}.{method}" for cls, methods in _OF_PROCESSES.items() for method in methods)
+# Objects whose `with` block waits at its end.
+WAITING_AT_THE_END = ("concurrent.futures.ProcessPoolExecutor",)
 
 NO_COUNTERPART = RefusalCode(
     "no-counterpart",
@@ -143,13 +152,28 @@ def match(facts: Facts) -> Iterator[Finding]:
     for name in sorted(STATEFUL | _STATEFUL_METHODS):
         for call in facts.calls_by_external.get(name, ()):
             yield stays(call, name)
-    for cls, methods in (SESSIONS | FUTURES_SESSIONS).items():
+    for cls, methods in SESSIONS.items():
         for call in facts.calls_by_external.get(cls, ()):
             yield stays(call, cls, "makes sessions of", waits=False)
         for name in (f"{cls}.{method}" for method in methods):
             for call in facts.calls_by_external.get(name, ()):
-                yield stays(call, name, waits=cls in SESSIONS)
+                yield stays(call, name)
     yield from _derived_sessions(facts)
+    for name in sorted(PROCESSES):
+        for call in facts.calls_by_external.get(name, ()):
+            yield _processes(call, name)
+    for name in WAITING_AT_THE_END:
+        for call in facts.calls_by_external.get(name, ()):
+            node = facts.node(call.span, ast.Call)
+            if node is not None and isinstance(facts.parent(call.span.path, node), ast.withitem):
+                yield _processes(call, name)
+
+
+def _processes(call: CallSite, name: str) -> Block:
+    """Processes compute: that their function stays synchronous is as it should be, and nothing to report by itself."""
+    text = f"{name} waits for processes, which stay"
+    refusal = Refusal(NO_COUNTERPART.code, call.span, text, NO_COUNTERPART.remedy, Reason(text, call.span))
+    return Block(f"waits:{call.span}", refusal, "blocking", call.within, blocks_loop=True)
 
 
 def _derived_sessions(facts: Facts) -> Iterator[Block]:
@@ -218,22 +242,44 @@ RULE = Rule(
     title="Calls that block → asyncio.to_thread",
     doc=__doc__,
     catalogue=Catalogue(
-        signatures={name: Signature(returns=None) for name in ONE_SHOT | STATEFUL | _METHODS | _STATEFUL_METHODS}
-        | {name: Signature(returns=name) for name in WAITING_METHODS.keys() | STATEFUL_METHODS.keys()}
-        | {"subprocess.Popen.__enter__": Signature(returns="self")}
-        | {cls: Signature(returns=cls) for cls in SESSIONS | FUTURES_SESSIONS}
-        | {f"{cls}.__enter__": Signature(returns="self") for cls in SESSIONS | FUTURES_SESSIONS}
+        signatures={
+            name: Signature(returns=None) for name in ONE_SHOT | STATEFUL | _METHODS | _STATEFUL_METHODS | PROCESSES
+        }
+        | {
+            name: Signature(returns=name)
+            for name in WAITING_METHODS.keys() | STATEFUL_METHODS.keys() | _OF_PROCESSES.keys()
+        }
+        | {
+            f"{name}.__enter__": Signature(returns="self")
+            for name in ("subprocess.Popen", "multiprocessing.Pool", *WAITING_AT_THE_END)
+        }
+        | {cls: Signature(returns=cls) for cls in SESSIONS}
+        | {f"{cls}.__enter__": Signature(returns="self") for cls in SESSIONS}
         | {f"{cls}.{verb}": Signature(returns="requests.Response") for cls in SESSIONS for verb in _VERBS}
-        | {f"{cls}.{method}": Signature(returns=None) for cls in SESSIONS for method in _OAUTH},
+        | {f"{cls}.{method}": Signature(returns=None) for cls in SESSIONS for method in _OAUTH}
+        | {
+            f"multiprocessing.Pool.{name}": Signature(
+                returns="multiprocessing.ProcessResult", invokes=(Invoke("arg0", ("arg1[]",)),)
+            )
+            for name in ("apply_async", "map_async", "starmap_async")
+        }
+        | {
+            "concurrent.futures.ProcessPoolExecutor.map": Signature(
+                returns=f"{_ITER}[result0]", invokes=(Invoke("arg0", ("arg1[]", "arg2[]", "arg3[]")),)
+            ),
+            "concurrent.futures.ProcessPoolExecutor.submit": Signature(
+                returns="concurrent.futures.Future[result0]", invokes=(Invoke("arg0", ("*args1",)),)
+            ),
+        },
         aliases={
+            "multiprocessing.pool.Pool": "multiprocessing.Pool",
             "requests_oauthlib.oauth1_session.OAuth1Session": "requests_oauthlib.OAuth1Session",
             "requests_oauthlib.oauth2_session.OAuth2Session": "requests_oauthlib.OAuth2Session",
             "requests_toolbelt.BaseUrlSession": "requests_toolbelt.sessions.BaseUrlSession",
-            "requests_futures.FuturesSession": "requests_futures.sessions.FuturesSession",
             "requests_cache.session.CachedSession": "requests_cache.CachedSession",
         },
         modules=frozenset(name.partition(".")[0] for name in ONE_SHOT | STATEFUL | _METHODS | _STATEFUL_METHODS)
-        | frozenset(name.partition(".")[0] for name in SESSIONS | FUTURES_SESSIONS) - {"builtins", "os", "shutil"},
+        | frozenset(name.partition(".")[0] for name in SESSIONS) - {"builtins", "os", "shutil"},
     ),
     match=match,
     refusals=(NO_COUNTERPART,),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from asyncify.index.project import CallSite
 from asyncify.index.values import Instance, Unknown, Value
-from asyncify.model import DropImport, Edit, Reason, ReplaceExpr, Span, Verdict
+from asyncify.model import DropImport, Edit, MakeAsync, Reason, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import Claim, Role, object_node
 from asyncify.rules.facts import Facts, Place
 from asyncify.rules.support import import_of
@@ -138,6 +138,15 @@ def unpacks(facts: Facts, call: CallSite, value: Value) -> bool:
             positions = range(_POSITIONS) if kind == "builtins.tuple" else (1,) if kind == "builtins.dict" else (0,)
             contents.update(*(facts.project.slot(container, position) for position in positions))
     return value in contents and not any(isinstance(content, Unknown) for content in contents)
+
+
+def with_item(facts: Facts, path: str, statement: ast.With, item: ast.expr, text: str) -> tuple[Span, MakeAsync]:
+    """The edit that makes one item of a ``with`` statement asynchronous, and the span of that site."""
+    span = facts.span(path, statement)
+    if len(statement.items) == 1:
+        return span, MakeAsync(span, Reason(text, span))
+    place = facts.span(path, item)
+    return place, MakeAsync(span, Reason(text, place), (place,))
 
 
 def orphaned_import(node: ast.expr, span: Span, reason: Reason) -> tuple[DropImport, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from asyncify.index.values import BoundMethod, Function
 from asyncify.model import DropImport, Edit, Reason, Refusal, Span
 from asyncify.rules.base import RefusalCode
 from asyncify.rules.facts import Facts
@@ -58,6 +59,9 @@ HARMLESS = frozenset(
         "builtins.setattr",
         "builtins.list.append",
         "builtins.str",
+        "builtins.zip",
+        "itertools.product",
+        "itertools.repeat",
     ]
 )
 
@@ -104,10 +108,15 @@ def imports(facts: Facts, span: Span, func: ast.expr, reason: Reason) -> list[Ed
     return edits
 
 
+_RUNNING = tuple(
+    f".{name}" for name in "submit map starmap apply imap imap_unordered apply_async map_async starmap_async".split()
+)
+
+
 def runs_jobs(facts: Facts, path: str, call: ast.Call) -> bool:
     """Whether the call hands its first argument to a pool, whose rule links it to that pool."""
     site = facts.project.call_at(facts.span(path, call))
-    return site is not None and bool(site.externals) and all(n.endswith((".submit", ".map")) for n in site.externals)
+    return site is not None and bool(site.externals) and all(n.endswith(_RUNNING) for n in site.externals)
 
 
 def named_in_requests(facts: Facts, path: str, node: ast.expr) -> str:
@@ -120,3 +129,14 @@ def named_in_requests(facts: Facts, path: str, node: ast.expr) -> str:
             if (alias.asname or alias.name) == local and (statement.module or "").partition(".")[0] == "requests":
                 return alias.name
     return ""
+
+
+def given_to_jobs(facts: Facts, path: str, call: ast.Call) -> bool:
+    """Whether the call only passes its further arguments on to functions of this project, at once or later."""
+    site = facts.project.call_at(facts.span(path, call))
+    if site is None or site.targets or not call.args:
+        return False
+    if not runs_jobs(facts, path, call) and site.externals != {"functools.partial"}:
+        return False
+    values = facts.values(path, call.args[0])
+    return bool(values) and all(isinstance(value, (Function, BoundMethod)) for value in values)

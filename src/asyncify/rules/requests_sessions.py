@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from asyncify.graph import Implication
 from asyncify.index.project import Sink
 from asyncify.index.values import Class, External, ExternalMethod, Instance, ModuleRef, Object, Value
-from asyncify.model import Edit, MakeAsync, Reason, Refusal, ReplaceExpr, Span, Verdict
+from asyncify.model import Edit, Reason, Refusal, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import Block, Claim, Finding, Role, function_node, object_node
 from asyncify.rules.facts import Facts
-from asyncify.rules.flow import called_in_the_end, given_by_mock, is_getattr, receiving_call, stands_in
+from asyncify.rules.flow import called_in_the_end, given_by_mock, is_getattr, receiving_call, stands_in, with_item
 from asyncify.rules.requests_names import (
     HARMLESS,
     METHODS,
@@ -23,6 +23,7 @@ from asyncify.rules.requests_names import (
     STREAMING,
     UNCLEAR_CALL,
     UNUSED_SESSION,
+    given_to_jobs,
     imports,
     named_in_requests,
     refuse,
@@ -170,11 +171,11 @@ def _with_statements(facts: Facts, places: list[tuple[str, ast.expr]], owner: st
     for path, node in places:
         item = facts.parent(path, node)
         statement = facts.parent(path, item) if isinstance(item, ast.withitem) and item.context_expr is node else None
-        if isinstance(statement, ast.With) and len(statement.items) == 1:
-            span = facts.span(path, statement)
-            reason = Reason("leaving the block closes the session", span)
+        if isinstance(statement, ast.With):
+            span, edit = with_item(facts, path, statement, node, "leaving the block closes the session")
+            reason = edit.reason
             within = facts.enclosing(path, statement)
-            edits = {"": (MakeAsync(span, reason),)}
+            edits = {"": (edit,)}
             yield Claim(
                 "requests", span, within, Role.PART, Verdict.EXACT, reason.text, edits, follows=(owner,), optional=True
             )
@@ -197,7 +198,12 @@ def _escape(facts: Facts, path: str, node: ast.expr) -> Refusal | None:
     receiver = receiving_call(facts, path, node)
     if receiver is not None and is_getattr(facts, path, receiver) and receiver.args[:1] == [node]:
         return _computed_verb(facts, path, receiver)
-    if receiver is not None and not stands_in(facts, path, receiver) and not given_by_mock(facts, path, receiver, node):
+    if (
+        receiver is not None
+        and not stands_in(facts, path, receiver)
+        and not given_by_mock(facts, path, receiver, node)
+        and not given_to_jobs(facts, path, receiver)
+    ):
         call = facts.project.call_at(facts.span(path, receiver))
         if call is None or (call.externals - HARMLESS and not call.targets) or (call.unresolved and not call.targets):
             name = facts.text(path, receiver.func)

@@ -36,7 +36,7 @@ from asyncify.model import Reason, Refusal
 from asyncify.rules.base import Block, Claim, Finding, RefusalCode, Role, Rule, function_node, object_node
 from asyncify.rules.blocking import one_shot, stays
 from asyncify.rules.facts import Facts
-from asyncify.rules.objects import POOL, THREAD, TIMER, Family, Kind, waiting_calls
+from asyncify.rules.objects import THREAD, TIMER, Family, Kind, waiting_calls
 from asyncify.rules.spinning import spinning
 
 _ACQUIRE = frozenset(["acquire"])
@@ -76,6 +76,7 @@ LOCK_ESCAPES = RefusalCode(
 
 
 LOCAL = "threading.local"
+POOLS = frozenset({"concurrent.futures.ThreadPoolExecutor", "multiprocessing.pool.ThreadPool"})
 
 THREAD_LOCAL = RefusalCode(
     "thread-local",
@@ -174,14 +175,14 @@ def _events(facts: Facts) -> Iterator[Finding]:
 
 
 def _identity(facts: Facts) -> Iterator[Finding]:
-    for name in IDENTITY if POOL in facts.calls_by_external else ():
+    for name in IDENTITY if POOLS & facts.calls_by_external.keys() else ():
         for call in facts.calls_by_external.get(name, ()):
             reason = Reason(THREAD_IDENTITY.title, call.span)
             refusal = Refusal(THREAD_IDENTITY.code, call.span, THREAD_IDENTITY.title, THREAD_IDENTITY.remedy, reason)
             yield Block(function_node(call.within), refusal, "thread_locks", call.within)
             if not facts.in_test(call.span.path):
                 for pool in facts.instances:
-                    if pool.type == POOL and pool.site is not None:
+                    if pool.type in POOLS and pool.site is not None:
                         yield Block(object_node(pool.site), refusal, "thread_locks")
     yield from _locals(facts)
 
@@ -189,7 +190,7 @@ def _identity(facts: Facts) -> Iterator[Finding]:
 def _locals(facts: Facts) -> Iterator[Finding]:
     """Functions that use values of which every thread has its own."""
     classes = facts.project.classes
-    starters = {POOL, THREAD, TIMER}
+    starters = {*POOLS, THREAD, TIMER}
     if not starters & facts.calls_by_external.keys() and not any(starters & c.external_bases for c in classes.values()):
         return
     owned = [places for instance, places in facts.instances.items() if instance.type == LOCAL]

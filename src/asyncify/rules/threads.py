@@ -58,7 +58,7 @@ from asyncify.rules.objects import THREAD, TIMER, Family, Kind, waiting_calls
 from asyncify.rules.spinning import BUSY_WAIT, spinning
 from asyncify.rules.support import import_of
 from asyncify.rules.thread_locks import IDENTITY, THREAD_IDENTITY
-from asyncify.rules.thread_pool import UNKNOWN_JOB
+from asyncify.rules.thread_pool_names import UNKNOWN_JOB
 
 _WAITS = frozenset(["start", "join", "run"])
 _OLD_NAMES = {"setDaemon": "{t}.daemon = {value}", "setName": "{t}.name = {value}"}

@@ -24,6 +24,8 @@ _PARTS: dict[Module, tuple[str, ...]] = {
         "aio_support_begin.py",
         "aio_support.py",
         "aio_support_iteration.py",
+        "aio_support_jobs.py",
+        "aio_support_sessions.py",
         "aio_support_sync.py",
         "aio_support_locks.py",
         "aio_support_queue.py",

@@ -89,6 +89,25 @@ class PoolFuture(Generic[_T]):
             raise concurrent.futures.CancelledError
         return cast("BaseException", self._value) if self._state == _FAILED else None
 
+    def result_now(self, timeout: float | None = None) -> _T:
+        """What `result` gives, of a future that is done: in one of its own callbacks.
+
+        Raises `asyncio.InvalidStateError` where it is not done; there is nothing to wait for, so `timeout` says nothing.
+        """
+        if self._state == _FINISHED:
+            return cast("_T", self._value)
+        if self._state == _FAILED:
+            raise self._value
+        raise concurrent.futures.CancelledError if self._state == _CANCELLED else asyncio.InvalidStateError
+
+    def exception_now(self, timeout: float | None = None) -> BaseException | None:
+        """What `exception` gives, of a future that is done; raises as `result_now` does."""
+        if self._state == _FINISHED:
+            return None
+        if self._state == _FAILED:
+            return cast("BaseException", self._value)
+        raise concurrent.futures.CancelledError if self._state == _CANCELLED else asyncio.InvalidStateError
+
     def add_done_callback(self, fn: Callable[[PoolFuture[_T]], Any]) -> None:
         """Call ``fn(future)`` when the job is done, at once if it is already; what `fn` raises is logged.
 

@@ -1,0 +1,109 @@
+"""What a pool runs, and where its jobs are started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from asyncify.graph import Implication
+from asyncify.index.project import CallSite, Kind
+from asyncify.index.values import BoundMethod, External, ExternalMethod, Function, Partial
+from asyncify.model import Verdict
+from asyncify.rules.base import (
+    Block,
+    Claim,
+    Finding,
+    Handles,
+    Jobs,
+    OnLoop,
+    Role,
+    function_node,
+    site_node,
+)
+from asyncify.rules.facts import Facts
+from asyncify.rules.thread_pool_names import (
+    MIXED_POOL,
+    POOL_ESCAPES,
+    UNKNOWN_JOB,
+    PoolKind,
+    refuse,
+)
+
+
+def jobs(facts: Facts, kind: PoolKind, call: CallSite, pools: set[str]) -> Iterator[Finding]:
+    """What one submit or map runs; links between the jobs and the pools."""
+    if not pools:
+        return
+    refusal = refuse(UNKNOWN_JOB, call.span)
+    if not call.args or call.externals - kind.methods(kind.submits, kind.runs) or call.targets:
+        for pool in pools:
+            yield Block(pool, refusal, kind.rule)
+        return
+    job = call.args[0]
+    yield Handles(job)
+    yield Handles(call.span)
+    nodes: set[str] = set()
+    known = True
+    for value in facts.project.values(job):
+        match value:
+            case Function(name) | BoundMethod(name, _):
+                nodes.add(function_node(name))
+            case Partial():
+                inner = {
+                    function_node(i.target)
+                    for i in facts.project.implicit_calls
+                    if i.kind == "callback" and i.span in (job, call.span)
+                }
+                nodes |= inner
+                known = known and bool(inner)
+            case External() | ExternalMethod():
+                nodes.add(site_node(job))
+            case _:
+                known = False
+    if not known or not nodes:
+        for pool in pools:
+            yield Block(pool, refusal, kind.rule)
+    yield from _result_callbacks(facts, kind, call, pools)
+    yield from on_the_loop(facts, kind, call, pools)
+    mixed = refuse(MIXED_POOL, call.span)
+    for pool in sorted(pools):
+        for node in sorted(nodes):
+            yield Implication(node, pool, "it runs as a job of the pool", call.span)
+        yield Jobs(pool, tuple(sorted(nodes)), mixed)
+
+
+def _result_callbacks(facts: Facts, kind: PoolKind, call: CallSite, pools: set[str]) -> Iterator[Finding]:
+    """Functions that get the result of a job when it is there: nobody awaits them, so they must not wait."""
+    given = [span for name, span in call.keywords if name in ("callback", "error_callback")]
+    given += call.args[3:] if kind.callbacks else ()
+    refusal = refuse(POOL_ESCAPES, call.span, "a callback that waits cannot be awaited by the pool")
+    for span in given if kind.callbacks else ():
+        for value in facts.project.values(span):
+            match value:
+                case Function(name) | BoundMethod(name, _):
+                    yield Block(function_node(name), refusal, kind.rule)
+                    yield from (OnLoop(pool, name, refusal) for pool in sorted(pools))
+                case Partial():
+                    yield from (Block(pool, refusal, kind.rule) for pool in sorted(pools))
+
+
+def on_the_loop(facts: Facts, kind: PoolKind, call: CallSite, pools: set[str]) -> Iterator[Finding]:
+    """Jobs are started on the running loop: whoever submits is asynchronous, or is called only by functions that are."""
+    callers = [c for c in facts.project.callers(call.within) if c.within != call.within]
+    handed_out = any(use.function == call.within for use in facts.project.uses) or any(
+        implicit.target == call.within for implicit in facts.implicit_calls
+    )
+    sites = [call] if not callers or handed_out else callers
+    follows = tuple(sorted(pools))
+    for site in sites:
+        short = site.within.rpartition(".")[2]
+        text = f"{short}() starts jobs, which needs a running event loop"
+        info = facts.project.functions.get(site.within)
+        if info is not None and info.kind is Kind.MODULE and site is not call:
+            for pool in follows:  # the function that submits becomes asynchronous, and the program runs it
+                yield Implication(pool, function_node(call.within), text, site.span)
+        elif info is not None and info.kind is Kind.MODULE:
+            # At the top level of a program the statement moves into the coroutine with those that await.
+            yield Claim(kind.rule, site.span, site.within, Role.PART, Verdict.EXACT, text, {"": ()}, follows=follows)
+        else:
+            for pool in follows:
+                yield Implication(pool, function_node(site.within), text, site.span)
