@@ -1,4 +1,4 @@
-"""The table of what was compared for pools: ``python -m tests.situations --update`` runs it and writes the page.
+"""The table of what was compared for pools: ``python tests/situations.py --update`` runs it and writes the page.
 
 Every fixture ``situations_*`` is a program for one construct that prints a line for each situation. Both sides run against
 the local server; the page says what both printed, and how many requests were in flight at most.
@@ -11,11 +11,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from asyncify.verify.server import LocalServer
+from harness.check import observe
+from harness.fixture import Fixture, load, names
+from harness.run import Run, run_program, server
 
-from .harness.check import observe
-from .harness.fixture import Fixture, load, names
-from .harness.run import Run, run_program, server
+from asyncify.verify.server import LocalServer
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "concurrency.md"
 HEAD = """\
@@ -23,7 +23,7 @@ HEAD = """\
 
 Each program below runs with threads, is migrated, and runs again. Every line is one situation; a cell says `same` where both
 sides printed the same outcome: results in their order, the type of what was raised, what had run and what had not. The
-programs are the fixtures `situations_*`; `python -m tests.situations --update` runs them and writes this page.
+programs are the fixtures `situations_*`; `python tests/situations.py --update` runs them and writes this page.
 """
 
 
@@ -69,7 +69,7 @@ def page(running: LocalServer) -> str:
 
 def main() -> int:
     """Run the table; 1 where the page says something else."""
-    parser = argparse.ArgumentParser(prog="python -m tests.situations", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python tests/situations.py", description=__doc__)
     parser.add_argument("--update", action="store_true", help="write the page")
     options = parser.parse_args()
     with server() as running:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.situations import PAGE, fixtures, situations
+from situations import PAGE, fixtures, situations
 
 
 def test_the_page_has_every_construct_and_every_situation() -> None:

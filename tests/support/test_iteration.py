@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asyncify.support import aio_support_iteration as aio
@@ -106,6 +106,8 @@ def test_same_items_and_same_errors_and_as_many_taken(name: str, items: list[int
         st.tuples(st.none() | st.integers(0, 9), st.none() | st.integers(0, 9), st.none() | st.integers(1, 4)),
     ),
 )
+@example(items=[0], bounds=(1, 0))
+@example(items=[0, 1, 2, 3], bounds=(1, 4, 2))
 def test_islice_gives_and_takes_the_same(items: list[int], bounds: tuple[int | None, ...]) -> None:
     plain, awaited = Plain(items), Awaited(items)
     assert asyncio.run(collected(aio.islice_async(awaited, *bounds))) == list(itertools.islice(plain, *bounds))

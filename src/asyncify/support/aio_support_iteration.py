@@ -134,14 +134,20 @@ class _Slice(AsyncIterator[_Item]):
         self._taken = 0
 
     async def __anext__(self) -> _Item:
-        last = self._wanted if self._stop is None else min(self._wanted, self._stop - 1)
-        while self._taken <= last:
-            item = await anext(self._taker)
-            self._taken += 1
-            if self._taken == self._wanted + 1:
-                self._wanted += self._step
-                return item
-        raise StopAsyncIteration
+        while self._taken < self._wanted:  # up to `start`, even if that is beyond `stop`
+            await self._take()
+        if self._stop is not None and self._taken >= self._stop:
+            raise StopAsyncIteration
+        item = await self._take()
+        self._wanted += self._step
+        if self._stop is not None:
+            self._wanted = min(self._wanted, self._stop)
+        return item
+
+    async def _take(self) -> _Item:
+        item = await anext(self._taker)
+        self._taken += 1
+        return item
 
 
 def islice_async(items: AsyncIterable[_Item], *bounds: int | None) -> AsyncIterator[_Item]:
