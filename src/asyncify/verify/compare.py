@@ -23,6 +23,7 @@ from asyncify.verify.result import Comparison, Floor, Gate, Measured, Metric, Ve
 from asyncify.verify.server import LocalServer
 from asyncify.verify.sources import Source, folder_of, lay_out
 
+LIGHT = 0.04  # more CPU than this share of the program's is too much for sampling it
 FLOOR_RUNS = 3  # at most; never more than measured runs
 
 Progress = Callable[[str, int, int], None]
@@ -176,8 +177,8 @@ def _notes(before: Measured, after: Measured) -> tuple[str, ...]:
             notes.append(f"Runs of {measured.name} ended with exit code {ended}.")
         if left := max(run.left_behind for run in measured.runs):
             notes.append(f"{measured.name.capitalize()} left {left} processes running; they were ended.")
-        if sum(run.sampler_cpu for run in measured.runs) > 0.1 * sum(run.cpu for run in measured.runs):
-            notes.append(f"Sampling used over a tenth of the CPU time of {measured.name}.")
+        if (share := measured.sampling) > LIGHT and measured.median(Metric.CPU) > 0.1:
+            notes.append(f"Sampling used {share:.0%} of the CPU time of {measured.name}, which is more than it should.")
     if len(before.runs) < 3:
         notes.append("With fewer than three runs the intervals say little.")
     return tuple(notes)

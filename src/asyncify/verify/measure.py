@@ -1,43 +1,55 @@
 """Run a command as a whole process tree and say what it did and what it cost.
 
-The tree is sampled from outside every 20 ms: resident memory and threads of each process, and more rarely
-(it is dear) its proportional set size. The sampler stretches its interval where the tree is so large that
-it would use more than a few per cent of a CPU, and says in :attr:`Run.sampler_cpu` what it used. CPU time
-is the kernel's own account of the root and of all descendants that were waited for, not a sample.
+A process of its own (:mod:`asyncify.verify.sampler`) starts it and samples the tree from outside: resident memory, threads
+and CPU of all processes, more rarely (it is dear) PSS, USS and open sockets. How often depends on what the program itself
+uses, so that sampling stays below 3 % of that; what it did use is in :attr:`Run.sampler_cpu`. CPU time is the kernel's own
+account of the root and of all descendants that somebody waited for, not a sample.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
-import signal
 import subprocess
-import threading
-import time
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-from asyncify.errors import UsageError
-from asyncify.verify import procfs
+from asyncify.errors import AsyncifyError, ExitCode, UsageError
+from asyncify.verify.sampler.pacing import INTERVAL
+from asyncify.verify.sampler.readings import has_proc
 
-INTERVAL = 0.02  # seconds between samples
-PSS_INTERVAL = 0.2  # seconds between samples of PSS and USS
-DUTY = 0.03  # the share of one CPU the sampler may use before it stretches its interval
 SETTLED = 5  # this many of the last samples say what a process holds at its end
+
+_AGENT = "import sys; sys.path.insert(0, sys.argv[1]); from sampler.agent import main; main()"
+
+
+class SamplerError(AsyncifyError):
+    """The sampling process ended without an outcome."""
+
+    exit_code = ExitCode.INTERNAL
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The tree at one moment, `at` seconds after the start. Memory in bytes, summed over all processes."""
+    """The tree at one moment, `at` seconds after the start, summed over all processes.
+
+    Memory in bytes. ``cpu`` is what the tree has used so far, in seconds. PSS, USS and open sockets are None in
+    most samples, since they are dear to ask for.
+    """
 
     at: float
     rss: int
     threads: int
     processes: int
+    cpu: float = 0.0
     pss: int | None = None
     uss: int | None = None
+    sockets: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +58,9 @@ class Run:
 
     ``exit_code`` is negative for a signal, None after a timeout. ``wall``, ``cpu`` in seconds, ``started``
     in :func:`time.monotonic` seconds. ``kernel_peak`` is the largest resident memory of any single process
-    by the kernel's account, in bytes. ``left_behind`` counts processes that were still running when the
-    root ended; they are ended too. ``sampler_cpu`` is what measuring itself used, in seconds (not part of
-    ``cpu``).
+    by the kernel's account, in bytes; 0 where that account tells nothing. ``left_behind`` counts processes that
+    were still running when the root had ended; they are ended too. ``sampler_cpu`` is what measuring itself
+    used, in seconds (not part of ``cpu``).
     """
 
     command: tuple[str, ...]
@@ -91,6 +103,11 @@ class Run:
     def most_threads(self) -> int:
         """The most threads of the tree in any sample."""
         return max((sample.threads for sample in self.samples), default=0)
+
+    @property
+    def most_sockets(self) -> int | None:
+        """The most open sockets of the tree in any sample that counted them; None where none did."""
+        return max((sample.sockets for sample in self.samples if sample.sockets is not None), default=None)
 
     @property
     def settled(self) -> int:
@@ -136,142 +153,48 @@ def measure(
 
     Raises:
         UsageError: the command cannot be started.
+        SamplerError: the sampling process was killed.
     """
-    environment = clean_environment(scratch, env)
     out, err = scratch / "stdout", scratch / "stderr"
-    with out.open("wb") as stdout, err.open("wb") as stderr:
-        started = time.monotonic()
-        try:
-            process = subprocess.Popen(
-                list(command),
-                cwd=folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                start_new_session=True,  # its own group, to be killed as one
-            )
-        except OSError as error:
-            raise UsageError(f"cannot run {command[0]!r}: {error.strerror or error}") from None
-    own_peak = _own_peak()
-    waiter = _Waiter(process)
-    sampler = _Sampler(process.pid, started, interval)
-    timed_out = False
-    try:
-        while not waiter.ended.wait(sampler.pause):
-            sampler.sample()
-            if time.monotonic() - started > timeout:
-                timed_out = True
-                break
-    finally:
-        survivors = sampler.tree.survivors()
-        left_cpu = sum(map(procfs.cpu_seconds, survivors))
-        _kill(process.pid, [process.pid, *survivors] if timed_out else survivors)
-        waiter.ended.wait()
-    return Run(
-        command=tuple(command),
-        exit_code=None if timed_out else waiter.exit_code,
-        stdout=out.read_bytes(),
-        stderr=err.read_bytes(),
-        started=started,
-        wall=waiter.finished - started,
-        cpu=waiter.cpu + left_cpu,
-        # Before its exec a child is a copy of us, and the kernel's account of it starts with our size. So
-        # that account tells something only where it is larger than we are.
-        kernel_peak=max(sampler.high, waiter.peak if waiter.peak > own_peak else 0),
-        samples=tuple(sampler.samples),
-        left_behind=0 if timed_out else len(survivors),
-        sampler_cpu=sampler.cpu,
+    outcome = _sampled(
+        {
+            "command": list(command),
+            "folder": str(folder),
+            "env": clean_environment(scratch, env),
+            "stdout": str(out),
+            "stderr": str(err),
+            "timeout": timeout,
+            "interval": interval,
+        }
     )
+    if "error" in outcome:
+        raise UsageError(f"cannot run {command[0]!r}: {outcome['error']}")
+    samples = tuple(Sample(*values) for values in outcome.pop("samples"))
+    return Run(command=tuple(command), stdout=out.read_bytes(), stderr=err.read_bytes(), samples=samples, **outcome)
 
 
-class _Waiter:
-    """Waits for the root in a thread, so that the moment of its end is known to better than one interval."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self.ended = threading.Event()
-        self.exit_code = 0
-        self.finished = 0.0
-        self.cpu = 0.0
-        self.peak = 0
-        self._process = process
-        threading.Thread(target=self._wait, daemon=True).start()
-
-    def _wait(self) -> None:
-        process = self._process
-        if hasattr(os, "wait4"):
-            _, status, usage = os.wait4(process.pid, 0)
-            self.finished = time.monotonic()
-            process.returncode = os.waitstatus_to_exitcode(status)
-            self.cpu = usage.ru_utime + usage.ru_stime
-            self.peak = usage.ru_maxrss * (1024 if procfs.LINUX else 1)
-        else:
-            process.wait()
-            self.finished = time.monotonic()
-            self.cpu = procfs.cpu_seconds(process.pid)
-        self.exit_code = process.returncode
-        self.ended.set()
-
-
-class _Sampler:
-    """Collects the samples of one tree and paces itself."""
-
-    def __init__(self, pid: int, started: float, interval: float) -> None:
-        self.tree = procfs.Tree(pid)
-        self.samples: list[Sample] = []
-        self.high = 0  # the largest kernel peak of any one process
-        self.cpu = 0.0
-        self.pause = interval
-        self._interval = interval
-        self._started = started
-        self._next_pss = 0.0
-
-    def sample(self) -> None:
-        before = time.thread_time()
-        at = time.monotonic() - self._started
-        readings = self.tree.readings()
-        pss = uss = None
-        if at >= self._next_pss and readings:
-            pss, uss = _proportional(readings)
-            # It holds up the measured process too, so the dearer it is the rarer it gets.
-            took = time.monotonic() - self._started - at
-            self._next_pss = at + max(PSS_INTERVAL, took / DUTY)
-        if readings:
-            values = readings.values()
-            rss, threads = sum(each.rss for each in values), sum(each.threads for each in values)
-            self.samples.append(Sample(at, rss, threads, len(readings), pss, uss))
-            self.high = (
-                max(self.high, *(each.high for each in values)) if self.high else max(each.high for each in values)
-            )
-        spent = time.thread_time() - before
-        self.cpu += spent
-        self.pause = max(self._interval, spent / DUTY) if pss is None else self._interval
-
-
-def _proportional(readings: Mapping[int, procfs.Reading]) -> tuple[int | None, int | None]:
-    """PSS and USS of all processes; None, None where one of them does not tell."""
-    pss = uss = 0
-    for pid in readings:
-        both = procfs.proportional(pid)
-        if both is None:
-            return None, None
-        pss, uss = pss + both[0], uss + both[1]
-    return pss, uss
-
-
-def _kill(pid: int, others: Sequence[int]) -> None:
-    """Kill the group of the root, and those of the tree that left the group."""
-    with contextlib.suppress(OSError):
-        if hasattr(os, "killpg"):
-            os.killpg(pid, signal.SIGKILL)
-        else:
-            os.kill(pid, signal.SIGTERM)
-    for other in others:
-        with contextlib.suppress(OSError):
-            os.kill(other, getattr(signal, "SIGKILL", signal.SIGTERM))
-
-
-def _own_peak() -> int:
-    """The largest resident memory this process ever had, in bytes."""
-    reading = procfs.read(os.getpid())
-    return reading.high if reading else 0
+def _sampled(task: dict[str, Any]) -> dict[str, Any]:
+    """The outcome of a task, from a fresh process: small, since a child's account begins with its parent's size."""
+    options = ["-I", "-S"] if has_proc() else ["-I"]  # elsewhere it needs psutil
+    agent = subprocess.Popen(
+        [sys.executable, *options, "-c", _AGENT, str(Path(__file__).parent)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,  # an interrupt at the terminal is for us, and closing the pipe tells it
+    )
+    assert agent.stdin and agent.stdout
+    try:
+        with contextlib.suppress(BrokenPipeError):
+            agent.stdin.write(json.dumps(task).encode() + b"\n")
+            agent.stdin.flush()
+        text = agent.stdout.read()
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            agent.stdin.close()
+        agent.wait()
+        agent.stdout.close()
+    try:
+        outcome: dict[str, Any] = json.loads(text)
+    except ValueError:
+        raise SamplerError(f"the sampling process ended with exit code {agent.returncode}") from None
+    return outcome

@@ -95,6 +95,11 @@ class Measured:
         return max(0.0, self.median(Metric.CPU) - self.floor.cpu) / self.requests
 
     @property
+    def sampling(self) -> float:
+        """What sampling used in all runs, as a share of the CPU time that the program used."""
+        return sum(run.sampler_cpu for run in self.runs) / max(1e-9, sum(run.cpu for run in self.runs))
+
+    @property
     def typical(self) -> Run:
         """The run whose peak memory is the median one (the lower of the middle two)."""
         ordered = sorted(self.runs, key=lambda run: run.peak)
