@@ -131,7 +131,8 @@ class Attributes(Externals):
                 application = Application(Args(), value, value, caller, f"{base}.{name}")
                 self.edge(self.evaluate(parse_type(declared), application), result)
                 return
-        self.add(result, self.method(value, name))
+        if value.type not in self.catalogue.blank or name.startswith("__"):
+            self.add(result, self.method(value, name))
 
     def module_attribute(self, module: AModule, name: str, result: int, importer: Unit) -> None:
         """A name of a project module: its globals, its submodules, what it imports with a star."""

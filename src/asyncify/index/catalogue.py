@@ -53,6 +53,7 @@ class Catalogue:
     ``attributes`` maps ``Class.attribute`` to a type expression. ``aliases`` maps import paths to the canonical
     one. ``bases`` gives external classes their external bases (``requests_futures.sessions.FuturesSession`` →
     ``requests.Session``), so that methods are found there and subclasses in the project inherit them.
+    ``blank`` are classes whose objects have no attributes but those that the program gives them (``threading.local``).
     ``computed`` are the attributes that ``getattr(x, name)`` with a computed name stands for, by the class of ``x`` or
     the name of the module. ``modules`` are the top-level import names whose presence makes a file worth indexing.
     """
@@ -62,6 +63,7 @@ class Catalogue:
     aliases: Mapping[str, str] = field(default_factory=dict)
     bases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     computed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    blank: frozenset[str] = frozenset()
     modules: frozenset[str] = frozenset()
 
     def merge(self, *others: Catalogue) -> Catalogue:
@@ -74,6 +76,7 @@ class Catalogue:
                 {**out.aliases, **other.aliases},
                 {**out.bases, **other.bases},
                 {**out.computed, **other.computed},
+                out.blank | other.blank,
                 out.modules | other.modules,
             )
         return out

@@ -16,8 +16,6 @@
 
 A lock that reaches code asyncify does not see, or of which more is used than the above.
 
-Thread-local values (`threading.local`) in programs with threads or pools: tasks share one thread, and so one value.
-
 ## What it keeps
 
 Blocks without an await: only one task runs at a time, so the lock is always free and does what it did.
@@ -32,11 +30,10 @@ from dataclasses import replace
 from asyncify.graph import Implication
 from asyncify.index.catalogue import Catalogue, Invoke, Signature
 from asyncify.index.project import CallSite
-from asyncify.model import Reason, Refusal
 from asyncify.rules.base import Block, Claim, Finding, RefusalCode, Role, Rule, function_node, object_node
 from asyncify.rules.blocking import one_shot, stays
 from asyncify.rules.facts import Facts
-from asyncify.rules.objects import THREAD, TIMER, Family, Kind, waiting_calls
+from asyncify.rules.objects import Family, Kind, waiting_calls
 from asyncify.rules.spinning import spinning
 
 _ACQUIRE = frozenset(["acquire"])
@@ -75,32 +72,10 @@ LOCK_ESCAPES = RefusalCode(
 )
 
 
-LOCAL = "threading.local"
-POOLS = frozenset({"concurrent.futures.ThreadPoolExecutor", "multiprocessing.pool.ThreadPool"})
-
-THREAD_LOCAL = RefusalCode(
-    "thread-local",
-    "Each thread has its own value here; tasks would share one.",
-    "Pass the value as an argument, or keep it in a contextvars.ContextVar.",
-)
-
-
-IDENTITY = tuple(
-    f"threading.{name}"
-    for name in ("get_ident", "get_native_id", "current_thread", "main_thread", "active_count", "enumerate")
-)
-THREAD_IDENTITY = RefusalCode(
-    "thread-identity",
-    "The program asks which thread it runs in; tasks all run in one.",
-    "Pass a name or number to the job instead.",
-)
-
-
 def match(facts: Facts) -> Iterator[Finding]:
-    """Locks and events, and what tells one thread from another in programs with pools."""
+    """All findings about locks and events."""
     yield from _locks(facts)
     yield from _events(facts)
-    yield from _identity(facts)
 
 
 def _locks(facts: Facts) -> Iterator[Finding]:
@@ -174,38 +149,6 @@ def _events(facts: Facts) -> Iterator[Finding]:
     yield from family.findings()
 
 
-def _identity(facts: Facts) -> Iterator[Finding]:
-    for name in IDENTITY if POOLS & facts.calls_by_external.keys() else ():
-        for call in facts.calls_by_external.get(name, ()):
-            reason = Reason(THREAD_IDENTITY.title, call.span)
-            refusal = Refusal(THREAD_IDENTITY.code, call.span, THREAD_IDENTITY.title, THREAD_IDENTITY.remedy, reason)
-            yield Block(function_node(call.within), refusal, "thread_locks", call.within)
-            if not facts.in_test(call.span.path):
-                for pool in facts.instances:
-                    if pool.type in POOLS and pool.site is not None:
-                        yield Block(object_node(pool.site), refusal, "thread_locks")
-    yield from _locals(facts)
-
-
-def _locals(facts: Facts) -> Iterator[Finding]:
-    """Functions that use values of which every thread has its own."""
-    classes = facts.project.classes
-    starters = {*POOLS, THREAD, TIMER}
-    if not starters & facts.calls_by_external.keys() and not any(starters & c.external_bases for c in classes.values()):
-        return
-    owned = [places for instance, places in facts.instances.items() if instance.type == LOCAL]
-    owned += [facts.objects.get(name, []) for name, info in classes.items() if LOCAL in info.external_bases]
-    for places in owned:
-        for path, node in places:
-            within = facts.enclosing(path, node)
-            info = facts.project.functions.get(within)
-            if isinstance(facts.parent(path, node), ast.Attribute) and info is not None and info.parent != info.module:
-                span = facts.span(path, node)
-                reason = Reason(THREAD_LOCAL.title, span)
-                refusal = Refusal(THREAD_LOCAL.code, span, THREAD_LOCAL.title, THREAD_LOCAL.remedy, reason)
-                yield Block(function_node(within), refusal, "thread_locks", within)
-
-
 RULE = Rule(
     id="thread_locks",
     title="Locks of threads",
@@ -219,11 +162,9 @@ RULE = Rule(
             for m in kind.waits | kind.plain
         }
         | {f"threading.Condition.{m}": Signature(invokes=(Invoke("arg0 | arg:predicate"),)) for m in ("wait_for",)}
-        | {name: Signature() for name in IDENTITY}
-        | {LOCAL: Signature(returns=LOCAL)}
         | {f"{name}.__enter__": Signature(returns="builtins.bool") for name in LOCKS},
         modules=frozenset({"threading"}),
     ),
     match=match,
-    refusals=(THREAD_LOCAL, THREAD_IDENTITY, LOCK_ESCAPES),
+    refusals=(LOCK_ESCAPES,),
 )

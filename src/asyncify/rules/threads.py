@@ -18,7 +18,7 @@ waits for move with it. A thread that computes stays a thread.
 - A thread that reaches code asyncify does not see, or whose function it cannot identify.
 - A thread that nobody starts here, or that is started where no `await` may stand (in `__init__`, say).
 - A thread beside a call that may not return for long (`app.run()`, `serve_forever()`, a loop over `sys.stdin`).
-- Programs that ask which thread they run in, or watch a variable in a loop that does not wait.
+- Programs that watch a variable in a loop that does not wait.
 
 ## What differs
 
@@ -57,7 +57,6 @@ from asyncify.rules.flow import orphaned_import
 from asyncify.rules.objects import THREAD, TIMER, Family, Kind, waiting_calls
 from asyncify.rules.spinning import BUSY_WAIT, spinning
 from asyncify.rules.support import import_of
-from asyncify.rules.thread_locks import IDENTITY, THREAD_IDENTITY
 from asyncify.rules.thread_pool_names import UNKNOWN_JOB
 
 _WAITS = frozenset(["start", "join", "run"])
@@ -210,7 +209,7 @@ class Threads(Family):
         return Family.attribute_is_known(self, kind, path, node, called)
 
     def examine_starts(self) -> None:
-        """Threads that nobody starts here, and all of them where the program asks which thread it runs in."""
+        """Threads that nobody starts here."""
         facts = self.facts
         started: set[str] = set()
         for kind in KINDS:
@@ -225,14 +224,6 @@ class Threads(Family):
             assert instance.site is not None
             if node not in started:
                 self.keep([node], self.refuse(instance.site, "asyncify does not see where it is started"))
-        for name in IDENTITY:
-            for call in facts.calls_by_external.get(name, ()):
-                if not facts.in_test(call.span.path):
-                    reason = Reason(THREAD_IDENTITY.title, call.span)
-                    found = Refusal(
-                        THREAD_IDENTITY.code, call.span, THREAD_IDENTITY.title, THREAD_IDENTITY.remedy, reason
-                    )
-                    self.keep(self.found, found)
 
     def _related(self, info: ClassInfo) -> set[str]:
         classes = self.facts.project.classes

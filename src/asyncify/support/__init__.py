@@ -22,6 +22,7 @@ Module = Literal["aio_support", "aio_requests", "aio_http"]
 _PARTS: dict[Module, tuple[str, ...]] = {
     "aio_support": (
         "aio_support_begin.py",
+        "aio_support_local.py",
         "aio_support.py",
         "aio_support_iteration.py",
         "aio_support_jobs.py",

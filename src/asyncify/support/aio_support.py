@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from concurrent.futures.thread import BrokenThreadPool
 from typing import Any, Generic, NamedTuple, TypeVar, cast, overload
 
-from asyncify.support.aio_support_begin import _Begun
+from asyncify.support.aio_support_begin import _Begun, _worker
 
 _T = TypeVar("_T")
 _log = logging.getLogger("concurrent.futures")  # where executors report what no caller can receive
@@ -216,11 +216,22 @@ def _run_detached(waiting: list[Awaitable[Any] | None]) -> None:
         _keep_alive(asyncio.get_running_loop().create_task(_Begun(_finish_callbacks(waiting))))
 
 
-class _Seat(NamedTuple):
+class _Seat:
     """What outlives a worker task and makes it to its jobs what a thread was: a name and a context."""
 
-    name: str
-    context: contextvars.Context
+    daemon = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.context = contextvars.Context()
+        self.context.run(_worker.set, self)
+
+    @property
+    def ident(self) -> int:
+        return id(self)
+
+    def is_alive(self) -> bool:
+        return True
 
 
 class TaskPool:
@@ -247,7 +258,7 @@ class TaskPool:
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
         self._max_workers = max_workers
-        self._prefix = thread_name_prefix or f"TaskPool-{next(_pool_numbers)}"
+        self._prefix = thread_name_prefix or f"ThreadPoolExecutor-{next(_pool_numbers)}"
         self._initializer, self._initargs = initializer, initargs
         self._queue: deque[PoolFuture[Any]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -318,7 +329,7 @@ class TaskPool:
     def _start_worker(self, loop: asyncio.AbstractEventLoop, first: PoolFuture[Any]) -> None:
         fresh = not self._free_seats
         if fresh:
-            seat = _Seat(f"{self._prefix}_{self._seats}", contextvars.Context())
+            seat = _Seat(f"{self._prefix}_{self._seats}")
             self._seats += 1
         else:
             seat = self._free_seats.pop()

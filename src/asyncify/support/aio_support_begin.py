@@ -8,6 +8,8 @@ import threading
 from collections.abc import Coroutine
 from typing import Any
 
+# What stands for a thread, for all that runs in it: a worker of a pool, a `TaskThread`. A thread has none.
+_worker: contextvars.ContextVar[Any] = contextvars.ContextVar("_worker")
 _begun = threading.local()  # .depth: how many tasks of this thread are in the middle of their first step
 _MOST_NESTED = 8
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-import itertools
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, cast
 
+from asyncify.support.aio_support_begin import _worker
 from asyncify.support.aio_support_locks import TaskEvent
-
-_thread_numbers = itertools.count(1)
-_this_thread: contextvars.ContextVar[TaskThread | None] = contextvars.ContextVar("_this_thread", default=None)
 
 
 class TaskThread:
@@ -38,11 +35,9 @@ class TaskThread:
     ) -> None:
         assert group is None, "group argument must be None for now"
         self.__target, self.__args, self.__kwargs = target, args, dict(kwargs or {})
-        if name is None:
-            called = getattr(target, "__name__", "")
-            name = f"Thread-{next(_thread_numbers)}" + (f" ({called})" if called else "")
-        creator = _this_thread.get()
-        self.name = str(name)
+        creator = _worker.get(None)
+        # Counted together with the threads that stay.
+        self.name = str(name) if name is not None else threading.Thread(target=target).name
         self.__daemonic = daemon if daemon is not None else creator is not None and creator.daemon
         self.__started = False
         self.__stopped = TaskEvent()
@@ -63,6 +58,11 @@ class TaskThread:
             raise RuntimeError("cannot set daemon status of active thread")
         self.__daemonic = daemonic
 
+    @property
+    def ident(self) -> int | None:
+        """A number that no other living thread has; None before the start."""
+        return id(self) if self.__started else None
+
     def is_alive(self) -> bool:
         """Whether it has been started and has not ended."""
         return self.__started and not self.__stopped.is_set()
@@ -75,7 +75,7 @@ class TaskThread:
             raise RuntimeError("threads can only be started once")
         self.__started = True
         context = contextvars.Context()
-        context.run(_this_thread.set, self)
+        context.run(_worker.set, self)
         loop = asyncio.get_running_loop()
         task = loop.create_task(self._live(), name=self.name, context=context)
         # The end of the loop must not cancel it as it cancels other tasks: no thread is ever cancelled.
@@ -99,7 +99,7 @@ class TaskThread:
             raise RuntimeError("Thread.__init__() not called")
         if not self.__started:
             raise RuntimeError("cannot join thread before it is started")
-        if _this_thread.get() is self:
+        if _worker.get(None) is self:
             raise RuntimeError("cannot join current thread")
         await self.__stopped.wait(timeout)
 
