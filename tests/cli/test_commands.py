@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -372,3 +374,48 @@ def test_completion_script(run: Any, shell: str) -> None:
     assert result.exit_code == 0
     assert f"_ASYNCIFY_COMPLETE={shell}_complete" in result.stdout
     assert result.stderr == ""
+
+
+def test_a_verification_writes_all_its_files(run: Any, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    old, new = b"print('hi')\n", b"x = 1\nprint('hi')\n"
+    (project / "job.py").write_bytes(old)
+    apply_changes(project, [GroupChange("g7", (FileChange("job.py", old, new),))])
+    names = {option: tmp_path / f"out.{option}" for option in ("json", "html", "svg", "png")}
+    options = [word for option, file in names.items() for word in (f"--{option}", str(file))]
+    result: Result = run("verify", str(project), "--runs=1", "--warmup=0", *options, "--", sys.executable, "job.py")
+    assert result.exit_code == 0, result.output
+    assert json.loads(names["json"].read_text())["ok"] is True
+    page = names["html"].read_text()
+    assert "Group g7" in page and "job.py" in page and "Same behaviour" in page
+    assert names["svg"].read_text().startswith("<svg")
+    assert names["png"].read_bytes().startswith(b"\x89PNG")
+
+
+def test_variants_side_by_side(run: Any, tmp_path: Path) -> None:
+    variants = [
+        f"--compare={name}={shlex.quote(sys.executable)} -c 'print({number})'" for number, name in enumerate("ab")
+    ]
+    file = tmp_path / "out.json"
+    result: Result = run("verify", str(tmp_path), "--runs=1", "--warmup=0", *variants, "--json", str(file))
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[0].split() == ["a", "b"]
+    assert [each["name"] for each in json.loads(file.read_text())["variants"]] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--compare=python x.py",), "say NAME=CMD"),
+        (("--compare=a=",), "say NAME=CMD"),
+        (("--compare=a=echo 'x",), "No closing quotation"),
+        (("--compare=a=true", "--compare=a=false"), "called 'a'"),
+        (("--compare=a=true", "--max-slowdown=1.1"), "demands"),
+        (("--compare=a=true", "--", "true"), "leave out"),
+    ],
+)
+def test_variants_that_cannot_be(run: Any, args: tuple[str, ...], message: str) -> None:
+    result: Result = run("verify", *args)
+    assert result.exit_code == ExitCode.USAGE
+    assert message in result.stderr

@@ -5,17 +5,25 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
+from html.parser import HTMLParser
+from importlib.resources import files
 from xml.etree import ElementTree
 
+import jsonschema
 import pytest
 from rich.console import Console, RenderableType
 
-from asyncify.report.memory_chart import ASCII_MARKERS, MARKERS, MemoryChart, Series, memory_svg
-from asyncify.report.verify_json import verify_json
+from asyncify.model import FileChange
+from asyncify.report import verify_json as verify_json_module
+from asyncify.report.memory_chart import ASCII_MARKERS, MARKERS, MemoryChart, Series
+from asyncify.report.timeline_svg import Theme, timeline_svg
+from asyncify.report.verify_html import comparison_html, verify_html
+from asyncify.report.verify_json import SCHEMA_FILE, comparison_json, verify_json
 from asyncify.report.verify_text import comparison_report, verify_report
-from asyncify.verify.behaviour import Aspect, Behaviour, Difference
+from asyncify.verify.behaviour import Aspect, Behaviour, Difference, Observation, Pattern
 from asyncify.verify.measure import Run, Sample
 from asyncify.verify.result import Comparison, Floor, Gate, Measured, Metric, VerifyResult, ratio
+from asyncify.verify.server import SeenRequest, Traffic
 
 MIB = 2**20
 
@@ -144,17 +152,109 @@ def test_charts_of_little_or_nothing() -> None:
     assert "nothing was sampled" in shown(MemoryChart([Series("a", ())]))
     assert MARKERS[0] in shown(MemoryChart([Series("a", ((0.0, 5.0 * MIB),))]))
     assert MARKERS[0] in shown(MemoryChart([Series("a", ((0.0, 0.0), (1.0, 0.0)))]))
-    ElementTree.fromstring(memory_svg([], title="none"))
+    ElementTree.fromstring(timeline_svg([], title="none"))
 
 
-def test_the_svg_is_well_formed_escaped_and_self_contained() -> None:
-    svg = memory_svg((*SERIES, Series("<script>&", SERIES[0].points)), title='"x" <b>')
+SPACE = "{http://www.w3.org/2000/svg}"
+
+
+def with_traffic(variant: Measured) -> Measured:
+    """With two requests in flight in the middle of each run."""
+    requests = tuple(SeenRequest("GET", "/", (), b"", 0.5, 1.0 + step, 200) for step in range(2))
+    seen = Observation(0, "", "", {}, Traffic(requests))
+    return replace(variant, observations=(seen, seen, seen))
+
+
+def test_the_picture_has_a_panel_for_each_thing_and_is_escaped_and_self_contained() -> None:
+    variants = (with_traffic(measured("before", 40, 2.0)), with_traffic(measured("<script>&", 20, 1.0)))
+    svg = timeline_svg(variants, title='"x" <b>')
     root = ElementTree.fromstring(svg)
-    space = "{http://www.w3.org/2000/svg}"
-    assert root.find(f"{space}title").text == '"x" <b>'  # type: ignore[union-attr]
-    assert len(root.findall(f"{space}polyline")) == 3
-    assert not root.findall(f".//{space}script")
+    assert root.find(f"{SPACE}title").text == '"x" <b>'  # type: ignore[union-attr]
+    assert len(root.findall(f"{SPACE}polyline")) == 6  # memory, threads and requests in flight of both
+    texts = [element.text or "" for element in root.findall(f"{SPACE}text")]
+    assert {"Memory, MiB", "Threads", "Requests in flight", "seconds"} <= set(texts)
+    assert "before: at most 40.0 MiB, 2 threads, 2 in flight, 2.00 s" in texts
+    assert not root.findall(f".//{SPACE}script")
     assert "prefers-color-scheme:dark" in svg
     assert svg.count("http") == 1  # the namespace
-    heights = [float(point.split(",")[1]) for point in root.findall(f"{space}polyline")[1].get("points", "").split()]
+    rising = root.findall(f"{SPACE}polyline")[0].get("points", "").split()
+    heights = [float(point.split(",")[1]) for point in rising]
     assert heights == sorted(heights, reverse=True)  # upwards is less
+
+
+def test_a_picture_for_one_background_has_no_other() -> None:
+    light = timeline_svg([measured("a", 40, 2.0)], title="x", theme=Theme.LIGHT)
+    dark = timeline_svg([measured("a", 40, 2.0)], title="x", theme=Theme.DARK)
+    assert "@media" not in light + dark and "#fff" in light and "#fff}" not in dark
+
+
+def test_the_picture_as_png() -> None:
+    svg = timeline_svg([measured("a", 40, 2.0)], title="x", theme=Theme.LIGHT)
+    png = bytes(pytest.importorskip("resvg_py").svg_to_bytes(svg_string=svg))
+    assert png.startswith(b"\x89PNG") and len(png) > 3000
+
+
+class Page(HTMLParser):
+    """The elements of a page, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_has_all_and_needs_nothing() -> None:
+    difference = Difference(Aspect.STDOUT, "standard output: 1 lines gone, 1 lines new", "-<b>a\n+\x1b[2Jb\n")
+    gates = (Gate("max-slowdown", Metric.WALL, 1.1, 1.5),)
+    changed = {"Group g1": [FileChange("job.py", b"a = 1\n", b"a = 2\n<script>alert(1)</script>\n")]}
+    behaviour = Behaviour(tuple(Aspect)[:4], (difference,), (Aspect.FILES,), ())
+    text = verify_html(result(behaviour=behaviour, gates=gates, notes=("Look <here>.",)), changed)
+    page = Page(text)
+    assert "script" not in page.tags and "<script" not in text and "\x1b" not in text
+    assert all(link.startswith("#") for link in page.links)
+    assert {"svg", "table", "details"} <= set(page.tags)
+    for part in ("The behaviour differs", "standard output", "-<b>a", "+\\x1b[2Jb", "differs from run to run",
+                 "not met", "Look <here>.", "Group g1", "job.py", "alert(1)", "0.50 (0.50 – 0.50)"):  # fmt: skip
+        assert part in page.text
+    assert "default-src 'none'" in text
+
+
+def test_the_page_of_variants() -> None:
+    page = Page(comparison_html(Comparison((measured("threads", 40, 2.0), measured("a&b", 20, 1.0)))))
+    assert page.tags.count("svg") == 1
+    assert "threads: at most 40.0 MiB" in page.text and "a&b: at most 20.0 MiB" in page.text
+
+
+def test_the_json_keeps_to_its_schema() -> None:
+    schema = json.loads(files(verify_json_module.__package__).joinpath(SCHEMA_FILE).read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    gates = (Gate("max-slowdown", Metric.WALL, 1.1, float("inf")),)
+    difference = Difference(Aspect.STDOUT, "x", "y")
+    behaviour = Behaviour(tuple(Aspect), (difference,), (Aspect.FILES,), (Pattern("a", "b"),))
+    free = measured("free", 0, 0.0)
+    ratios = tuple(ratio(metric, free, measured("dear", 10, 1.0)) for metric in Metric)
+    worst = result(behaviour=behaviour, gates=gates, notes=("n",), before=free, ratios=ratios)
+    both = Comparison((with_traffic(measured("a", 1, 1.0)), replace(measured("b", 1, 1.0), floor=None)))
+    for text in (verify_json(result()), verify_json(worst, samples=True), comparison_json(both, samples=True)):
+        assert "Infinity" not in text and "NaN" not in text and text.isascii()
+        validator.validate(json.loads(text))
+    assert json.loads(verify_json(worst))["ratios"]["wall"]["value"] is None
+    with pytest.raises(jsonschema.ValidationError):
+        validator.validate({**json.loads(verify_json(result())), "variants": []})
+
+
+def test_medians_have_intervals() -> None:
+    variant = measured("a", 40, 2.0)
+    runs = tuple(replace(run, wall=wall) for run, wall in zip(variant.runs, (1.0, 2.0, 4.0), strict=True))
+    assert replace(variant, runs=runs).interval(Metric.WALL) == (1.0, 4.0)
+    assert variant.interval(Metric.WALL) == (2.0, 2.0)

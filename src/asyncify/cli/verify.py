@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import click
 
-from asyncify.cli.console import Output
+from asyncify.cli.console import Output, TerminalProgress
 from asyncify.cli.options import output_options
-from asyncify.errors import ExitCode, UsageError, WriteError
-from asyncify.verify.compare import verify
+from asyncify.cli.verify_files import report_options, write_comparison, write_verification
+from asyncify.errors import ExitCode, UsageError
+from asyncify.verify.compare import Progress, Variant, verify
+from asyncify.verify.compare import compare as compare_variants
 from asyncify.verify.sources import Revision, Snapshot, Source
 from asyncify.write import before_snapshot, find_root
 
@@ -55,8 +59,12 @@ def share(text: str) -> float:
     help="Longest time of one run.",
 )
 @click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the result to a file."
+    "--compare",
+    multiple=True,
+    metavar="NAME=CMD",
+    help="Lay commands side by side instead, each in a copy of PATH. Repeat it for each variant.",
 )
+@report_options
 @click.option(
     "--require-memory-saving", type=share, metavar="SHARE", help="Fail unless peak memory falls by this much (20%)."
 )
@@ -73,15 +81,17 @@ def share(text: str) -> float:
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     path: Path,
     before: str | None,
     runs: int,
     warmup: int,
     timeout: float,
-    json_file: Path | None,
+    compare: tuple[str, ...],
     require_memory_saving: float | None,
     require_cpu_saving: float | None,
     max_slowdown: float | None,
+    **reports: Path | None,
 ) -> ExitCode:
     """Run CMD in the version before and in the version now, in turn, and compare.
 
@@ -94,22 +104,34 @@ def command(
       asyncify verify -- python -m app sync --days 100
       asyncify verify --before git:main --require-cpu-saving 30% -- python job.py
       asyncify verify ./project --before ../project-sync -- pytest -q
+      asyncify verify --html report.html --png memory.png -- python job.py
+      asyncify verify --compare "threads=python job.py" --compare "asyncio=python job_async.py"
     """
     output = context.ensure_object(Output)
     program = context.meta.get("program", ())
+    path = path.absolute()
+    if compare:
+        gates = (require_memory_saving, require_cpu_saving, max_slowdown)
+        if program or before or any(gate is not None for gate in gates):
+            raise UsageError(
+                "--compare takes its commands itself, and no version before: leave out -- CMD, --before and demands"
+            )
+        variants = named_commands(compare, path)
+        with output.progress() as progress:
+            comparison = compare_variants(
+                variants, runs=runs, warmup=warmup, timeout=timeout, progress=_teller(progress)
+            )
+        from asyncify.report.verify_text import comparison_report
+
+        output.show(comparison_report(comparison))
+        write_comparison(comparison, **reports)
+        return ExitCode.OK
     if not program:
         raise UsageError("what shall run? asyncify verify -- CMD (for example: asyncify verify -- pytest)")
-    path = path.absolute()
+    source = version(before, path)
     with output.progress() as progress:
-
-        def tell(name: str, done: int, total: int) -> None:
-            if done == 0:
-                progress.stage("running", total)
-            else:
-                progress.advance(1)
-
         result = verify(
-            version(before, path),
+            source,
             path,
             program,
             runs=runs,
@@ -118,19 +140,42 @@ def command(
             require_memory_saving=require_memory_saving,
             require_cpu_saving=require_cpu_saving,
             max_slowdown=max_slowdown,
-            progress=tell,
+            progress=_teller(progress),
         )
     from asyncify.report.verify_text import verify_report
 
     output.show(verify_report(result))
-    if json_file:
-        from asyncify.report.verify_json import verify_json
-
-        try:
-            json_file.write_text(verify_json(result), encoding="utf-8")
-        except OSError as error:
-            raise WriteError(f"{json_file}: {error.strerror or error}") from error
+    write_verification(result, source, path, **reports)
     return ExitCode.OK if result.ok else ExitCode.FINDINGS
+
+
+def _teller(progress: TerminalProgress) -> Progress:
+    """Runs as steps of a progress bar."""
+
+    def tell(name: str, done: int, total: int) -> None:
+        if done == 0:
+            progress.stage("running", total)
+        else:
+            progress.advance(1)
+
+    return tell
+
+
+def named_commands(texts: Sequence[str], path: Path) -> dict[str, Variant]:
+    """What ``--compare`` means: commands by name, split as a shell does. Raises :class:`UsageError`."""
+    variants: dict[str, Variant] = {}
+    for text in texts:
+        name, equals, line = text.partition("=")
+        try:
+            command = tuple(shlex.split(line))
+        except ValueError as error:
+            raise UsageError(f"--compare {text!r}: {error}") from None
+        if not (name.strip() and equals and command):
+            raise UsageError(f"--compare {text!r}: say NAME=CMD, for example 'threads=python job.py'")
+        if name in variants:
+            raise UsageError(f"--compare: two variants are called {name!r}")
+        variants[name] = Variant(path, command)
+    return variants
 
 
 def version(text: str | None, path: Path) -> Source:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.resources import files
 from itertools import pairwise
 
 import asyncify
@@ -12,7 +11,7 @@ from asyncify.report.diff_text import hunk_pieces
 from asyncify.report.diffs import FileDiff, Line, file_diff
 from asyncify.report.facts import any_cost, cost_text, ungrouped, verdict_counts
 from asyncify.report.highlight import Piece
-from asyncify.report.html import Html, markup, tag
+from asyncify.report.html import Html, markup, page, tag
 from asyncify.report.reasons import links
 from asyncify.report.text import anchor, counted
 from asyncify.report.views import PreviewView, ProblemView
@@ -43,15 +42,7 @@ def diff_html(preview: PreviewView, groups: Sequence[Group], context: int = 3) -
         *sections,
         tag("footer", f"asyncify {asyncify.__version__}", class_="quiet"),
     )
-    css = files("asyncify.report").joinpath("diff.css").read_text(encoding="utf-8")
-    head = markup(
-        Html('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
-        Html('<meta name="color-scheme" content="light dark">'),
-        Html("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"),
-        tag("title", title),
-        tag("style", Html(css)),
-    )
-    return f'<!doctype html>\n<html lang="en">{tag("head", head)}{tag("body", body)}</html>\n'
+    return page(title, body)
 
 
 def _contents(groups: Sequence[Group], rest: bool) -> Html:
@@ -88,7 +79,7 @@ def _group(group: Group, changes: Sequence[FileChange], problems: Sequence[Probl
         tag("h3", "Why"),
         _chain(group.reason),
         _problems(problems),
-        *(_file(file_diff(change, context)) for change in changes),
+        *(file_html(file_diff(change, context)) for change in changes),
         tag("h3", "Verdicts"),
         _sites(group.sites),
         *((tag("h3", "Refused in this group"), _refusals(group.refusals)) if group.refusals else ()),
@@ -155,7 +146,8 @@ def _refusals(refusals: Iterable[Refusal]) -> Html:
 # --- Diffs -----------------------------------------------------------------------------------------------------
 
 
-def _file(diff: FileDiff) -> Html:
+def file_html(diff: FileDiff) -> Html:
+    """The difference of one file, to be opened; that of a file that is new is closed at first."""
     state = {"added": " (new file)", "removed": " (removed)"}.get(diff.status, "")
     head = tag(
         "summary",

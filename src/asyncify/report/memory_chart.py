@@ -1,4 +1,4 @@
-"""Memory over time as a picture: in the terminal (braille dots) and as a self-contained SVG.
+"""Memory over time as a picture in the terminal, in braille dots; :mod:`.timeline_svg` draws it as SVG.
 
 Each series has a colour and a marker of its own, so that the picture reads without colours too. The memory axis
 starts at zero. A series far longer than all the others is cut, and the legend says when it ended: else the others
@@ -16,7 +16,6 @@ from rich.measure import Measurement
 from rich.segment import Segment
 from rich.style import Style
 
-from asyncify.report.html import Html, tag
 from asyncify.report.text import clean_line
 from asyncify.verify.result import Comparison, Measured
 
@@ -51,7 +50,7 @@ def series_of(comparison: Comparison | Sequence[Measured]) -> tuple[Series, ...]
     )
 
 
-def _range(series: Sequence[Series]) -> tuple[float, float]:
+def extent(series: Sequence[Series]) -> tuple[float, float]:
     """The ends of the axes: seconds and MiB, neither of them zero."""
     ends = sorted(each.end for each in series)
     seconds = ends[-1] if ends else 0.0
@@ -61,7 +60,7 @@ def _range(series: Sequence[Series]) -> tuple[float, float]:
     return seconds or 1.0, highest / MIB * 1.05 or 1.0
 
 
-def _ticks(end: float, most: int) -> list[float]:
+def ticks(end: float, most: int) -> list[float]:
     """At most `most` + 1 round numbers from 0 up to `end`."""
     rough = end / max(1, most)
     power: float = 10.0 ** math.floor(math.log10(rough))
@@ -69,7 +68,7 @@ def _ticks(end: float, most: int) -> list[float]:
     return [index * step for index in range(int(end / step + 1e-9) + 1)]
 
 
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
     return f"{value:.10g}"
 
 
@@ -106,9 +105,9 @@ class MemoryChart:
             yield Segment.line()
 
     def _lines(self, width: int, ascii_only: bool) -> Iterator[list[Segment]]:
-        seconds, highest = _range(self.series)
-        marks = _ticks(highest, max(2, self.height // 3))
-        rows = {self.height - 1 - int(value / highest * (self.height - 0.001)): _number(value) for value in marks}
+        seconds, highest = extent(self.series)
+        marks = ticks(highest, max(2, self.height // 3))
+        rows = {self.height - 1 - int(value / highest * (self.height - 0.001)): number_text(value) for value in marks}
         margin = max(map(len, rows.values()), default=1) + 1
         columns = width - margin - 1
         bar, corner, dash = ("|", "+", "-") if ascii_only else ("│", "└", "─")
@@ -187,90 +186,11 @@ def _axis(columns: int, seconds: float) -> str:
     """The labels of the time axis, the last of them with its unit."""
     line = [" "] * (columns + 1)
     free = 0
-    for value in _ticks(seconds, max(2, columns // 12)):
-        label = _number(value)
+    for value in ticks(seconds, max(2, columns // 12)):
+        label = number_text(value)
         start = min(round(value / seconds * columns), len(line) - len(label) - 2)
         if start >= free:
             line[start : start + len(label)] = label
             free = start + len(label) + 1
     text = "".join(line).rstrip()
     return f"{text} s" if len(text) + 2 <= columns + 1 else text
-
-
-# --- SVG -------------------------------------------------------------------------------------------------------
-
-_LIGHT = ("#0067b0", "#00795a", "#a8447f", "#b84000", "#00707f", "#7a5c00")
-_DARK = ("#6cb8ff", "#3fd0a4", "#f29bcb", "#ff9a66", "#56d4e6", "#e8c34a")
-_DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 4", "1 4")
-
-
-def _sheet() -> Html:
-    light = "".join(f".s{n}{{stroke:{c}}}.t{n}{{fill:{c}}}" for n, c in enumerate(_LIGHT))
-    dark = "".join(f".s{n}{{stroke:{c}}}.t{n}{{fill:{c}}}" for n, c in enumerate(_DARK))
-    return Html(
-        "<style>"
-        ".chart{font:12px system-ui,sans-serif}.chart .back{fill:#fff}.chart text{fill:#333}"
-        ".chart .grid{stroke:#ddd}.chart .line{fill:none;stroke-width:2;stroke-linejoin:round}"
-        f"{light}"
-        "@media (prefers-color-scheme:dark){"
-        f".chart .back{{fill:#16181d}}.chart text{{fill:#d8d8d8}}.chart .grid{{stroke:#3a3d44}}{dark}"
-        "}"
-        ".chart .name{font-weight:600}"
-        "</style>"
-    )
-
-
-def memory_svg(series: Sequence[Series], *, title: str, width: int = 760, height: int = 360) -> str:
-    """The picture as one SVG element: no script, no network, light and dark by the reader's preference."""
-    drawn = [each for each in series if each.points]
-    seconds, highest = _range(drawn)
-    left, right, top = 52, 16, 40
-    bottom = 44 + 18 * len(drawn)
-    inner_width, inner_height = width - left - right, height - top
-    total = height + bottom
-
-    def x(when: float) -> str:
-        return f"{left + when / seconds * inner_width:.1f}"
-
-    def y(mib: float) -> str:
-        return f"{top + (1 - mib / highest) * inner_height:.1f}"
-
-    grid = []
-    for value in _ticks(highest, 6):
-        grid.append(tag("line", class_="grid", x1=f"{left}", x2=f"{width - right}", y1=y(value), y2=y(value)))
-        at = f"{float(y(value)) + 4:.1f}"
-        grid.append(tag("text", _number(value), x=f"{left - 6}", y=at, text_anchor="end"))
-    for value in _ticks(seconds, 10):
-        grid.append(tag("text", _number(value), x=x(value), y=f"{height + 16}", text_anchor="middle"))
-    lines = []
-    for number, each in enumerate(drawn):
-        style = number % len(_LIGHT)
-        points = " ".join(f"{x(when)},{y(value / MIB)}" for when, value in each.points if when <= seconds)
-        peak = max(value for _, value in each.points) / MIB
-        about = f"{each.name}: at most {peak:.1f} MiB, {each.end:.1f} s"
-        lines.append(
-            tag("polyline", tag("title", about), class_=f"line s{style}", points=points,
-                stroke_dasharray=_DASHES[style] or None)
-        )  # fmt: skip
-        base = height + 40 + 18 * number
-        lines.append(
-            tag("line", class_=f"line s{style}", x1=f"{left}", x2=f"{left + 28}", y1=f"{base - 4}", y2=f"{base - 4}",
-                stroke_dasharray=_DASHES[style] or None)
-        )  # fmt: skip
-        lines.append(tag("text", about, x=f"{left + 36}", y=f"{base}"))
-    return tag(
-        "svg",
-        _sheet(),
-        tag("title", title),
-        tag("rect", class_="back", width="100%", height="100%"),
-        tag("text", title, class_="name", x=f"{left}", y="18"),
-        tag("text", "MiB over seconds", x=f"{left}", y=f"{top - 8}"),
-        *grid,
-        *lines,
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {width} {total}",
-        width=f"{width}",
-        height=f"{total}",
-        class_="chart",
-        role="img",
-    )

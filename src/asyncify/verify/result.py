@@ -10,6 +10,7 @@ from statistics import median
 
 from asyncify.verify.behaviour import Behaviour, Observation
 from asyncify.verify.measure import Run
+from asyncify.verify.server import Traffic
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
@@ -105,6 +106,23 @@ class Measured:
         ordered = sorted(self.runs, key=lambda run: run.peak)
         return ordered[(len(ordered) - 1) // 2]
 
+    @property
+    def typical_traffic(self) -> Traffic | None:
+        """The requests of the typical run; None without a recording server."""
+        number = next(index for index, run in enumerate(self.runs) if run is self.typical)
+        return self.observations[number].traffic if number < len(self.observations) else None
+
+    @property
+    def most_sockets(self) -> int | None:
+        """The most open sockets of any run; None where nobody counted them."""
+        return max((run.most_sockets for run in self.runs if run.most_sockets is not None), default=None)
+
+    def interval(self, metric: Metric) -> tuple[float, float]:
+        """The bootstrap interval (95 %) of the median of `metric`; with few runs little more than their range."""
+        values = [metric.of(run) for run in self.runs]
+        chance = random.Random(0)  # the same runs give the same interval
+        return _bounds([_resampled(values, chance) for _ in range(RESAMPLES)])
+
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
@@ -127,13 +145,20 @@ def ratio(metric: Metric, before: Measured, after: Measured) -> Ratio:
     second = [metric.of(run) for run in after.runs]
     chance = random.Random(0)  # the same runs give the same interval
 
-    def resampled(values: Sequence[float]) -> float:
-        return median(chance.choices(values, k=len(values)))
-
-    ratios = sorted(_divide(resampled(second), resampled(first)) for _ in range(RESAMPLES))
-    tail = int(RESAMPLES * (1 - CONFIDENCE) / 2)
+    ratios = [_divide(_resampled(second, chance), _resampled(first, chance)) for _ in range(RESAMPLES)]
     a, b = median(first), median(second)
-    return Ratio(metric, a, b, _divide(b, a), ratios[tail], ratios[-tail - 1])
+    return Ratio(metric, a, b, _divide(b, a), *_bounds(ratios))
+
+
+def _resampled(values: Sequence[float], chance: random.Random) -> float:
+    """The median of as many values drawn with replacement (the percentile bootstrap of Efron, 1979)."""
+    return median(chance.choices(values, k=len(values)))
+
+
+def _bounds(values: Sequence[float]) -> tuple[float, float]:
+    """What the middle 95 % of `values` lie between."""
+    ordered, tail = sorted(values), int(len(values) * (1 - CONFIDENCE) / 2)
+    return ordered[tail], ordered[-tail - 1]
 
 
 def _divide(a: float, b: float) -> float:

@@ -6,11 +6,13 @@ import io
 import shutil
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from asyncify.errors import InputError, UsageError
+from asyncify.model import FileChange
 
 # Not part of a program, and often larger than it.
 LEFT_OUT = (
@@ -66,6 +68,33 @@ def lay_out(source: Source, target: Path) -> None:
 def folder_of(source: Source) -> Path:
     """The user's own folder behind a version."""
     return source if isinstance(source, Path) else source.folder
+
+
+def changes_between(before: Source, after: Source) -> tuple[FileChange, ...]:
+    """The files that differ between two versions, sorted by path.
+
+    Raises:
+        UsageError, InputError: as :func:`lay_out`.
+    """
+    with tempfile.TemporaryDirectory(prefix="asyncify-changes-") as scratch:
+        folders = Path(scratch, "before"), Path(scratch, "after")
+        lay_out(before, folders[0])
+        lay_out(after, folders[1])
+        paths = {
+            path.relative_to(folder).as_posix()
+            for folder in folders
+            for path in folder.rglob("*")
+            if path.is_file() and not path.is_symlink()
+        }
+        found = (FileChange(path, *(_content(folder / path) for folder in folders)) for path in sorted(paths))
+        return tuple(change for change in found if change.before != change.after)
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def _copy(folder: Path, target: Path) -> None:

@@ -8,7 +8,7 @@ run that was cut short at any moment can be undone. No version control is used o
 from __future__ import annotations
 
 from asyncify.write.apply import WriteResult, apply_changes
-from asyncify.write.journal import Run, State, before_snapshot, find_root, history
+from asyncify.write.journal import Run, State, before_snapshot, find_root, history, last_groups
 from asyncify.write.undo import UndoResult, undo
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "before_snapshot",
     "find_root",
     "history",
+    "last_groups",
     "undo",
 ]

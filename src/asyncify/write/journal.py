@@ -96,6 +96,15 @@ def before_snapshot(root: Path, run: str | None = None) -> dict[str, bytes | Non
     return {entry.path: blob(root, chosen, entry.before) for entry in chosen.entries}
 
 
+def last_groups(root: Path) -> dict[str, tuple[str, ...]]:
+    """The groups that changed each file in the last run that was not undone, by path.
+
+    Raises :class:`UsageError` where there is no such run, :class:`InputError` where the journal is damaged.
+    """
+    chosen = find_run(root, None, {State.APPLIED, State.WRITING, State.UNDOING})
+    return {entry.path: entry.groups for entry in chosen.entries}
+
+
 def unborn(root: Path) -> Path | None:
     """The folder of the latest run, if that was cut short before it had a manifest (and so before any change)."""
     folders = _folders(root)
