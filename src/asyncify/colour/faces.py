@@ -18,6 +18,7 @@ from asyncify.index.project import CallSite, FunctionInfo, Kind
 from asyncify.index.values import BoundMethod, Class, External, Function, Object, Partial, Value
 from asyncify.model import Edit, Reason, Refusal, Span
 from asyncify.rules.base import Block, Claim, Companion, Finding, Handles, RefusalCode, Replaced, function_node
+from asyncify.rules.caches import CACHES
 from asyncify.rules.facts import Facts
 from asyncify.rules.test_mocks import TEST_DOUBLE
 
@@ -256,6 +257,8 @@ def _face(facts: Facts, info: FunctionInfo, boundary: Boundary, replaced: bool, 
             both.append(facts.text(info.path, decorator))
             static = static or "builtins.staticmethod" in names
             class_method = class_method or "builtins.classmethod" in names
+        elif names & CACHES:
+            return _refused("Its results are remembered, and each form would remember its own.", span)
         elif not (names and names <= _INERT):
             wrapped = True
     first = [*node.args.posonlyargs, *node.args.args]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -13,6 +14,7 @@ from asyncify.index.project import CallSite, FunctionInfo, FunctionUse, Implicit
 from asyncify.index.values import Class, Constant, External, Instance, ModuleRef, Object, Unknown, Value
 from asyncify.model import Reason, Refusal, Span
 from asyncify.rules.base import RefusalCode, function_node, object_node, site_node
+from asyncify.rules.caches import CACHES
 from asyncify.rules.decorators import FOLLOWING
 from asyncify.rules.facts import BUILTIN_METHODS, Facts
 
@@ -139,6 +141,20 @@ _INERT_BASES = frozenset(
         "typing_extensions.Protocol",
         "typing_extensions.TypedDict",
     ]
+)
+# Classes of the standard library that put a method's name together.
+_DISPATCHED = {
+    "ast.NodeVisitor": ("visit_",),
+    "cmd.Cmd": ("do_", "help_", "complete_"),
+    "http.server.BaseHTTPRequestHandler": ("do_",),
+    "xmlrpc.server.SimpleXMLRPCDispatcher": ("_", "system_"),
+}
+# Names under which frameworks call methods of classes that derive from theirs, even where the project calls them as well.
+_HOOK = re.compile(
+    r"(on|do|visit|handle|validate|clean|before|after|perform|process|resolve|pre|post)_\w+"
+    r"|run|call|get|post|put|patch|delete|head|options|dispatch|handle|execute|process|perform|forward|emit|parse|invoke"
+    r"|setup|teardown|start|stop|load|save|create|update|list|retrieve|destroy|authenticate|render|consume|poke"
+    r"|get_queryset|get_context_data|get_object|form_valid|has_permission|to_representation|start_requests|model_post_init"
 )
 
 
@@ -362,7 +378,7 @@ def _decorator_pin(facts: Facts, info: FunctionInfo, span: Span) -> Refusal | No
     if names & _PROPERTIES or text.endswith((".setter", ".getter", ".deleter")):
         return refusal(PROPERTY, info.span)
     for name in names:
-        if name not in TRANSPARENT | FOLLOWING and not name.startswith(TRANSPARENT_PREFIXES):
+        if name not in TRANSPARENT | FOLLOWING | CACHES and not name.startswith(TRANSPARENT_PREFIXES):
             return refusal(DECORATED, span, f"The decorator {text} comes from outside the project.")
     if not values:
         return refusal(DECORATED, span, f"asyncify does not know the decorator {text}.")
@@ -385,18 +401,28 @@ def _defines(base: str, method: str) -> bool | None:
     return None
 
 
+def _dispatches(base: str, method: str) -> bool | None:
+    """Whether a class of the standard library calls methods whose names begin like this; None for classes from elsewhere."""
+    module, _, name = base.rpartition(".")
+    known = _defines(base, "__class__")
+    if not known:
+        return known
+    families = getattr(getattr(importlib.import_module(module), name), "__mro__", ())
+    return any(method.startswith(_DISPATCHED.get(f"{cls.__module__}.{cls.__qualname__}", ("\0",))) for cls in families)
+
+
 def _base_pin(facts: Facts, info: FunctionInfo, method: str) -> Refusal | None:
     assert info.cls is not None
     for base in sorted(facts.project.classes[info.cls].external_bases - _INERT_BASES):
         if method.startswith("__"):
             return refusal(FOREIGN_OVERRIDE, info.span, f"{base} calls {method} without await.")
-        defines = _defines(base, method)
+        defines = _defines(base, method) or _dispatches(base, method)
         if base.endswith("TestCase"):
             # Tests, setUp and tearDown are the business of the rule test_frameworks.
             if method not in ("setUp", "tearDown", "runTest") and _defines("unittest.TestCase", method):
                 return refusal(FOREIGN_OVERRIDE, info.span, f"unittest calls {method}() without await.")
             continue
-        if defines or (defines is None and not facts.project.callers(info.name)):
+        if defines or (defines is None and (_HOOK.fullmatch(method) or not facts.project.callers(info.name))):
             what = f"{base}.{method}" if defines else f"a method of {base}" if base != "?" else "a method of its base"
             return refusal(
                 FOREIGN_OVERRIDE, info.span, f"{method}() may override {what}, which is called without await."
@@ -433,7 +459,7 @@ def _use_pin(use: FunctionUse, facts: Facts) -> Refusal | None:
             return refusal(TOO_MANY_VALUES, use.span)
         case Sink.DECORATED:
             name = use.external or _decorator_name(facts, use.span)
-            if name in TRANSPARENT | FOLLOWING or name.startswith(TRANSPARENT_PREFIXES) or name in _PROPERTIES:
+            if name in TRANSPARENT | FOLLOWING | CACHES or name.startswith(TRANSPARENT_PREFIXES) or name in _PROPERTIES:
                 return None
             return refusal(DECORATED, use.span, f"The decorator {name or 'here'} comes from outside the project.")
         case Sink.ARGUMENT if use.external in _LOOKS_AT_FUNCTIONS:

@@ -37,6 +37,11 @@ BUILTIN_CLASSES = frozenset(
     name for name, value in vars(builtins).items() if isinstance(value, type) and not name.startswith("_")
 )
 
+# Decorators that put something of their own before what they are given.
+_WRAPPING = frozenset(
+    ["functools._Decorator.__call__", "functools.lru_cache", "functools.cache", "functools.singledispatch"]
+)
+
 
 @dataclass(slots=True, eq=False)
 class Application:
@@ -169,9 +174,19 @@ class Externals(ContainerCalls, Mocks):
                 stored = self.evaluate(parse_type(expression), application)
                 self.edge(stored, self.slot_store(application.receiver, int(place[4:])))
         if signature.returns is not None:
-            self.edge(self.evaluate(parse_type(signature.returns), application), result)
+            given = self.evaluate(parse_type(signature.returns), application)
+            if application.name in _WRAPPING:
+                self.on(given, self._on_wrapped, application.caller, result)
+            else:
+                self.edge(given, result)
         else:
             self.add(result, self.unknown("external call"))
+
+    def _on_wrapped(self, value: AValue, caller: Caller, result: int) -> None:
+        """A function of the project is followed through a decorator; a library's is no longer the one that rules know."""
+        if isinstance(value, (AExternal, AMethod)):
+            value = self.unknown("a function of a library, decorated")
+        self.add(result, value)
 
     def _invoke(self, invoke: Invoke, application: Application) -> None:
         callee = parse_type(invoke.callable)
