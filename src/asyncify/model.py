@@ -194,8 +194,9 @@ class ReplaceStatement:
 class SetArguments:
     """Change the arguments of the call at `span`: keywords removed, replaced or added.
 
-    ``keywords`` maps a keyword to its new value (template over ``holes``), or to ``None`` to remove it. ``drop``
-    lists positions of positional arguments to remove. Untouched arguments keep their layout and comments.
+    ``keywords`` maps a keyword to its new value (template over ``holes``), or to ``None`` to remove it; a key that starts
+    with ``**`` is one that is no identifier, given by a dictionary (``**{"get.return_value": 1}``). ``drop`` lists
+    positions of positional arguments to remove. Untouched arguments keep their layout and comments.
     """
 
     span: Span

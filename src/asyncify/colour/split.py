@@ -110,5 +110,5 @@ class Splitting:
 
 def called_here(implicit: ImplicitCall) -> bool:
     """Whether it runs in the function that it stands in. Other callbacks may be called from anywhere."""
-    at_once = ("builtins.", "functools.reduce", "itertools.", "re.", "heapq.", "bisect.")
+    at_once = ("builtins.", "functools.reduce", "itertools.", "re.", "json.", "heapq.", "bisect.")
     return implicit.kind != "callback" or (implicit.external or "").startswith(at_once)

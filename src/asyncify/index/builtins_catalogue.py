@@ -95,6 +95,13 @@ _LIBRARY = {
     "dataclasses.dataclass": Signature("arg0 | functools._Decorator"),
     "dataclasses.field": Signature("result:default_factory | arg:default", (Invoke("arg:default_factory"),)),
     "dataclasses.replace": Signature("arg0"),
+    **{
+        f"json.{name}": Signature(
+            None, tuple(Invoke(f"arg:{hook}", ("object",)) for hook in ("object_hook", "object_pairs_hook"))
+        )
+        for name in ("load", "loads")
+    },
+    **{f"re.{name}": Signature(None, (Invoke("arg1", ("re.Match",)),)) for name in ("sub", "subn")},
     "typing.cast": Signature("arg1"),
     "typing.overload": Signature("arg0"),
     "typing.final": Signature("arg0"),

@@ -389,6 +389,8 @@ class _Builder:
                 condition or "other tasks of its loop run while it waits, as they did not before",
             )
         reason = self.colouring.holds.get(claim.node) or Reason(claim.text, claim.span)
+        if claim.role is Role.ROOT and claim.sync_edits is not None and self._runs_to_end(claim.within):
+            verdict = Verdict.BRIDGE
         return Site(claim.rule, claim.span, claim.within, verdict, reason, group, condition)
 
     def _bridge_site(self, call: CallSite, group: str) -> Site:

@@ -189,12 +189,15 @@ class _Transformer(cst.CSTTransformer):
         if items:
             items[-1] = items[-1].with_changes(whitespace_after_arg=cst.SimpleWhitespace(""))
         items, tail = remove_items(items, drop, tail)
-        added = [(name, text) for name, text in edit.keywords.items() if text is not None and name not in present]
-        for name, text in added:
+        added = {name: text for name, text in edit.keywords.items() if text is not None and name not in present}
+        dotted = [f'"{name[2:]}": {added.pop(name)}' for name in tuple(added) if name.startswith("**")]
+        if dotted:
+            added["**"] = f"{{{{{', '.join(dotted)}}}}}"
+        for name, text in added.items():
             value = self._new_expression(text, fillings, edit.span)
             new_values.append(value)
             equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
-            new = cst.Arg(value, keyword=cst.Name(name), equal=equal)
+            new = cst.Arg(value, star="**") if name == "**" else cst.Arg(value, keyword=cst.Name(name), equal=equal)
             items, tail = insert_item(items, len(items), new, call.whitespace_before_args, tail)
         if len(items) > 1:
             items = [_own_parentheses(item) for item in items]

@@ -22,7 +22,7 @@ Two modules can be added to your project; they have the shape of requests, so th
 ## What it refuses
 
 - A streamed body whose `.raw` goes elsewhere, or that is read in a place where no `await` may stand. On a session that moves otherwise, such a
-  call stays synchronous through `session.blocking`.
+  call stays synchronous through `session.blocking`; so does one in a function that has to stay synchronous.
 - A session that reaches code asyncify does not see (it would call it without `await`), or that comes from there.
 - A verb called through a name that may be something else as well, or stored where asyncify does not see all calls.
 - A session on which nothing is requested in the code that was scanned.
@@ -39,12 +39,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from asyncify.graph import Implication
 from asyncify.index.catalogue import Catalogue, Signature
 from asyncify.index.project import CallSite
 from asyncify.index.values import ExternalMethod, Instance, Object, Value
-from asyncify.model import Await, Reason, ReplaceExpr, Span, Verdict
+from asyncify.model import Await, Reason, Span, Verdict
 from asyncify.rules import requests_functions, requests_sessions
 from asyncify.rules.base import (
     Block,
@@ -57,6 +58,7 @@ from asyncify.rules.base import (
 )
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import annotation_claims, unpacks
+from asyncify.rules.requests_blocking import blocking_edits, stays_blocking
 from asyncify.rules.requests_functions import entailed_by_stream
 from asyncify.rules.requests_names import (
     METHODS,
@@ -200,8 +202,12 @@ def _session_calls(facts: Facts) -> Iterator[Finding]:
             claims, refusal = entailed_by_stream(facts, call)
             if refusal is not None:
                 yield Block(site_node(call.span), refusal, "requests", call.within, blocks_loop=True)
-                yield from _stays_blocking(facts, call, owners)
+                yield from stays_blocking(facts, call, owners)
                 continue
+            sync_edits = None
+            if claims and all(claim.within == call.within for claim in claims):
+                sync_edits = blocking_edits(facts, call, owners)
+                claims = [replace(claim, sync_edits=() if sync_edits else None) for claim in claims]
             yield from claims
             func = facts.node(call.func, ast.expr)
             text = facts.text(call.span.path, func) if func is not None else name
@@ -216,30 +222,8 @@ def _session_calls(facts: Facts) -> Iterator[Finding]:
                 {"": (Await(call.span, reason),)},
                 follows=tuple(sorted(owners)),
                 leads=tuple(sorted(owners)),
+                sync_edits=sync_edits,
             )
-
-
-def _stays_blocking(facts: Facts, call: CallSite, owners: set[str]) -> Iterator[Finding]:
-    """A call that stays synchronous on a session that moves goes through the session's blocking face."""
-    func = facts.node(call.func, ast.Attribute)
-    if func is None or isinstance(func.value, ast.Call):
-        for owner in owners:
-            yield Implication(owner, site_node(call.span), "the same session is used here", call.span)
-        return
-    span = facts.span(call.span.path, func.value)
-    reason = Reason("this call stays synchronous", span)
-    edits = {"": (ReplaceExpr(span, "{session}.blocking", reason, {"session": span}),)}
-    yield Claim(
-        "requests",
-        span,
-        call.within,
-        Role.PART,
-        Verdict.BRIDGE,
-        reason.text,
-        edits,
-        needs_async=False,
-        follows=tuple(sorted(owners)),
-    )
 
 
 RULE = Rule(

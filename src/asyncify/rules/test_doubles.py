@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from asyncify.graph import Implication
 from asyncify.index.project import Kind
 from asyncify.index.values import Class, External, Function, Instance, ModuleRef, Object
-from asyncify.model import Edit, Reason, ReplaceExpr, ReplaceStatement, SetArguments, Span
+from asyncify.model import Edit, Reason, ReplaceStatement, SetArguments, Span
 from asyncify.rules.base import (
     Block,
     Companion,
@@ -28,14 +28,18 @@ from asyncify.rules.facts import Facts
 from asyncify.rules.requests_names import METHODS, SESSION
 from asyncify.rules.requests_sessions import handed_out_by_test, stored_out_of_sight
 from asyncify.rules.test_mocks import (
-    MOCK_CLASSES,
+    ANSWERS,
     PATCH_MULTIPLES,
     PATCH_OBJECTS,
     PATCHES,
     PATCHES_FROM,
     VERBS,
     Reach,
+    answers_set,
     awaited_attribute,
+    awaited_mock,
+    awaited_part,
+    called_directly,
     mock_names,
     refuse_double,
 )
@@ -44,7 +48,6 @@ from asyncify.rules.test_targets import Replacement, Shadow, shadows, sleep_shad
 ID = "test_frameworks"
 SETATTR = "pytest.MonkeyPatch.setattr"
 _OF_PATCH = frozenset("spec create spec_set autospec new_callable unsafe".split())
-_ANSWERS = frozenset(["return_value", "side_effect"])
 
 
 def doubles(facts: Facts) -> Iterator[Finding]:
@@ -223,8 +226,23 @@ def _in_class(facts: Facts, cls: str, rest: list[str], place: Replacement) -> It
         for own in facts.project.classes[cls].mro if cls in facts.project.classes else ():
             for name in facts.project.classes[own].methods.values() if own in facts.project.classes else ():
                 yield Replaced(function_node(name), place.span)
-                text = f"a mock takes the place of {cls.rpartition('.')[2]} here, whose methods cannot be awaited"
-                yield Block(function_node(name), refuse_double(place.span, text), ID)
+                edits = _part_of_class(facts, cls, name, place)
+                if edits:
+                    yield Companion(function_node(name), edits)
+                else:
+                    text = f"a mock takes the place of {cls.rpartition('.')[2]} here, whose methods cannot be awaited"
+                    yield Block(function_node(name), refuse_double(place.span, text), ID)
+
+
+def _part_of_class(facts: Facts, cls: str, method: str, place: Replacement) -> tuple[Edit, ...] | None:
+    """The edits after which the method of the mock that takes the place of a class can be awaited; None where unknown."""
+    last = method.rpartition(".")[2]
+    known = [c for own in facts.project.classes[cls].mro if (c := facts.project.classes.get(own)) is not None]
+    if place.call is None or last.startswith("__") or any("__enter__" in c.methods for c in known):
+        return None
+    decorators = {value for span in facts.project.functions[method].decorators for value in facts.project.values(span)}
+    of_class = decorators & {External("builtins.classmethod"), External("builtins.staticmethod")}
+    return awaited_part(facts, place.span, f"{'' if of_class else '()'}.{last}", f"{last}() is awaited")
 
 
 def _specified(place: Replacement) -> bool:
@@ -291,7 +309,7 @@ def _replaced(facts: Facts, node: str, short: str, place: Replacement) -> Iterat
         keywords = {keyword.arg for keyword in place.call.keywords} if place.call is not None else set()
         if keywords & {"new_callable", "spec", "spec_set"}:
             yield Block(node, refuse_double(place.span, f"the test decides what sort of mock replaces {short}()"), ID)
-        elif place.call is not None and not keywords & {*_ANSWERS, "autospec", "wraps", None}:
+        elif place.call is not None and not keywords & {*ANSWERS, "autospec", "wraps", None}:
             yield from _answer(facts, node, place, place.call)
         return
     if isinstance(place.new, ast.Lambda):
@@ -310,7 +328,7 @@ def _replaced(facts: Facts, node: str, short: str, place: Replacement) -> Iterat
                     yield Implication(node, function_node(function.name), text, place.span)
             return
     mocks = [v for v in values if isinstance(v, Instance) and v.type == "unittest.mock.Mock" and v.site is not None]
-    if mocks and len(mocks) == len(values) and not any(_called_directly(facts, mock) for mock in mocks):
+    if mocks and len(mocks) == len(values) and not any(called_directly(facts, mock) for mock in mocks):
         for mock in mocks:
             yield from _async_mock(facts, node, mock, place)
         return
@@ -319,87 +337,23 @@ def _replaced(facts: Facts, node: str, short: str, place: Replacement) -> Iterat
     )
 
 
-def _called_directly(facts: Facts, mock: Instance) -> bool:
-    """Whether a test calls the mock itself, so that it must stay what it is."""
-    for path, expression in facts.instances.get(mock, ()):
-        parent = facts.parent(path, expression)
-        if isinstance(parent, ast.Call) and parent.func is expression and isinstance(expression, ast.Name):
-            return True
-    return False
-
-
 def _async_mock(facts: Facts, node: str, mock: Instance, place: Replacement) -> Iterator[Finding]:
     """The mock made at a known call becomes an AsyncMock, whose results are what they were."""
-    assert mock.site is not None
-    call = facts.project.call_at(mock.site)
-    made = facts.node(mock.site, ast.Call)
-    if call is None or made is None or not call.externals <= MOCK_CLASSES | {"unittest.mock.AsyncMock"}:
-        yield Block(node, refuse_double(place.span, "what is put there may be something else than a mock"), ID)
-        return
-    if call.externals == {"unittest.mock.AsyncMock"}:
-        return
-    keywords = {keyword.arg for keyword in made.keywords}
-    if made.args or keywords & {"spec", "spec_set", "wraps", None}:
-        yield Block(node, refuse_double(mock.site, "this mock is made after something else"), ID)
-        return
-    reason = Reason("what it replaces is awaited", mock.site)
-    prefix, imports = mock_names(facts, mock.site.path, made.func, ("AsyncMock",), reason)
-    edits: list[Edit] = [ReplaceExpr(call.func, f"{prefix}AsyncMock", reason), *imports]
-    if not keywords & _ANSWERS and not _answers_set(facts, mock.site.path, made):
-        prefix, more = mock_names(facts, mock.site.path, made.func, ("MagicMock",), reason)
-        edits += [SetArguments(mock.site, reason, {"return_value": f"{prefix}MagicMock()"}), *more]
-    yield Companion(node, tuple(edits))
+    edits = awaited_mock(facts, mock.site, "what it replaces is awaited") if mock.site is not None else None
+    if edits is None:
+        text = "what is put there may be something else than a plain mock"
+        yield Block(node, refuse_double(mock.site or place.span, text), ID)
+    elif edits:
+        yield Companion(node, edits)
 
 
 def _answer(facts: Facts, node: str, place: Replacement, call: ast.Call) -> Iterator[Finding]:
     """The AsyncMock of patch gives what MagicMock gave, where the test does not say what: a MagicMock."""
-    if _answers_set(facts, place.path, call):
+    if answers_set(facts, place.path, call):
         return
     reason = Reason("what the mock returns stays what it was", place.span)
     prefix, imports = mock_names(facts, place.path, call.func, ("MagicMock",), reason)
     yield Companion(node, (SetArguments(place.span, reason, {"return_value": f"{prefix}MagicMock()"}), *imports))
-
-
-def _answers_set(facts: Facts, path: str, call: ast.Call) -> bool:
-    """Whether the test sets ``return_value`` or ``side_effect`` of the mock that the call makes."""
-    name, scope = _bound_to(facts, path, call)
-    if name is None or scope is None:
-        return False
-    for statement in ast.walk(scope):
-        if isinstance(statement, ast.Assign):
-            for target in statement.targets:
-                if isinstance(target, ast.Attribute) and target.attr in _ANSWERS and ast.unparse(target.value) == name:
-                    return True
-    return False
-
-
-def _bound_to(facts: Facts, path: str, call: ast.Call) -> tuple[str | None, ast.AST | None]:
-    """The text by which a test speaks of the mock, and the function (or module) in which it does."""
-    parent = facts.parent(path, call)
-    scope = next(
-        (p for p in facts.parents(path, call) if isinstance(p, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Module))),
-        None,
-    )
-    if isinstance(parent, ast.Assign):
-        return ast.unparse(parent.targets[0]), scope
-    if isinstance(parent, ast.withitem):
-        return (ast.unparse(parent.optional_vars) if parent.optional_vars is not None else None), scope
-    if isinstance(parent, (ast.FunctionDef, ast.AsyncFunctionDef)) and call in parent.decorator_list:
-        patches = [d for d in parent.decorator_list if isinstance(d, ast.Call) and _gives_mock(facts, path, d)]
-        arguments = [a.arg for a in parent.args.args if a.arg not in ("self", "cls")]
-        position = len(patches) - 1 - patches.index(call) if call in patches else -1
-        if 0 <= position < len(arguments):
-            return arguments[position], parent
-    return None, None
-
-
-def _gives_mock(facts: Facts, path: str, decorator: ast.Call) -> bool:
-    """Whether the decorator hands a mock to the function."""
-    site = facts.project.call_at(facts.span(path, decorator))
-    names = site.externals if site is not None else frozenset()
-    if names & PATCHES:
-        return _argument(decorator, 1, "new") is None
-    return bool(names & PATCH_OBJECTS) and _argument(decorator, 2, "new") is None
 
 
 def _named_lambda(facts: Facts, place: Replacement, double: ast.Lambda, short: str) -> tuple[Edit, ...]:

@@ -8,7 +8,7 @@ from typing import TypeGuard
 
 from asyncify.index.project import CallSite, Kind
 from asyncify.index.values import External, Instance
-from asyncify.model import AddImport, Edit, Reason, Refusal, SetArguments, Span
+from asyncify.model import AddImport, Edit, Reason, Refusal, ReplaceExpr, SetArguments, Span
 from asyncify.rules.base import Block, Companion, Finding, RefusalCode, Replaced, function_node, site_node
 from asyncify.rules.facts import Facts
 
@@ -17,6 +17,8 @@ VERBS = frozenset("get post put patch delete head options request send".split())
 MOCK_CLASSES = frozenset(
     f"unittest.mock.{name}" for name in ("Mock", "MagicMock", "NonCallableMock", "NonCallableMagicMock")
 )
+ASYNC_MOCK = "unittest.mock.AsyncMock"
+ANSWERS = frozenset(["return_value", "side_effect"])
 PATCHES = frozenset(["unittest.mock.patch", "pytest_mock.MockerFixture.patch"])
 PATCHES_FROM = "unittest.mock"
 PATCH_MULTIPLES = frozenset(["unittest.mock.patch.multiple", "pytest_mock.MockerFixture.patch.multiple"])
@@ -141,25 +143,142 @@ class Reach:
 
 
 def _awaitable(facts: Facts, node: str, mock: Instance, name: str, call: CallSite) -> Iterator[Finding]:
-    made = facts.node(mock.site, ast.Call) if mock.site is not None else None
     site = facts.project.call_at(mock.site) if mock.site is not None else None
     text = f".{name}() of a mock is awaited at {call.span}"
     blocks = node == site_node(call.span)  # else it is a function, which stays what it is
     within = call.within if blocks else None
-    if mock.site is None or made is None or site is None or mock.path != f".{name}":
+    if mock.site is None or site is None:
         yield Block(node, refuse_double(mock.site or call.span, text), ID, within, blocks)
         return
-    keywords = {keyword.arg for keyword in made.keywords}
-    patched = bool(site.externals & (PATCHES | PATCH_OBJECTS))
-    if keywords & {"spec", "spec_set", "autospec"} or (made.args and site.externals <= MOCK_CLASSES):
-        return  # made after the class: its coroutine functions are AsyncMocks
-    clash = keywords & {None, name, "wraps", "new", "new_callable"} or any(
-        (k or "").startswith(f"{name}.") for k in keywords
-    )
-    if clash or not (patched or site.externals <= MOCK_CLASSES):
+    if mock.path:
+        edits = awaited_part(facts, mock.site, mock.path, text)
+    else:
+        edits = None if called_directly(facts, mock) else awaited_mock(facts, mock.site, text)
+    if edits is None:
         yield Block(node, refuse_double(mock.site, text), ID, within, blocks)
-        return
-    reason = Reason(text, mock.site)
-    prefix, imports = mock_names(facts, mock.site.path, made.func, ("AsyncMock", "MagicMock"), reason)
+    elif edits:
+        yield Companion(node, edits)
+
+
+def called_directly(facts: Facts, mock: Instance) -> bool:
+    """Whether a test calls the mock itself, so that it must stay what it is."""
+    for path, expression in facts.instances.get(mock, ()):
+        parent = facts.parent(path, expression)
+        if isinstance(parent, ast.Call) and parent.func is expression and isinstance(expression, ast.Name):
+            return True
+    return False
+
+
+def awaited_mock(facts: Facts, site: Span, text: str) -> tuple[Edit, ...] | None:
+    """The edits that make an AsyncMock of the mock made at `site`, whose results are what they were.
+
+    None where something else than a plain mock is made there; nothing where it is an AsyncMock.
+    """
+    call, made = facts.project.call_at(site), facts.node(site, ast.Call)
+    if call is None or made is None or not call.externals <= MOCK_CLASSES | {ASYNC_MOCK}:
+        return None
+    if call.externals == {ASYNC_MOCK}:
+        return ()
+    keywords = {keyword.arg for keyword in made.keywords}
+    if made.args or keywords & {"spec", "spec_set", "wraps", None}:
+        return None
+    reason = Reason(text, site)
+    prefix, imports = mock_names(facts, site.path, made.func, ("AsyncMock",), reason)
+    edits: list[Edit] = [ReplaceExpr(call.func, f"{prefix}AsyncMock", reason), *imports]
+    if not keywords & ANSWERS and not answers_set(facts, site.path, made):
+        prefix, more = mock_names(facts, site.path, made.func, ("MagicMock",), reason)
+        edits += [SetArguments(site, reason, {"return_value": f"{prefix}MagicMock()"}), *more]
+    return tuple(edits)
+
+
+def awaited_part(facts: Facts, site: Span, path: str, text: str) -> tuple[Edit, ...] | None:
+    """The edits after which the part at `path` (``.get_session().get``) of the mock made at `site` can be awaited.
+
+    None where that cannot be said where the mock is made; nothing where the mock is made after a class whose coroutine
+    functions become AsyncMocks by themselves.
+    """
+    made, call = facts.node(site, ast.Call), facts.project.call_at(site)
+    if made is None or call is None:
+        return None
+    own = bool(call.externals) and call.externals <= MOCK_CLASSES
+    keywords = {keyword.arg for keyword in made.keywords}
+    steps = _steps(path)
+    if keywords & {"spec", "spec_set", "autospec"} or (made.args and own):
+        return () if "." not in steps else None
+    if not (own or (call.externals & (PATCHES | PATCH_OBJECTS) and makes_mock(made, call.externals))):
+        return None
+    parts = steps.split(".")
+    above = {".".join(parts[: end + 1]) for end in range(len(parts))}
+    taken = keywords & {None, "wraps", "new_callable"} or keywords & above
+    if taken or any((keyword or "").startswith((f"{steps}.", f"{parts[0]}.")) for keyword in keywords):
+        return None
+    if "." in steps and (parts[0] == "side_effect" or _put_there(facts, site, above - {steps})):
+        return None
+    reason = Reason(text, site)
+    prefix, imports = mock_names(facts, site.path, made.func, ("AsyncMock", "MagicMock"), reason)
     value = f"{prefix}AsyncMock(return_value={prefix}MagicMock())"
-    yield Companion(node, (SetArguments(mock.site, reason, {name: value}), *imports))
+    return (SetArguments(site, reason, {f"**{steps}" if "." in steps else steps: value}), *imports)
+
+
+def _steps(path: str) -> str:
+    """The part of a mock as unittest.mock writes it: ``get_session.return_value.get`` for ``.get_session().get``."""
+    return path.replace("()", ".return_value").removeprefix(".")
+
+
+def _put_there(facts: Facts, site: Span, above: set[str]) -> bool:
+    """Whether a test puts something of its own at one of these parts of the mock."""
+    return any(
+        facts.in_test(path)
+        and any(
+            _is_mock(value) and value.site == site and f"{_steps(value.path)}.{name}".removeprefix(".") in above
+            for value in facts.values(path, node.value)
+        )
+        for name in {part.rpartition(".")[2] for part in above}
+        for path, node in facts.attribute_stores.get(name, ())
+    )
+
+
+def makes_mock(call: ast.Call, externals: frozenset[str]) -> bool:
+    """Whether a call of ``patch`` or ``patch.object`` makes the mock itself."""
+    position = 1 if externals & PATCHES else 2
+    return len(call.args) <= position and all(keyword.arg != "new" for keyword in call.keywords)
+
+
+def answers_set(facts: Facts, path: str, call: ast.Call) -> bool:
+    """Whether the test sets ``return_value`` or ``side_effect`` of the mock that the call makes."""
+    name, scope = _bound_to(facts, path, call)
+    if name is None or scope is None:
+        return False
+    for statement in ast.walk(scope):
+        if isinstance(statement, ast.Assign):
+            for target in statement.targets:
+                if isinstance(target, ast.Attribute) and target.attr in ANSWERS and ast.unparse(target.value) == name:
+                    return True
+    return False
+
+
+def _bound_to(facts: Facts, path: str, call: ast.Call) -> tuple[str | None, ast.AST | None]:
+    """The text by which a test speaks of the mock, and the function (or module) in which it does."""
+    parent = facts.parent(path, call)
+    scope = next(
+        (p for p in facts.parents(path, call) if isinstance(p, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Module))),
+        None,
+    )
+    if isinstance(parent, ast.Assign):
+        return ast.unparse(parent.targets[0]), scope
+    if isinstance(parent, ast.withitem):
+        return (ast.unparse(parent.optional_vars) if parent.optional_vars is not None else None), scope
+    if isinstance(parent, (ast.FunctionDef, ast.AsyncFunctionDef)) and call in parent.decorator_list:
+        patches = [d for d in parent.decorator_list if isinstance(d, ast.Call) and _gives_mock(facts, path, d)]
+        arguments = [a.arg for a in parent.args.args if a.arg not in ("self", "cls")]
+        position = len(patches) - 1 - patches.index(call) if call in patches else -1
+        if 0 <= position < len(arguments):
+            return arguments[position], parent
+    return None, None
+
+
+def _gives_mock(facts: Facts, path: str, decorator: ast.Call) -> bool:
+    """Whether the decorator hands a mock to the function."""
+    site = facts.project.call_at(facts.span(path, decorator))
+    names = site.externals if site is not None else frozenset()
+    return bool(names & (PATCHES | PATCH_OBJECTS)) and makes_mock(decorator, names)

@@ -125,10 +125,11 @@ class Session(_Requests):  # type: ignore[misc]
 
     @property
     def blocking(self) -> Any:
-        """The same session (headers, cookies, adapters …) with requests' own verbs, which block: for other threads."""
-        face = _Requests.__new__(_Requests)
-        face.__dict__.update((name, self.__dict__[name]) for name in _Requests.__attrs__ if name in self.__dict__)
-        for name in _VERBS & self.__dict__.keys():  # replaced on this session: by a partial, or by a test
+        """The same session (all its state, its class) with requests' own verbs, which block: for other threads."""
+        face: Any = object.__new__(_face_of(type(self)))
+        replaced = _VERBS & self.__dict__.keys()  # on this session alone: by a partial, or by a test
+        face.__dict__ = {**self.__dict__} if replaced else self.__dict__
+        for name in replaced:
             face.__dict__[name] = functools.partial(_at_once, face, self.__dict__[name])
         return face
 
@@ -231,6 +232,21 @@ class Session(_Requests):  # type: ignore[misc]
         if history:
             response.history = history
         return response
+
+
+@functools.cache
+def _face_of(cls: Any) -> Any:
+    """The class of sessions with blocking verbs: what `cls` has in the place of a verb is run in one step."""
+    if cls is Session:
+        return _Requests
+
+    def verb(name: str) -> Any:
+        if next(owner for owner in cls.__mro__ if name in vars(owner)) in (Session, *_Requests.__mro__):
+            return getattr(_Requests, name)
+        own = getattr(cls, name)
+        return lambda face, *args, **kwargs: _at_once(face, functools.partial(own, face), *args, **kwargs)
+
+    return type(cls.__name__, (cls,), {"__module__": cls.__module__, **{name: verb(name) for name in _VERBS}})
 
 
 async def _read_redirect(response: Any) -> None:
