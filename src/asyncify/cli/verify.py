@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
 import click
@@ -11,9 +12,12 @@ import click
 from asyncify.cli.console import Output, TerminalProgress
 from asyncify.cli.options import output_options
 from asyncify.cli.verify_files import report_options, write_comparison, write_verification
+from asyncify.cli.verify_options import requests_options
 from asyncify.errors import ExitCode, UsageError
+from asyncify.verify.behaviour import HEADERS, Pattern
 from asyncify.verify.compare import Progress, Variant, verify
 from asyncify.verify.compare import compare as compare_variants
+from asyncify.verify.rehearse import Answers, rehearsed
 from asyncify.verify.sources import Revision, Snapshot, Source
 from asyncify.write import before_snapshot, find_root
 
@@ -77,6 +81,7 @@ def share(text: str) -> float:
     metavar="FACTOR",
     help="Fail if it takes longer than this (1.1).",
 )
+@requests_options
 @output_options
 @click.pass_context
 def command(
@@ -91,17 +96,20 @@ def command(
     require_memory_saving: float | None,
     require_cpu_saving: float | None,
     max_slowdown: float | None,
+    answers: Answers,
+    header: tuple[str, ...],
     **reports: Path | None,
 ) -> ExitCode:
     """Run CMD in the version before and in the version now, in turn, and compare.
 
     Both run as whole processes in scratch copies of PATH (the current folder by default). Compared are exit code,
-    output and files written; measured are peak memory, CPU and time of the whole process tree. Exits 1 if the
-    behaviour differs or a demand is not met.
+    output and files written, with a recording also all requests; measured are peak memory, CPU and time of the whole process
+    tree. Exits 1 if the behaviour differs or a demand is not met.
 
     \b
     Examples:
       asyncify verify -- python -m app sync --days 100
+      asyncify verify --cassette tape.yaml -- python -m app sync --days 100
       asyncify verify --before git:main --require-cpu-saving 30% -- python job.py
       asyncify verify ./project --before ../project-sync -- pytest -q
       asyncify verify --html report.html --png memory.png -- python job.py
@@ -112,9 +120,10 @@ def command(
     path = path.absolute()
     if compare:
         gates = (require_memory_saving, require_cpu_saving, max_slowdown)
-        if program or before or any(gate is not None for gate in gates):
+        if program or before or answers.wanted or any(gate is not None for gate in gates):
             raise UsageError(
-                "--compare takes its commands itself, and no version before: leave out -- CMD, --before and demands"
+                "--compare takes its commands itself, and no version before: "
+                "leave out -- CMD, --before, recordings and demands"
             )
         variants = named_commands(compare, path)
         with output.progress() as progress:
@@ -129,7 +138,12 @@ def command(
     if not program:
         raise UsageError("what shall run? asyncify verify -- CMD (for example: asyncify verify -- pytest)")
     source = version(before, path)
-    with output.progress() as progress:
+    with output.progress() as progress, ExitStack() as stack:
+        server, notes = None, tuple[str, ...]()
+        if answers.wanted:
+            if answers.recording:
+                progress.stage("recording", 1)
+            server, notes = stack.enter_context(rehearsed(answers, Variant(source, tuple(program)), timeout))
         result = verify(
             source,
             path,
@@ -137,6 +151,10 @@ def command(
             runs=runs,
             warmup=warmup,
             timeout=timeout,
+            server=server,
+            headers=(*HEADERS, *(name.lower() for name in header)),
+            patterns=[Pattern(pattern, "…") for pattern in answers.ignored],
+            notes=notes,
             require_memory_saving=require_memory_saving,
             require_cpu_saving=require_cpu_saving,
             max_slowdown=max_slowdown,

@@ -38,7 +38,10 @@ def _verify_parts(result: VerifyResult) -> Iterator[RenderableType]:
     for difference in result.behaviour.differences:
         yield from _difference(difference)
     for pattern in result.behaviour.patterns[1:]:  # the first one is that for tracebacks, always applied
-        yield safe(f"In the output, {pattern.pattern} was replaced by {pattern.replacement!r} before comparing.", "dim")
+        yield safe(
+            f"In output, files and requests, {pattern.pattern} was replaced by {pattern.replacement!r} before comparing.",
+            "dim",
+        )
     yield Text()
     yield _costs(result)
     if result.gates:

@@ -27,7 +27,7 @@ from asyncify.verify.result import (
     VerifyResult,
     ratio,
 )
-from asyncify.verify.server import GENERIC_ROUTES, LocalServer, SeenRequest, ServerError, Traffic
+from asyncify.verify.server import GENERIC_ROUTES, LocalServer, RecordingServer, SeenRequest, ServerError, Traffic
 from asyncify.verify.sources import Revision, Snapshot, Source
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "Pattern",
     "Progress",
     "Ratio",
+    "RecordingServer",
     "Revision",
     "Run",
     "Sample",

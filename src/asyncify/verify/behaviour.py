@@ -10,13 +10,16 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from asyncify.verify.measure import Run
+from asyncify.verify.replay.exchange import Request
+from asyncify.verify.replay.redact import Marks
 from asyncify.verify.server import SeenRequest, Traffic
 
 # Headers that carry meaning. Others (user agent, accepted encodings, connection) are the client library's
@@ -35,11 +38,12 @@ class Aspect(StrEnum):
     REQUESTS = "requests"
     ORDER = "order of requests"
     IN_FLIGHT = "most requests in flight"
+    ANSWERS = "answers to requests"
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Output that may differ: each match of the regular expression `pattern` is replaced before comparing."""
+    """What may differ in output, files and requests: each match of the regular expression `pattern` is replaced first."""
 
     pattern: str
     replacement: str
@@ -136,8 +140,9 @@ def compare_behaviour(
 ) -> Behaviour:
     """Whether `after` did what `before` did, over all runs of both.
 
-    `headers` are wildcards of lower-case header names that must be equal. `patterns` apply to both outputs.
-    Requests count as a multiset; their order counts too where `before` never had two in flight.
+    `headers` are wildcards of lower-case header names that must be equal. `patterns` apply to both outputs, to files that are
+    text, and to requests. Requests count as a multiset; their order counts too where `before` never had two in flight.
+    A request that could not be answered is a difference in any case. Secrets in requests are compared, but not shown.
     """
     aspects = [Aspect.EXIT_CODE, Aspect.STDOUT, Aspect.STDERR, Aspect.FILES]
     served = [run.traffic for run in before if run.traffic], [run.traffic for run in after if run.traffic]
@@ -145,26 +150,33 @@ def compare_behaviour(
         aspects += [Aspect.REQUESTS, Aspect.IN_FLIGHT]
         if all(traffic.most_in_flight <= 1 for traffic in served[0]):
             aspects.insert(-1, Aspect.ORDER)
+        aspects.append(Aspect.ANSWERS)
+    marks = Marks(secrets.token_hex(8))
     differences: list[Difference] = []
     unstable = []
     for aspect in aspects:
         if aspect is Aspect.IN_FLIGHT:
             differences += _compare_in_flight(*served)
             continue
+        if aspect is Aspect.ANSWERS:
+            differences += _unanswered(*served)
+            continue
         if aspect is Aspect.ORDER and any(found.aspect is Aspect.REQUESTS for found in differences):
             continue  # other requests: nothing to say on their order
-        expected = [_written(aspect, run, headers, patterns) for run in before]
+        expected = [_written(aspect, run, headers, patterns, marks) for run in before]
         if len(set(expected)) > 1:
             unstable.append(aspect)
         for run in after:
-            found = _written(aspect, run, headers, patterns)
+            found = _written(aspect, run, headers, patterns, marks)
             if found not in expected:
                 differences.append(_difference(aspect, expected[0], found))
                 break
     return Behaviour(tuple(aspects), tuple(differences), tuple(unstable), (TRACEBACK, *patterns))
 
 
-def _written(aspect: Aspect, run: Observation, headers: Sequence[str], patterns: Iterable[Pattern]) -> str:
+def _written(
+    aspect: Aspect, run: Observation, headers: Sequence[str], patterns: Sequence[Pattern], marks: Marks
+) -> str:
     match aspect:
         case Aspect.EXIT_CODE:
             return "timed out" if run.exit_code is None else str(run.exit_code)
@@ -173,14 +185,28 @@ def _written(aspect: Aspect, run: Observation, headers: Sequence[str], patterns:
         case Aspect.STDERR:
             text = TRACEBACK.apply(run.stderr)
         case Aspect.FILES:
-            return "".join(_file(path, run.files[path]) for path in sorted(run.files))
+            return "".join(_file(path, _replaced_in(run.files[path], patterns)) for path in sorted(run.files))
         case Aspect.REQUESTS:
-            return "".join(sorted(_request(each, headers) for each in _requests(run)))
+            return "".join(sorted(_replaced(_request(each, headers, marks), patterns) for each in _requests(run)))
         case _:
-            return "".join(_request(each, headers) for each in _requests(run))
+            return "".join(_replaced(_request(each, headers, marks), patterns) for each in _requests(run))
+    return _replaced(text, patterns)
+
+
+def _replaced(text: str, patterns: Iterable[Pattern]) -> str:
     for pattern in patterns:
         text = pattern.apply(text)
     return text
+
+
+def _replaced_in(data: bytes | None, patterns: Sequence[Pattern]) -> bytes | None:
+    """The content of a file with the patterns replaced, if it is text."""
+    if not patterns or data is None:
+        return data
+    try:
+        return _replaced(data.decode(), patterns).encode()
+    except UnicodeDecodeError:
+        return data
 
 
 def _requests(run: Observation) -> tuple[SeenRequest, ...]:
@@ -204,8 +230,10 @@ def _file(path: str, data: bytes | None) -> str:
     return f"{path}: {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()[:16]}\n{_content(data)}"
 
 
-def _request(request: SeenRequest, headers: Sequence[str]) -> str:
-    """A request as lines: what it asks for, the headers that matter, its body."""
+def _request(seen: SeenRequest, headers: Sequence[str], marks: Marks) -> str:
+    """A request as lines: what it asks for, the headers that matter, its body. Each secret has a mark of its own."""
+    masked = marks.in_request(Request(seen.method, seen.target, seen.headers, seen.body))
+    request = replace(seen, target=masked.url, headers=masked.headers, body=masked.body)
     body = request.body
     boundary = re.search(r'boundary="?([^";]+)', request.header("content-type") or "")
     chosen = []
@@ -232,6 +260,19 @@ def _compare_in_flight(before: Sequence[Traffic], after: Sequence[Traffic]) -> l
     was = f"{min(earlier)} to {max(earlier)}" if min(earlier) < max(earlier) else f"{max(earlier)}"
     message = f"at most {max(later)} requests were in flight, before it was {was}"
     return [Difference(Aspect.IN_FLIGHT, message)]
+
+
+def _unanswered(before: Sequence[Traffic], after: Sequence[Traffic]) -> list[Difference]:
+    """Requests that the recording has no answer to, and connections that nobody could serve."""
+    sides = {"before": before, "after": after}
+    lines = {
+        f"{name}: {problem}": None for name, side in sides.items() for traffic in side for problem in traffic.problems
+    }
+    if not lines:
+        return []
+    sides_hit = " and ".join(name for name, side in sides.items() if any(traffic.problems for traffic in side))
+    message = f"{len(lines)} things asked {sides_hit} could not be answered" if len(lines) > 1 else next(iter(lines))
+    return [Difference(Aspect.ANSWERS, message, "".join(f"{line}\n" for line in lines))]
 
 
 def _difference(aspect: Aspect, before: str, after: str) -> Difference:

@@ -20,7 +20,7 @@ from asyncify.verify.behaviour import HEADERS, Observation, Pattern, compare_beh
 from asyncify.verify.floor import floor_command
 from asyncify.verify.measure import Run, measure
 from asyncify.verify.result import Comparison, Floor, Gate, Measured, Metric, VerifyResult, ratio
-from asyncify.verify.server import LocalServer
+from asyncify.verify.server import RecordingServer
 from asyncify.verify.sources import Source, folder_of, lay_out
 
 LIGHT = 0.04  # more CPU than this share of the program's is too much for sampling it
@@ -51,7 +51,7 @@ def compare(
     runs: int = 3,
     warmup: int = 1,
     timeout: float = 300.0,
-    server: LocalServer | None = None,
+    server: RecordingServer | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Measure any number of variants side by side.
@@ -105,6 +105,16 @@ def compare(
     )
 
 
+def run_once(variant: Variant, *, timeout: float = 300.0, server: RecordingServer | None = None) -> Run:
+    """Run one variant once, in a scratch copy: to record what it asks, say.
+
+    Raises:
+        UsageError, InputError: as :func:`compare`.
+    """
+    with _bench({"once": variant}, timeout, server) as bench:
+        return bench.run("once")[0]
+
+
 def verify(
     before: Source,
     after: Source,
@@ -114,19 +124,20 @@ def verify(
     warmup: int = 1,
     timeout: float = 300.0,
     env: Mapping[str, str] | None = None,
-    server: LocalServer | None = None,
+    server: RecordingServer | None = None,
     headers: Sequence[str] = HEADERS,
     patterns: Sequence[Pattern] = (),
     require_memory_saving: float | None = None,
     require_cpu_saving: float | None = None,
     max_slowdown: float | None = None,
     progress: Progress | None = None,
+    notes: Sequence[str] = (),
 ) -> VerifyResult:
     """Run `command` in both versions and compare what they do and what they cost.
 
     Savings are fractions: 0.2 demands that the median falls by at least 20 %. `max_slowdown` is a factor on wall
     time: 1.1 allows 10 % more. `headers` and `patterns` are those of
-    :func:`~asyncify.verify.behaviour.compare_behaviour`.
+    :func:`~asyncify.verify.behaviour.compare_behaviour`. `notes` come before those of the measurement.
 
     Raises:
         UsageError, InputError: as :func:`compare`.
@@ -148,7 +159,7 @@ def verify(
         )
         if limit is not None
     ]
-    return VerifyResult(first, second, behaviour, ratios, tuple(gates), _notes(first, second))
+    return VerifyResult(first, second, behaviour, ratios, tuple(gates), (*notes, *_notes(first, second)))
 
 
 def _floor(runs: Sequence[Run]) -> Floor | None:
@@ -185,7 +196,7 @@ def _notes(before: Measured, after: Measured) -> tuple[str, ...]:
 
 
 @contextmanager
-def _bench(variants: Mapping[str, Variant], timeout: float, server: LocalServer | None) -> Iterator[_Bench]:
+def _bench(variants: Mapping[str, Variant], timeout: float, server: RecordingServer | None) -> Iterator[_Bench]:
     with tempfile.TemporaryDirectory(prefix="asyncify-verify-", ignore_cleanup_errors=True) as scratch:
         bench = _Bench(Path(scratch).resolve(), variants, timeout, server)
         yield bench
@@ -200,7 +211,7 @@ class _Bench:
     """
 
     def __init__(
-        self, scratch: Path, variants: Mapping[str, Variant], timeout: float, server: LocalServer | None
+        self, scratch: Path, variants: Mapping[str, Variant], timeout: float, server: RecordingServer | None
     ) -> None:
         self.variants = variants
         self._numbers = {name: str(number) for number, name in enumerate(variants)}
@@ -240,7 +251,11 @@ class _Bench:
         return (program, *arguments)
 
     def _measure(self, name: str, command: Sequence[str]) -> Run:
-        return measure(command, self._work, self._run, env=self.variants[name].env, timeout=self._timeout)
+        server, env = self._server, self.variants[name].env
+        if server:
+            env = {**env, **server.environment}
+        enter = server.enter if server else None
+        return measure(command, self._work, self._run, env=env, timeout=self._timeout, enter=enter)
 
     @contextmanager
     def _fresh(self, name: str) -> Iterator[None]:

@@ -13,8 +13,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -145,11 +146,13 @@ def measure(
     env: Mapping[str, str] | None = None,
     timeout: float = 300.0,
     interval: float = INTERVAL,
+    enter: Callable[[Path], None] | None = None,
 ) -> Run:
     """Run `command` in `folder` with a clean environment and measure its process tree until the root ends.
 
     `scratch` is a folder outside `folder` for the home and the output of the run. `env` is added to
-    :func:`clean_environment`. After `timeout` seconds the whole tree is killed. Standard input is empty.
+    :func:`clean_environment`. After `timeout` seconds the whole tree is killed. Standard input is empty. `enter` is called
+    with `folder` in the new process before it becomes anything else (see :mod:`asyncify.verify.replay.isolate`).
 
     Raises:
         UsageError: the command cannot be started.
@@ -165,7 +168,8 @@ def measure(
             "stderr": str(err),
             "timeout": timeout,
             "interval": interval,
-        }
+        },
+        partial(enter, folder) if enter else None,
     )
     if "error" in outcome:
         raise UsageError(f"cannot run {command[0]!r}: {outcome['error']}")
@@ -173,13 +177,14 @@ def measure(
     return Run(command=tuple(command), stdout=out.read_bytes(), stderr=err.read_bytes(), samples=samples, **outcome)
 
 
-def _sampled(task: dict[str, Any]) -> dict[str, Any]:
+def _sampled(task: dict[str, Any], enter: Callable[[], None] | None) -> dict[str, Any]:
     """The outcome of a task, from a fresh process: small, since a child's account begins with its parent's size."""
     options = ["-I", "-S"] if has_proc() else ["-I"]  # elsewhere it needs psutil
     agent = subprocess.Popen(
         [sys.executable, *options, "-c", _AGENT, str(Path(__file__).parent)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        preexec_fn=enter,
         start_new_session=True,  # an interrupt at the terminal is for us, and closing the pipe tells it
     )
     assert agent.stdin and agent.stdout

@@ -6,20 +6,22 @@
 
 Its routes are named (``"package.module:function"``, a function of one :class:`aiohttp.web.Application`),
 because they run in the other process. :data:`GENERIC_ROUTES` are those of :mod:`asyncify.verify.routes`.
-Replaying a recording will be another such function.
+:class:`~asyncify.verify.replay.gateway.Gateway` is the other such server: it stands for all servers there are.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from asyncify.errors import AsyncifyError, ExitCode
 
@@ -58,9 +60,13 @@ class SeenRequest:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """The requests of one run, in order of arrival."""
+    """The requests of one run, in order of arrival.
+
+    ``problems`` are sentences about what could not be served (see :mod:`asyncify.verify.replay`).
+    """
 
     requests: tuple[SeenRequest, ...]
+    problems: tuple[str, ...] = ()
 
     def in_flight(self) -> list[tuple[float, int]]:
         """When the number in flight changed, and to what (:func:`time.monotonic` seconds, ascending)."""
@@ -94,29 +100,19 @@ def _parse(lines: Iterable[str]) -> tuple[SeenRequest, ...]:
     return tuple(requests)
 
 
-class LocalServer:
-    """The server process as seen from the process that started it; a context manager.
+class RecordingServer:
+    """A server process that records the requests it gets, as seen from the process that started it; a context manager.
 
-    ``latency`` in seconds is waited before any route answers. ``port`` 0 means any free one.
+    ``environment`` is what programs need in theirs to reach it; ``enter``, if there is one, is called in the process of a
+    program, with its working folder, just before it begins.
 
     Raises:
         ServerError: on entry, where the process does not come up; later, where it has ended.
     """
 
-    def __init__(self, *, routes: Sequence[str] = (GENERIC_ROUTES,), latency: float = 0.0, port: int = 0) -> None:
-        self.latency = latency
-        self.url = ""  # no trailing slash; known once entered
-        command = [
-            sys.executable,
-            "-m",
-            "asyncify.verify.serve",
-            "--latency",
-            str(latency),
-            "--port",
-            str(port),
-        ]
-        for name in routes:
-            command += ["--routes", name]
+    def __init__(self, command: Sequence[str]) -> None:
+        self.environment: Mapping[str, str] = {}
+        self.enter: Callable[[Path], None] | None = None
         self._command = command
         self._process: subprocess.Popen[str] | None = None
 
@@ -131,13 +127,23 @@ class LocalServer:
             encoding="utf-8",
             start_new_session=True,  # an interrupt at the terminal is for the owner, who then closes the pipe
         )
-        line = _pipe(process.stdout).readline()
-        if not line:
-            process.wait()
-            raise ServerError(f"the local server did not start (exit code {process.returncode})")
-        self.url = json.loads(line)["url"]
         self._process = process
+        try:
+            self._greet(process)
+            line = _pipe(process.stdout).readline()
+            if not line:
+                raise ServerError(f"the local server did not start (exit code {process.wait()})")
+            self._ready(json.loads(line))
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
+
+    def _greet(self, process: subprocess.Popen[str]) -> None:
+        """Tell the new process what it has to know."""
+
+    def _ready(self, answer: dict[str, Any]) -> None:
+        """The first line of the process: how to reach it."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -145,7 +151,8 @@ class LocalServer:
         process, self._process = self._process, None
         if process is None:
             return
-        _pipe(process.stdin).close()
+        with contextlib.suppress(BrokenPipeError):
+            _pipe(process.stdin).close()
         try:
             process.wait(timeout=5)
         except subprocess.TimeoutExpired:
@@ -153,11 +160,9 @@ class LocalServer:
             process.wait()
         _pipe(process.stdout).close()
 
-    def reset(self, *, latency: float | None = None) -> None:
-        """Forget all requests and all counts; with `latency`, change it (seconds)."""
-        if latency is not None:
-            self.latency = latency
-        self._ask({"do": "reset", "latency": latency})
+    def reset(self) -> None:
+        """Forget all requests: another run begins."""
+        self._ask({"do": "reset"})
 
     def traffic(self) -> Traffic:
         """The requests since the start or the last :meth:`reset`."""
@@ -178,6 +183,30 @@ class LocalServer:
         except BrokenPipeError:
             raise ServerError("the local server has ended") from None
         return lines
+
+
+class LocalServer(RecordingServer):
+    """A local server with routes of ours, which programs have to be told of.
+
+    ``latency`` in seconds is waited before any route answers. ``port`` 0 means any free one.
+    """
+
+    def __init__(self, *, routes: Sequence[str] = (GENERIC_ROUTES,), latency: float = 0.0, port: int = 0) -> None:
+        self.latency = latency
+        self.url = ""  # no trailing slash; known once entered
+        command = [sys.executable, "-m", "asyncify.verify.serve", "--latency", str(latency), "--port", str(port)]
+        for name in routes:
+            command += ["--routes", name]
+        super().__init__(command)
+
+    def _ready(self, answer: dict[str, Any]) -> None:
+        self.url = answer["url"]
+
+    def reset(self, *, latency: float | None = None) -> None:
+        """Forget all requests and all counts; with `latency`, change it (seconds)."""
+        if latency is not None:
+            self.latency = latency
+        self._ask({"do": "reset", "latency": latency})
 
 
 def _pipe(pipe: IO[str] | None) -> IO[str]:

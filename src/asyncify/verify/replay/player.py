@@ -1,0 +1,135 @@
+"""Answers from a cassette, at the times of the recording."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from statistics import median
+from urllib.parse import urlsplit
+
+from asyncify.verify.replay.exchange import Cassette, Exchange, Request, Response
+from asyncify.verify.replay.match import Matcher, Unmatched
+from asyncify.verify.replay.wire import Connection, chunk, closes, framing, head_of
+
+UNMATCHED = 501  # of the statuses that say "the server's fault", the one that clients do not retry
+SLICE = 0.0005  # seconds; what is due within this time is written at once
+
+
+class Player:
+    """A gate that plays back. Opening a connection costs what it cost in the recording, per host in the median.
+
+    ``unmatched`` are the requests it had no answer for, ``complaints`` what was no request.
+    """
+
+    def __init__(self, cassette: Cassette, ignored: Sequence[re.Pattern[str]] = ()) -> None:
+        self.matcher = Matcher(cassette, ignored)
+        self.unmatched: list[Unmatched] = []
+        self.complaints: list[str] = []
+        self._connect = _connect_times(cassette)
+
+    def reset(self) -> None:
+        """Begin again for another run."""
+        self.matcher.reset()
+        self.unmatched = []
+        self.complaints = []
+
+    def serve(self, connection: Connection, request: Request) -> None:
+        """Answer with what was recorded for such a request, after as long as it took."""
+        assert connection.entry is not None
+        arrived = connection.entry.started
+        found = self.matcher.find(request)
+        if isinstance(found, Unmatched):
+            self.unmatched.append(found)
+            found = Exchange(request, _not_recorded(found))
+        delay = found.latency
+        if connection.served == 1:
+            delay += self._connect.get(urlsplit(request.url).netloc, 0.0)
+        _Answer(connection, request, found.response).at(arrived + delay)
+
+    def complain(self, message: str) -> None:
+        self.complaints.append(message)
+
+    def lost(self, connection: Connection) -> None:
+        """Nothing to do: what is still due finds no transport."""
+
+
+def _connect_times(cassette: Cassette) -> dict[str, float]:
+    times: dict[str, list[float]] = {}
+    for each in cassette.exchanges:
+        if each.connect is not None:
+            times.setdefault(urlsplit(each.request.url).netloc, []).append(each.connect)
+    return {host: median(values) for host, values in times.items()}
+
+
+def _not_recorded(unmatched: Unmatched) -> Response:
+    return Response(
+        UNMATCHED,
+        "Not Recorded",
+        headers=(("Content-Type", "text/plain; charset=utf-8"),),
+        body=f"asyncify: {unmatched}\n".encode(),
+    )
+
+
+class _Answer:
+    """One response on its way out, piece by piece."""
+
+    def __init__(self, connection: Connection, request: Request, response: Response) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._connection = connection
+        self._request = request
+        self._response = response
+        self._framing = framing(response, request)
+        body = response.body if self._framing != "none" else b""
+        self._pieces = _cut(body, response.pieces)
+
+    def at(self, due: float) -> None:
+        """Send the head at `due` (seconds of the loop's clock, which is :func:`time.monotonic`), then the rest."""
+        if due - self._loop.time() <= SLICE:
+            self._head()
+        else:
+            self._loop.call_at(due, self._head)
+
+    def _head(self) -> None:
+        if self._response.status == 0:
+            self._connection.abort()
+            return
+        self._begun = self._loop.time()
+        self._send(head_of(self._response, self._request))
+
+    def _send(self, waiting: bytes) -> None:
+        """Send what is due with what is `waiting`, in as few writes as can be."""
+        parts = [waiting]
+        now = self._loop.time()
+        while self._pieces:
+            when, data = self._pieces[0]
+            if self._begun + when > now + SLICE:
+                self._connection.write(b"".join(parts))
+                self._loop.call_at(self._begun + when, self._send, b"")
+                return
+            del self._pieces[0]
+            parts.append(chunk(data) if self._framing == "chunked" else data)
+        if self._response.dropped:
+            self._connection.write(b"".join(parts))
+            self._connection.answered(self._response.status, close=True)
+            return
+        if self._framing == "chunked":
+            parts.append(chunk(b""))
+        self._connection.write(b"".join(parts))
+        self._connection.answered(self._response.status, close=closes(self._response, self._request))
+
+
+def _cut(body: bytes, pieces: Sequence[tuple[float, int]]) -> list[tuple[float, bytes]]:
+    """The body in pieces with their times, cut in the proportions of the recording."""
+    total = sum(count for _, count in pieces)
+    if not body or not total:
+        return [(0.0, body)] if body else []
+    result = []
+    done = seen = 0
+    for when, count in pieces:
+        seen += count
+        end = len(body) * seen // total
+        if end > done:
+            result.append((when, body[done:end]))
+            done = end
+    return result

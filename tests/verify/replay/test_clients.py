@@ -1,0 +1,39 @@
+"""One cassette for all clients: whoever asks gets the same answers, over plain connections and TLS, whatever leads them here."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from clients import CLIENTS, program
+from origin import Origin
+
+from asyncify.verify.measure import measure
+from asyncify.verify.replay.gateway import Gateway
+
+MECHANISMS = {"namespace": True, "redirect": False}
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+@pytest.mark.parametrize("client", CLIENTS)
+def test_the_same_answers_for(
+    client: str, mechanism: str, recorded: tuple[Path, str], origin: Origin, tmp_path: Path
+) -> None:
+    if client == "curl" and shutil.which("curl") is None:
+        pytest.skip("no curl here")
+    tape, printed = recorded
+    asked = origin.requests
+    program(tmp_path, CLIENTS[client])
+    command = [sys.executable, "main.py"]
+    with Gateway(tape, command=command, folder=tmp_path, isolated=MECHANISMS[mechanism]) as gateway:
+        if gateway.mechanism != mechanism:
+            pytest.skip(f"no {mechanism} here: {gateway.reason}")
+        run = measure(command, tmp_path, tmp_path / "scratch", env=gateway.environment, enter=gateway.enter)
+        traffic, unused = gateway.traffic(), gateway.unused()
+    assert run.stdout.decode() == printed, run.stderr.decode()
+    assert traffic.problems == () and unused == ()
+    assert len(traffic.requests) == 2 * (11 + 3 + 20)  # three of them redirects
+    assert traffic.most_in_flight > 1
+    assert origin.requests == asked  # the real servers were left alone
