@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
+from asyncify.commands import commands
 from asyncify.config import Config
 from asyncify.errors import UsageError
 from asyncify.index.project import FunctionInfo, Kind, Project, SourceFile
@@ -57,6 +58,8 @@ def entry_points(root: Path, project: Project, config: Config) -> dict[str, Boun
             if function in project.functions:
                 reason = Reason(f"it is the console script {target}", project.functions[function].span)
                 out[function] = Boundary(reason, program=True)
+    for info, made_by in commands(project):
+        out.setdefault(info.name, Boundary(Reason(f"it is a command ({made_by})", info.span), program=True))
     for pattern in config.stop_at:
         for function, info in project.functions.items():
             if info.kind is Kind.FUNCTION and _matches(pattern, function):

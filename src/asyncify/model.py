@@ -232,7 +232,8 @@ class Facade:
     what the synchronous function fetches it from (``self``, ``cls``, the name of the class; "" for a plain function),
     and ``bound`` says that its first parameter is passed on that way. ``runner`` is the callee that runs a
     coroutine (``asyncio.run``). All decorators stay on the
-    synchronous function; ``decorators`` are those that the coroutine function gets, too.
+    synchronous function; ``decorators`` are those that the coroutine function gets, too. Without ``defaults`` it has
+    none: only the synchronous function calls it.
     """
 
     span: Span
@@ -242,6 +243,7 @@ class Facade:
     owner: str = ""
     bound: bool = False
     decorators: tuple[str, ...] = ()
+    defaults: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ _INERT: Final = frozenset(
     f"{module}.{name}" for module in ("typing", "typing_extensions") for name in ("final", "override", "no_type_check")
 )
 _ASYNC_NAMES: Final = re.compile(r"\b(?:\w+_(?:async|coroutine)|async_\w+)\b")
+_STARTING: Final = ("asyncio.run", "aio_support.run", "aio_support.run_sync")
+_INVOKING: Final = frozenset({"invoke", "forward"})
 _READING: Final = frozenset("items keys values get copy index count join startswith endswith".split())
 
 
@@ -164,6 +166,7 @@ def find_faces(
                 refused[name] = _refused(refused[other].message, facts.project.functions[name].span, refused[other])
     pins = [(function_node(name), found) for name, found in refused.items()]
     pins += list(_wrappers(facts, faces))
+    pins += list(_invoking(facts, faces, boundaries))
     jobs, lost = _jobs(facts, faces, findings)
     for name, found in lost.items():
         faces.pop(name, None)
@@ -235,14 +238,11 @@ def _face(facts: Facts, info: FunctionInfo, boundary: Boundary, replaced: bool, 
         return _refused(text, info.span)
     if name.startswith("__") and name.endswith("__"):
         return _refused(f"Python calls {name} itself.", info.span)
-    default = _own_default(facts, info, node)
-    if default is not None:
-        text = "A default value that is made anew, and perhaps changed, would be another one in each form."
-        return _refused(text, default)
     parameters = {argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg)}
     if parameters & {"asyncio", "aio_support"}:
         return _refused("A parameter is called like the module that runs coroutines.", info.span)
-    candidates = (f"{name}_async", f"{name}_coroutine", f"async_{name}")
+    stem = name.rstrip("_") or name
+    candidates = (f"{stem}_async", f"{stem}_coroutine", f"async_{stem}")
     chosen = next((c for c in candidates if c not in taken and c not in parameters), None)
     if chosen is None:
         return _refused(f"{', '.join(candidates)} are all in use.", info.span)
@@ -261,6 +261,10 @@ def _face(facts: Facts, info: FunctionInfo, boundary: Boundary, replaced: bool, 
             return _refused("Its results are remembered, and each form would remember its own.", span)
         elif not (names and names <= _INERT):
             wrapped = True
+    default = _own_default(facts, info, node)
+    if default is not None and not (wrapped and boundary.program):
+        text = "A default value that is made anew, and perhaps changed, would be another one in each form."
+        return _refused(text, default)
     first = [*node.args.posonlyargs, *node.args.args]
     owner, bound = "", False
     if info.cls is not None and static:
@@ -377,6 +381,22 @@ def _wrappers(facts: Facts, faces: Mapping[str, Face]) -> Iterator[tuple[str, Re
             if any(call.within.startswith(f"{maker}.") for maker in makers):
                 text = f"It wraps {name.rpartition('.')[2]}(), which keeps a synchronous form."
                 yield function_node(call.within), refusal(DECORATED, call.span, text, face.reason)
+
+
+def _invoking(
+    facts: Facts, faces: Mapping[str, Face], boundaries: Mapping[str, Boundary]
+) -> Iterator[tuple[str, Refusal]]:
+    """What runs a command through its library's context does so in its own thread, where no event loop may run."""
+    running = {call.within for name in _STARTING for call in facts.calls_by_external.get(name, ())}
+    for use in facts.project.uses:
+        boundary = boundaries.get(use.function)
+        starts = use.function in faces or use.function in running
+        if boundary is None or not boundary.program or not starts or use.call is None:
+            continue
+        node = facts.node(use.call, ast.Call)
+        if node is not None and isinstance(node.func, ast.Attribute) and node.func.attr in _INVOKING:
+            text = f"{use.function.rpartition('.')[2]}() is run here by {node.func.attr}(), and starts a loop itself."
+            yield function_node(use.within), refusal(CALLBACK, use.call, text, boundary.reason)
 
 
 def _decorator_values(facts: Facts, span: Span) -> frozenset[Value]:

@@ -11,7 +11,8 @@ from asyncify.colour.colouring import Colouring
 from asyncify.colour.faces import NO_SECOND_FORM, Face
 from asyncify.colour.fan_out import NO_OWNER
 from asyncify.colour.structure import await_place, call_node, hands_result_on
-from asyncify.index.project import CallSite, FunctionInfo, Kind
+from asyncify.commands import RUNNERS
+from asyncify.index.project import CallSite, FunctionInfo, Kind, Sink
 from asyncify.model import (
     AddImport,
     Await,
@@ -308,7 +309,7 @@ class _Builder:
     def _face_edits(self, info: FunctionInfo, face: Face, lingers: bool) -> list[Edit]:
         """The function is split: its name stays synchronous."""
         runner = "aio_support.run_sync"
-        if face.program and not self._called_on_loop(info.name):
+        if face.program and (lingers or not self._called_on_loop(info.name)):
             runner = "aio_support.run" if lingers else "asyncio.run"
         split = Facade(
             info.span,
@@ -318,6 +319,7 @@ class _Builder:
             face.owner,
             face.bound,
             face.decorators,
+            defaults=not (face.program and face.wrapped),
         )
         if runner == "asyncio.run":
             return [split, AddImport(info.span, face.reason, "asyncio")]
@@ -330,7 +332,10 @@ class _Builder:
             on_loop = self._is_async(call.within) or self._awaits_at_top(call.within)
             if on_loop and call_node(call.span) not in self.colouring.holds:
                 return True
-        return any(use.function == name for use in project.uses)
+        return any(
+            use.function == name and use.sink is not Sink.DECORATED and use.external not in RUNNERS
+            for use in project.uses
+        )
 
     def _is_async(self, function: str) -> bool:
         info = self.facts.project.functions.get(function)

@@ -21,9 +21,10 @@ def faced(function: cst.FunctionDef, edit: Facade, module: cst.Module) -> list[c
     elif not body:  # the docstring is all there is
         assert docstring is not None
         body = [docstring]
+    params = _without_comments(function.params)
     implementation = function.with_changes(
         name=cst.Name(edit.async_name),
-        params=_without_comments(function.params),
+        params=params if edit.defaults else _without_defaults(params),
         whitespace_before_params=cst.SimpleWhitespace("")
         if m.findall(function.params, m.Comment())
         else function.whitespace_before_params,
@@ -117,6 +118,15 @@ def _without_comments(params: cst.Parameters) -> cst.Parameters:
         ended = last[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
         joined = joined.with_changes(**{kind: [*last[:-1], ended]})
     return joined
+
+
+def _without_defaults(params: cst.Parameters) -> cst.Parameters:
+    def bare(some: Sequence[cst.Param]) -> list[cst.Param]:
+        return [param.with_changes(default=None, equal=cst.MaybeSentinel.DEFAULT) for param in some]
+
+    return params.with_changes(
+        posonly_params=bare(params.posonly_params), params=bare(params.params), kwonly_params=bare(params.kwonly_params)
+    )
 
 
 class _OnOneLine(cst.CSTTransformer):

@@ -7,6 +7,9 @@ A function with one of these decorators becomes asynchronous like any other, and
 `Limiter.as_decorator` of `pyrate_limiter` waits for its permit without stopping the event loop; `beartype.beartype`,
 `typeguard.typechecked` and the `deprecated` decorators pass a coroutine on.
 
+A command of click or typer keeps its function, with all decorators, and starts the event loop there: its body moves into a coroutine
+function behind it.
+
 ## What it refuses
 
 - Options that only hold for functions (`sleep=` of tenacity), and retries that are changed or looked at through the function
@@ -131,8 +134,15 @@ RULE = Rule(
             **dict.fromkeys(_DIRECT, Signature(returns="arg0 | functools._Decorator")),
             **dict.fromkeys(_MADE, Signature(returns="functools._Decorator")),
             "pyrate_limiter.Limiter": Signature(returns="pyrate_limiter.Limiter"),
+            "typer.Typer": Signature(returns="typer.Typer"),
+            "click.Group": Signature(returns="click.Group"),
         },
-        aliases={"pyrate_limiter.limiter.Limiter": "pyrate_limiter.Limiter"},
+        aliases={
+            "pyrate_limiter.limiter.Limiter": "pyrate_limiter.Limiter",
+            "typer.main.Typer": "typer.Typer",
+            "click.core.Group": "click.Group",
+            "rich_click.Group": "click.Group",
+        },
     ),
     match=match,
     refusals=(DECORATOR_OPTION,),
