@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
-from asyncify.support import emit, helpers_in
+from asyncify.support import Module, emit, helpers_in
 from asyncify.verify.server import LocalServer
 
 from . import laws
@@ -18,11 +18,7 @@ from .fixture import Expected, Fixture
 from .laws import Broken
 from .run import Run, Starter, run_program, start_process
 
-SUPPORT: tuple[Literal["aio_support"], Literal["aio_requests"], Literal["aio_http"]] = (
-    "aio_support",
-    "aio_requests",
-    "aio_http",
-)
+SUPPORT: tuple[Module, ...] = get_args(Module)
 ATTEMPTS = 3  # where the number in flight depends on the machine keeping up
 
 

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator
 from functools import cache
+from typing import get_args
 
 from asyncify.index.prefix import literal_prefix
 from asyncify.index.project import CallSite, FunctionInfo, FunctionUse, ImplicitCall, Kind, Sink
@@ -17,6 +18,7 @@ from asyncify.rules.base import RefusalCode, function_node, object_node, site_no
 from asyncify.rules.caches import CACHES
 from asyncify.rules.decorators import FOLLOWING
 from asyncify.rules.facts import BUILTIN_METHODS, Facts
+from asyncify.support import Module
 
 SPECIAL_METHOD = RefusalCode(
     "special-method",
@@ -78,7 +80,7 @@ NAME_TAKEN = RefusalCode(
     "A parameter or variable has the name of a module that is needed here.",
     "Give the variable another name.",
 )
-_NEEDED_NAMES = frozenset({"asyncio", "aio_support", "aio_requests", "aio_http"})
+_NEEDED_NAMES = frozenset({"asyncio", *get_args(Module)})
 TOO_MANY_VALUES = RefusalCode(
     "too-many-values",
     "So many different values meet in one variable that asyncify stops following them.",

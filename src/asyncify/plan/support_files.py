@@ -16,7 +16,7 @@ from asyncify.rules.support import support_path
 from asyncify.support import Module, emit, helpers_in
 
 _HTTP = frozenset({"aio_requests", "aio_http"})
-_USE = re.compile(r"(?<!\.)\b(aio_support|aio_requests|aio_http)\.(\w+)")
+_USE = re.compile(rf"(?<!\.)\b({'|'.join(get_args(Module))})\.(\w+)")
 
 
 def support_files(edits: Iterable[Edit], sources: Mapping[str, SourceFile]) -> list[AddFile]:

@@ -8,8 +8,8 @@ a worker thread (verdict `bridge`).
 
 ## What it refuses
 
-Calls of libraries that keep a connection or hand out objects which wait later (database drivers, sockets, mail,
-`urllib.request.urlopen`), of sessions built on requests (OAuth, caches, base URLs), and pools of processes: the function around them stays
+Calls of libraries that keep a connection or hand out objects which wait later (database drivers, sockets, mail),
+of sessions built on requests (OAuth, caches, base URLs), and pools of processes: the function around them stays
 synchronous. An asynchronous function that calls it does so
 through `asyncio.to_thread`.
 """
@@ -43,7 +43,6 @@ ONE_SHOT = frozenset(
         "socket.gethostbyname",
         "socket.getaddrinfo",
         "socket.gethostbyaddr",
-        "urllib.request.urlretrieve",
         "shutil.copytree",
         "shutil.rmtree",
         "shutil.make_archive",
@@ -51,7 +50,6 @@ ONE_SHOT = frozenset(
 )
 STATEFUL = frozenset(
     [
-        "urllib.request.urlopen",
         "http.client.HTTPConnection",
         "http.client.HTTPSConnection",
         "socket.create_connection",
@@ -89,6 +87,8 @@ STATEFUL = frozenset(
         "select.select",
     ]
 )
+
+_OPENING = ("urllib.request.urlopen", "urllib.request.urlretrieve")  # the rule urllib_request moves them
 
 # Methods of objects of the standard library that wait, by the class that is constructed.
 WAITING_METHODS = {
@@ -138,7 +138,7 @@ NO_COUNTERPART = RefusalCode(
 
 def waits(name: str) -> bool:
     """Whether the external function of that name waits, or the class is one whose methods wait."""
-    if name == "time.sleep" or name.startswith("requests."):
+    if name == "time.sleep" or name.startswith("requests.") or name in _OPENING:
         return True
     tables = (ONE_SHOT, STATEFUL, SHARED, WAITING_METHODS, STATEFUL_METHODS)
     return any(name in table for table in tables)

@@ -17,7 +17,7 @@ from typing import Literal
 
 from asyncify.support._scope import bound_by, globals_read
 
-Module = Literal["aio_support", "aio_requests", "aio_http"]
+Module = Literal["aio_support", "aio_requests", "aio_http", "aio_urllib"]
 
 _PARTS: dict[Module, tuple[str, ...]] = {
     "aio_support": (
@@ -42,6 +42,7 @@ _PARTS: dict[Module, tuple[str, ...]] = {
         "aio_requests_transport.py",
     ),
     "aio_http": ("aio_http_response.py", "aio_http_request.py", "aio_http.py"),
+    "aio_urllib": ("aio_urllib_wire.py", "aio_urllib_client.py", "aio_urllib.py"),
 }
 _DOCSTRINGS: dict[Module, str] = {
     "aio_support": '''"""Helpers for asyncio, added by asyncify when this project moved from threads and requests.
@@ -60,6 +61,11 @@ to read and to change.
 
 The same calls with an await, the same responses, the same exceptions; requests itself is no longer
 needed. The file does not need asyncify: it is yours to read and to change.
+"""''',
+    "aio_urllib": '''"""urllib.request and http.client with an await, added by asyncify when this project moved to asyncio.
+
+They write the requests and read the responses as ever; asyncio waits for the network in between.
+Only Python itself is needed. The file does not need asyncify: it is yours to read and to change.
 """''',
 }
 _LINE = 88  # imports are wrapped as black and ruff do it by default

@@ -126,7 +126,8 @@ class Session(_Requests):  # type: ignore[misc]
     @property
     def blocking(self) -> Any:
         """The same session (all its state, its class) with requests' own verbs, which block: for other threads."""
-        face: Any = object.__new__(_face_of(type(self)))
+        own: Any = type(self)
+        face: Any = object.__new__(_face_of(own))
         replaced = _VERBS & self.__dict__.keys()  # on this session alone: by a partial, or by a test
         face.__dict__ = {**self.__dict__} if replaced else self.__dict__
         for name in replaced:
