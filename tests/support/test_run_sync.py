@@ -59,6 +59,25 @@ def test_nothing_is_said_at_exit(tmp_path):
     assert (done.stdout, done.stderr) == ("done\n", "")
 
 
+def test_a_name_is_looked_up_while_the_interpreter_exits(tmp_path):
+    (tmp_path / "aio_support.py").write_text(emit("aio_support", ["run_sync"]))
+    program = """
+import asyncio, atexit, aio_support
+
+async def look():
+    answers = await asyncio.get_running_loop().getaddrinfo("localhost", 80)
+    return bool(answers) and await asyncio.to_thread(len, "four")
+
+atexit.register(lambda: print(aio_support.run_sync(look())))
+print(aio_support.run_sync(look()))
+"""
+    (tmp_path / "main.py").write_text(program)
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "main.py"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("4\n4\n", "")
+
+
 def test_the_blocking_face_shares_the_state_of_the_session():
     session = Session()
     session.headers["X-Token"] = "t"

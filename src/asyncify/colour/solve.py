@@ -89,6 +89,9 @@ class Solver(Splitting):
         self._claims_by_function: dict[str, list[Claim]] = defaultdict(list)
         self._preferred: set[tuple[str, str]] = set()  # implications that only hold while their conclusion may
         self._given_up: set[str] = set()  # objects that stay although one of those leads to them
+        self._on_loop_already: set[tuple[str, str]] = (
+            set()
+        )  # what coroutine functions of the project call, which blocks
         self._starting: frozenset[str] = frozenset()  # functions that start what goes on beside them
         for node, found in pins:
             self.pins.setdefault(node, found)
@@ -99,7 +102,7 @@ class Solver(Splitting):
                 self.pins[claim.node] = refusal(KEPT, claim.span)
                 if claim.role is not Role.PART and claim.needs_async:
                     text = f"{claim.text}, and a comment keeps it"
-                    self.pins[function_node(claim.within)] = refusal(STAYS_SYNC, claim.span, text)
+                    self._pin(function_node(claim.within), refusal(STAYS_SYNC, claim.span, text))
         self._add_claims()
         self._add_blocks()
         self._add_lambdas()
@@ -178,7 +181,7 @@ class Solver(Splitting):
                 found = Refusal(
                     block.refusal.code, block.refusal.span, block.refusal.message, block.refusal.remedy, reason
                 )
-                self.pins.setdefault(function_node(block.within), found)
+                self._pin(function_node(block.within), found)
 
     # --- the fixpoint ------------------------------------------------------------------------------------------
 
@@ -225,6 +228,8 @@ class Solver(Splitting):
         """Whether the step does not hold (any more)."""
         if step.conclusion in self._given_up and (step.premise, step.conclusion) in self._preferred:
             return True
+        if step.conclusion in self.pins and (step.premise, step.conclusion) in self._on_loop_already:
+            return True  # it blocks there as before, or goes through a thread
         return self._is_run_to_end(step)
 
     def _starts_more(self, holds: Mapping[str, Reason]) -> bool:
@@ -285,19 +290,16 @@ class Solver(Splitting):
             plan = self.plans.get(node)
             if plan is None:
                 within = self._awaiting[node][0].within
-                changed |= self._pin(function_node(within), found)
-            elif plan.faced or (plan.awaited and not plan.call.externals):
+                stays = node if self._already_async(function_node(within)) else function_node(within)
+                changed |= self._pin(stays, found)
+            elif (plan.faced or (plan.awaited and not plan.call.externals)) and not self._already_async(
+                function_node(plan.call.within)
+            ):
                 changed |= self._pin(function_node(plan.call.within), found)
             else:
                 for target in sorted(plan.call.targets):
                     changed |= self._pin(function_node(target), found)
         return changed
-
-    def _pin(self, node: str, found: Refusal) -> bool:
-        if node in self.pins:
-            return False
-        self.pins[node] = found
-        return True
 
     def _pointless(self, graph: Implications, holds: Mapping[str, Reason], roots: Mapping[str, Reason]) -> bool:
         """Refuse parts in which no function would be asynchronous: running coroutines one by one gains nothing."""
@@ -339,7 +341,7 @@ class Solver(Splitting):
                 text = f"{claim.text}, and cannot move"
                 reason = Reason(text, claim.span, found.reason)
                 pin = Refusal(STAYS_SYNC.code, claim.span, text, found.remedy, reason)
-                self.pins.setdefault(function_node(claim.within), pin)
+                self._pin(function_node(claim.within), pin)
         return True
 
     def _conflicts(self, graph: Implications, holds: dict[str, Reason], roots: dict[str, Reason]) -> bool:
@@ -400,10 +402,6 @@ class Solver(Splitting):
                     self.pins[item.node] = item.refusal
                     changed = True
         return changed
-
-    def _already_async(self, node: str) -> bool:
-        info = self.facts.project.functions.get(node.removeprefix("function:"))
-        return info is not None and info.is_async
 
     # --- blocking that would land on the loop --------------------------------------------------------------------
 
@@ -475,14 +473,14 @@ class Solver(Splitting):
                         function_node(call.within), node, f"{last}() would block the event loop", call.span
                     )
                     self.implications.append(step)
+                    if self._already_async(step.premise):
+                        self._on_loop_already.add((step.premise, node))
                     changed = True
                 elif call.span not in self.bridges or self._awaits_some(call, holds):
-                    changed = True
-                    self._bridge(call, last, waiting[target], holds)
+                    changed |= self._bridge(call, last, waiting[target], holds)
         for plan in list(self._unmet_faces(holds)):
             name = sorted(plan.call.targets)[0]
-            self._bridge(plan.call, name.rpartition(".")[2], self.facts.project.functions[name].span, holds)
-            changed = True
+            changed |= self._bridge(plan.call, name.rpartition(".")[2], self.facts.project.functions[name].span, holds)
         for item in self.on_loop:
             if item.node in holds and item.function in waiting:
                 changed |= self._pin(item.node, item.refusal)
@@ -492,6 +490,5 @@ class Solver(Splitting):
             if called_here(implicit) and caller in holds and waits and caller not in self.pins:
                 who = implicit.external or f"the language ({implicit.kind})"
                 text = f"{implicit.target.rpartition('.')[2]} waits and is called here by {who}"
-                self.pins[caller] = refusal(NO_AWAIT_HERE, implicit.span, text)
-                changed = True
+                changed |= self._pin(caller, refusal(NO_AWAIT_HERE, implicit.span, text))
         return changed

@@ -48,6 +48,17 @@ class Splitting:
         """Whether some target of the call became asynchronous, so that it cannot run in a thread."""
         return any(function_node(t) in holds and not self._has_face(t, holds) for t in call.targets)
 
+    def _pin(self, node: str, found: Refusal) -> bool:
+        """Let the node stay synchronous; False where that is nothing new, or where it is a coroutine function already."""
+        if node in self.pins or self._already_async(node):
+            return False
+        self.pins[node] = found
+        return True
+
+    def _already_async(self, node: str) -> bool:
+        info = self.facts.project.functions.get(node.removeprefix("function:"))
+        return info is not None and info.is_async
+
     def _has_face(self, name: str, holds: Mapping[str, Reason]) -> bool:
         node = function_node(name)
         return name in self.faces.of and node in holds and node not in self.pins
@@ -79,7 +90,11 @@ class Splitting:
                 if faced and not self._calls_coroutine(plan, holds):
                     yield plan
 
-    def _bridge(self, call: CallSite, name: str, waits: Span, holds: Mapping[str, Reason]) -> None:
+    def _bridge(self, call: CallSite, name: str, waits: Span, holds: Mapping[str, Reason]) -> bool:
+        """Move the call to a thread, or let its function stay synchronous; False where nothing changes.
+
+        A coroutine function of the project that blocks where no thread can help blocked there before.
+        """
         node = self.facts.node(call.span, ast.Call)
         place = await_place(self.facts, call.span.path, node) if node is not None else None
         generator = any(self.facts.project.functions[t].is_generator for t in call.targets)
@@ -95,10 +110,16 @@ class Splitting:
             or self._awaits_some(call, holds)
         ):
             text = f"{name}() waits (at {waits}) and cannot be awaited or moved to a thread here"
-            self.pins.setdefault(function_node(call.within), refusal(NO_AWAIT_HERE, call.span, text))
-            self.bridges.pop(call.span, None)
-            return
+            found = refusal(NO_AWAIT_HERE, call.span, text)
+            changed = self._pin(function_node(call.within), found)
+            if (
+                self._awaits_some(call, holds) and caller.is_async
+            ):  # one await for what gives a coroutine and what blocks
+                for target in call.targets:
+                    changed |= self._pin(function_node(target), found)
+            return self.bridges.pop(call.span, None) is not None or changed
         self.bridges[call.span] = call
+        return True
 
     def _is_followed(self, path: str, node: ast.Lambda) -> bool:
         """Whether the lambda is an argument or has a name: then all its calls can be seen to await what it gives."""

@@ -176,9 +176,9 @@ class ExpressionLowering:
         return result
 
     def _constant(self, node: ast.Constant) -> int:
-        value = node.value
-        if value is Ellipsis or isinstance(value, complex):
-            return 0
+        return 0 if node.value is Ellipsis or isinstance(node.value, complex) else self._literal(node.value)
+
+    def _literal(self, value: str | bytes | bool | int | float | None) -> int:
         key = (value.__class__, value)
         variable = self._constants.get(key)
         if variable is None:
@@ -351,6 +351,9 @@ class ExpressionLowering:
             self.truth(operand, node.operand)
             return self.plain("builtins.bool")
         if isinstance(node.operand, ast.Constant):
+            number = node.operand.value
+            if isinstance(node.op, ast.USub) and isinstance(number, (int, float)) and not isinstance(number, bool):
+                return self._literal(-number)
             return operand
         result = self.new()
         self.operate(operand, "operator", OPERATORS[node.op.__class__], 0, result, node, self.function)

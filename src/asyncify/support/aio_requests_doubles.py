@@ -8,6 +8,7 @@ import contextvars
 import functools
 import inspect
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -28,6 +29,8 @@ _threads = concurrent.futures.ThreadPoolExecutor(256, "aio_requests")
 
 async def _in_thread(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     call = functools.partial(contextvars.copy_context().run, fn, *args, **kwargs)
+    if not threading.main_thread().is_alive():  # the interpreter exits, and starts no threads any more
+        return call()
     return await asyncio.get_running_loop().run_in_executor(_threads, call)
 
 

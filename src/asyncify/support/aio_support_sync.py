@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import concurrent.futures
 import contextlib
 import contextvars
 import inspect
@@ -39,13 +40,17 @@ def run_sync(coroutine: Coroutine[Any, Any, _Result] | _Result) -> _Result:
 
     Successive calls in the main thread share an event loop, so that connections are reused. Where an
     event loop is running already, the coroutine runs on another one, in a thread of its own, while
-    the caller waits.
+    the caller waits. While the interpreter exits, when no thread can be started any more, what the
+    loop would give to a thread (looking up a host name, say) is done at once.
     """
     if not inspect.iscoroutine(coroutine):
         return cast("_Result", coroutine)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
+        if not threading.main_thread().is_alive():
+            last: _Result = _run_at_exit(coroutine)
+            return last
         if threading.current_thread() is not threading.main_thread():
             answer: _Result = asyncio.run(coroutine)
             return answer
@@ -53,6 +58,35 @@ def run_sync(coroutine: Coroutine[Any, Any, _Result] | _Result) -> _Result:
         return result
     other: _Result = _in_thread(lambda: asyncio.run(coroutine))
     return other
+
+
+class _AtOnce(concurrent.futures.ThreadPoolExecutor):
+    """Calls each function where it is submitted."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[Any]:
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    if not threading.main_thread().is_alive():
+        loop.set_default_executor(_AtOnce())
+    return loop
+
+
+def _run_at_exit(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run the coroutine after the main thread has ended, on a loop that is closed again: nobody closes one later."""
+    loop = _new_loop()
+    try:
+        return loop.run_until_complete(coroutine)
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
 
 
 def iterate_sync(
@@ -67,7 +101,7 @@ def iterate_sync(
     if not isinstance(items, AsyncGenerator):
         yield from items
         return
-    loop = asyncio.new_event_loop()
+    loop = _new_loop()
     try:
         item = _step(loop, items.__anext__())
         while True:
@@ -144,7 +178,7 @@ def enter_sync(manager: contextlib.AbstractAsyncContextManager[_Item]) -> Genera
         with cast("contextlib.AbstractContextManager[_Item]", manager) as entered:
             yield entered
         return
-    loop = asyncio.new_event_loop()
+    loop = _new_loop()
     try:
         value = _step(loop, manager.__aenter__())
         try:
