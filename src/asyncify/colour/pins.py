@@ -315,7 +315,8 @@ def _own_pin(
         return refusal(IMPORT_TIME, info.span, "The body of a class runs when the module is imported.")
     if info.kind is not Kind.FUNCTION:
         return None
-    if info.cls and last.startswith("__") and last.endswith("__") and last not in _ASYNC_SPECIAL:
+    special = info.cls and last.startswith("__") and last.endswith("__") and last not in _ASYNC_SPECIAL
+    if special and info.span not in handled:
         return refusal(SPECIAL_METHOD, info.span, f"Python calls {last} itself, without await.")
     for span in info.decorators:
         found = _decorator_pin(facts, info, span)

@@ -487,7 +487,8 @@ def _identity(claims: list[Claim], facts: Facts) -> str:
 _NOUNS = {"requests": "request", "thread_pool": "pool place", "multiprocessing_pool": "pool place",
           "futures_session": "session place", "thread_map": "pool place", "time_sleep": "sleep", "blocking": "blocking call",
           "test_frameworks": "test expression", "generators": "iteration", "queues": "queue place",
-          "threads": "thread place", "thread_locks": "lock place"}  # fmt: skip
+          "threads": "thread place", "thread_locks": "lock place",
+          "context_classes": "context"}  # fmt: skip
 
 
 def _title(claims: list[Claim], functions: list[str]) -> str:

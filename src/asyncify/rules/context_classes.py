@@ -1,0 +1,205 @@
+"""Classes whose `with` waits: `__enter__` and `__exit__` become `__aenter__` and `__aexit__`.
+
+## What it rewrites
+
+- Both methods of such a class, and those of related classes of the project, get the asynchronous names.
+- Each `with` over such an object becomes `async with`; a statement with several items is split where only some of them wait.
+- A function that stays synchronous enters by `aio_support.enter_sync`.
+- Explicit calls (`super().__enter__()`) follow.
+
+## What it refuses
+
+Where asyncify does not see every `with`, both methods stay synchronous, and run the coroutines that they call to their end: classes
+with a base outside the project, objects that go to code that asyncify does not know (an `ExitStack`, say), tests that
+configure `__enter__` of a mock.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from asyncify.graph import Implication
+from asyncify.index.catalogue import Catalogue
+from asyncify.index.project import FunctionInfo, Kind
+from asyncify.index.values import Class, Object, Unknown
+from asyncify.model import Reason, Rename, ReplaceExpr, Span, Verdict
+from asyncify.rules.base import Claim, Companion, Finding, Handles, Role, Rule, function_node
+from asyncify.rules.facts import Facts, Place
+from asyncify.rules.flow import with_item
+from asyncify.rules.support import import_of
+
+ID = "context_classes"
+_NEW = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
+_BASES = frozenset({"builtins.object", "abc.ABC", "typing.Protocol", "typing.Generic", "typing_extensions.Protocol"})
+# Callables of these modules do not enter what they are given.
+_HARMLESS = (
+    "builtins.",
+    "collections.",
+    "queue.",
+    "threading.",
+    "concurrent.",
+    "copy.",
+    "weakref.",
+    "logging.",
+    "json.",
+)
+
+
+def match(facts: Facts) -> Iterator[Finding]:
+    """What becomes of every class with ``__enter__`` and ``__exit__``, and of each ``with`` over its objects."""
+    families = [family for family in _families(facts) if _methods(facts, family)]
+    if not families:
+        return
+    named = _named_places(facts)
+    entered = _entered(facts)
+    for family in families:
+        methods = _methods(facts, family)
+        items = [place for place in entered if _objects(facts, place) & family]
+        if _stays(facts, family, methods, items, named):
+            continue
+        yield from _class(facts, methods)
+        for path, node in items:
+            yield from _with(facts, path, node, methods)
+
+
+def _families(facts: Facts) -> list[frozenset[str]]:
+    """The classes of the project, those that inherit from each other together."""
+    family: dict[str, set[str]] = {name: {name} for name in facts.project.classes}
+    for name, info in facts.project.classes.items():
+        for other in info.mro:
+            if other in family and family[other] is not family[name]:
+                joined = family[other] | family[name]
+                for member in joined:
+                    family[member] = joined
+    unique = {id(members): members for members in family.values()}
+    return sorted((frozenset(members) for members in unique.values()), key=sorted)
+
+
+def _methods(facts: Facts, family: frozenset[str]) -> list[FunctionInfo]:
+    classes = (facts.project.classes[name] for name in sorted(family))
+    found = (facts.project.functions.get(cls.methods.get(name, "")) for cls in classes for name in _NEW)
+    return [info for info in found if info is not None and info.kind is Kind.FUNCTION]
+
+
+def _entered(facts: Facts) -> list[Place]:
+    return [
+        (path, item.context_expr)
+        for path in facts.project.files
+        for statement in facts.nodes(path, ast.With)
+        for item in statement.items
+    ]
+
+
+def _named_places(facts: Facts) -> list[tuple[str, ast.Attribute]]:
+    """Where a program names one of the two methods."""
+    return [
+        (path, node) for path in facts.project.files for node in facts.nodes(path, ast.Attribute) if node.attr in _NEW
+    ]
+
+
+def _objects(facts: Facts, place: Place) -> set[str]:
+    return {value.cls for value in facts.values(*place) if isinstance(value, Object)}
+
+
+def _stays(
+    facts: Facts,
+    family: frozenset[str],
+    methods: list[FunctionInfo],
+    items: list[Place],
+    named: list[tuple[str, ast.Attribute]],
+) -> bool:
+    """Whether something may enter an object of these classes that asyncify does not see, or in another way."""
+    if any(info.is_async or info.is_generator or info.decorators for info in methods):
+        return True
+    for name in family:
+        cls = facts.project.classes[name]
+        if cls.external_bases - _BASES or {"__aenter__", "__aexit__"} & cls.methods.keys():
+            return True
+    for path, node in items:
+        if not all(isinstance(value, Object) and value.cls in family for value in facts.values(path, node)):
+            return True
+    for path, attribute in named:
+        values = facts.values(path, attribute.value)
+        ours = any(isinstance(value, (Object, Class)) and _class_of(value) in family for value in values)
+        unclear = not values or any(isinstance(value, Unknown) for value in values)
+        call = facts.parent(path, attribute)
+        called = isinstance(call, ast.Call) and call.func is attribute
+        site = facts.project.call_at(facts.span(path, call)) if called and call is not None else None
+        if site is not None and site.targets and site.targets <= {info.name for info in methods} and not site.externals:
+            continue
+        if ours or unclear or facts.in_test(path):
+            return True
+    if any(node.value in _NEW for path in facts.project.files for node in facts.nodes(path, ast.Constant)):
+        return True
+    return any(_may_enter(facts, place) for name in family for place in facts.objects.get(name, ()))
+
+
+def _class_of(value: Object | Class) -> str:
+    return value.cls if isinstance(value, Object) else value.name
+
+
+def _may_enter(facts: Facts, place: Place) -> bool:
+    """Whether the object goes to a call that may enter it."""
+    path, node = place
+    call = facts.parent(path, node)
+    if isinstance(call, (ast.keyword, ast.Starred)):
+        call = facts.parent(path, call)
+    if not isinstance(call, ast.Call) or call.func is node:
+        return False
+    site = facts.project.call_at(facts.span(path, call))
+    if site is None or site.unresolved:
+        return True
+    return not all(name.startswith(_HARMLESS) for name in site.externals)
+
+
+def _class(facts: Facts, methods: list[FunctionInfo]) -> Iterator[Finding]:
+    for info, other in zip(methods, [*methods[1:], methods[0]], strict=True):
+        node, short = function_node(info.name), info.name.rpartition(".")[2]
+        yield Handles(info.span)
+        if other is not info:
+            text = f"{other.name.rpartition('.')[2]} belongs to the same `async with`"
+            yield Implication(node, function_node(other.name), text, other.span)
+        reason = Reason(f"{short} waits", info.span)
+        yield Companion(node, (Rename(info.span, reason, _NEW[short]),))
+        for call in facts.project.callers(info.name):
+            func = facts.node(call.func, ast.Attribute)
+            if func is not None and func.attr == short:
+                holes = {"value": facts.span(call.span.path, func.value)}
+                yield Companion(node, (ReplaceExpr(call.func, f"{{value}}.{_NEW[short]}", reason, holes),))
+
+
+def _with(facts: Facts, path: str, node: ast.expr, methods: list[FunctionInfo]) -> Iterator[Finding]:
+    item = facts.parent(path, node)
+    statement = facts.parent(path, item) if item is not None else None
+    assert isinstance(statement, ast.With)
+    span: Span = facts.span(path, node)
+    nodes = tuple(function_node(info.name) for info in methods)
+    reason = Reason("entering and leaving it waits", span)
+    _, made = with_item(facts, path, statement, node, reason.text)
+    yield Handles(span)
+    yield Claim(
+        ID,
+        span,
+        facts.enclosing(path, node),
+        Role.PART,
+        Verdict.EXACT,
+        reason.text,
+        {"": (made,)},
+        follows=nodes,
+        leads=nodes,
+        variant="with",
+        sync_edits=(
+            ReplaceExpr(span, "aio_support.enter_sync({manager})", reason, {"manager": span}),
+            import_of(facts.file(path).source, "aio_support", span, reason),
+        ),
+    )
+
+
+RULE = Rule(
+    id=ID,
+    title="Classes whose `with` waits",
+    doc=__doc__,
+    catalogue=Catalogue(),
+    match=match,
+)
