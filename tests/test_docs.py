@@ -87,7 +87,8 @@ def test_configuration_keys_and_their_defaults() -> None:
     defaults = config.Config(Path())
     for key, shown in rows.items():
         value = getattr(defaults, key.replace("-", "_"))
-        assert shown == (f'"{value}"' if isinstance(value, str) else str(list(value)).replace("'", '"')), key
+        toml = f'"{value}"' if isinstance(value, str) else str(list(value) if isinstance(value, tuple) else value)
+        assert shown == toml.replace("'", '"'), key
 
 
 def test_generated_pages_are_what_the_sources_say(capsys: pytest.CaptureFixture[str]) -> None:

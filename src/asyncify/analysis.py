@@ -19,6 +19,7 @@ from asyncify.index.elsewhere import Elsewhere
 from asyncify.index.linked import LinkedProject
 from asyncify.index.project import Diagnostic, SourceFile
 from asyncify.model import Plan
+from asyncify.plan.ahead import with_requests_ahead
 from asyncify.plan.build import build as build_plan
 from asyncify.plan.cuts import with_cuts
 from asyncify.relevance import relevant
@@ -60,7 +61,8 @@ class Analysis:
     @cached_property
     def plan(self) -> Plan:
         """What would be done and what not."""
-        return build_plan(self.facts, self.colouring, self.config.http, self.constraints.programs)
+        plan = build_plan(self.facts, self.colouring, self.config.http, self.constraints.programs)
+        return with_requests_ahead(plan, self.facts, self.config.parallelize)
 
     def plan_with_choices(self) -> Plan:
         """The plan, each group with the choices of where it could end."""
@@ -75,7 +77,8 @@ class Analysis:
             sync_api=(*self.config.sync_api, *sync_api),
         )
         colouring = _coloured(self.root, config, self.constraints)
-        return build_plan(self.facts, colouring, config.http, self.constraints.programs)
+        plan = build_plan(self.facts, colouring, config.http, self.constraints.programs)
+        return with_requests_ahead(plan, self.facts, config.parallelize)
 
 
 def analyse_tree(tree: Tree, config: Config, progress: Progress) -> list[Analysis]:

@@ -29,7 +29,8 @@ class Config:
     patterns of ``exclude`` and ``extend_exclude`` are those of a ``.gitignore`` at ``root``; ``exclude``
     replaces :data:`DEFAULT_EXCLUDE`. ``boundary`` says how far colour flows: to the entry points, or to the functions that own
     a fan-out. ``stop_at`` names functions that stay synchronous, ``sync_api`` patterns (``pkg.client.*``) of functions whose
-    synchronous form is public. ``cache``: whether the result of a scan may come from, and goes to, the user's cache
+    synchronous form is public. ``parallelize``: how many independent requests of a loop may be under way at once; with 0 (or 1), loops
+    ask one after the other as they did. ``cache``: whether the result of a scan may come from, and goes to, the user's cache
     folder (command line only).
     """
 
@@ -41,6 +42,7 @@ class Config:
     boundary: BoundaryKind = "entry"
     stop_at: tuple[str, ...] = ()
     sync_api: tuple[str, ...] = ()
+    parallelize: int = 0
     cache: bool = True
 
 
@@ -49,7 +51,8 @@ _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "http": ("auto", "native", "compat"),
     "boundary": ("entry", "fan-out"),
 }
-KEYS: Final = (*_LISTS, *_CHOICES)
+_NUMBERS: Final = ("parallelize",)
+KEYS: Final = (*_LISTS, *_CHOICES, *_NUMBERS)
 """The keys ``[tool.asyncify]`` may have."""
 
 
@@ -104,6 +107,12 @@ def _checked(file: Path, key: str, value: object) -> object:
             raise UsageError(
                 f"{where} `{key}` must be one of {', '.join(choices)}, not {value!r}{_nearest(value, choices, '')}"
             )
+        return value
+    if key in _NUMBERS:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise UsageError(f"{where} `{key}` must be an integer, not {_kind(value)}")
+        if value < 0:
+            raise UsageError(f"{where} `{key}` must not be negative")
         return value
     known = f" (known: {', '.join(KEYS)})"
     raise UsageError(f"{where} has an unknown key `{key}`{_nearest(key, KEYS, known)}")

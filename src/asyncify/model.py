@@ -169,6 +169,23 @@ class ReplaceExpr:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchAhead:
+    """Start what a loop waits for before it is its turn: of the ``for`` statement or comprehension at `span`.
+
+    It iterates ``aio_support.ahead(most, ((target, call) for target in iterable))`` then, which gives a variable
+    `answer` beside each item, and awaits that in the place of the call at `call`. ``lets`` are variables that the loop
+    sets before the call, with the expressions that the call needs of them.
+    """
+
+    span: Span
+    reason: Reason
+    call: Span
+    answer: str
+    most: int
+    lets: tuple[tuple[str, Span], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ListInstead:
     """Turn the generator expression at `span` into a list comprehension."""
 
@@ -307,6 +324,7 @@ Edit = (
     | MakeAsync
     | ReplaceExpr
     | ListInstead
+    | FetchAhead
     | ReplaceStatement
     | SetArguments
     | WrapStatements

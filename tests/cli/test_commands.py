@@ -48,6 +48,12 @@ def test_options_override_the_project_file_and_lists_add_to_it(run: Any, api: An
     assert config.extend_exclude == ("y/",)
     run("scan")
     assert api.calls[1][2].http == "native"
+    assert api.calls[1][2].parallelize == 0
+    (tmp_path / "pyproject.toml").write_text("[tool.asyncify]\nparallelize = 4\n")
+    for option, expected in (((), 4), (("--parallelize", "16"), 16), (("--parallelize", "0"), 0)):
+        run("scan", *option)
+        assert api.calls[-1][2].parallelize == expected
+    assert run("scan", "--parallelize", "-1").exit_code == 2
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ def test_every_key(tmp_path: Path) -> None:
         http = "compat"
         stop-at = ["pkg.run"]
         sync-api = ["pkg.client.*"]
+        parallelize = 8
         """,
     )
     assert load(tmp_path) == Config(
@@ -40,6 +41,7 @@ def test_every_key(tmp_path: Path) -> None:
         http="compat",
         stop_at=("pkg.run",),
         sync_api=("pkg.client.*",),
+        parallelize=8,
     )
 
 
@@ -82,6 +84,9 @@ def test_byte_order_mark_and_crlf(tmp_path: Path) -> None:
         ("sync-api = ['']", "`sync-api` holds an empty string"),
         ("http = true", "`http` must be a string, not a boolean"),
         ("http = 'natve'", "`http` must be one of auto, native, compat, not 'natve'; did you mean `native`?"),
+        ("parallelize = '8'", "`parallelize` must be an integer, not a string"),
+        ("parallelize = true", "`parallelize` must be an integer, not a boolean"),
+        ("parallelize = -1", "`parallelize` must not be negative"),
         ("http = 'x'", "`http` must be one of auto, native, compat, not 'x'"),
     ],
 )

@@ -36,7 +36,7 @@ class Observed:
 def observe(fixture: Fixture, program: Mapping[str, bytes] | None = None) -> Observed:
     """Migrate the fixture's program (or the one given), without judging or running anything."""
     before = fixture.before() if program is None else program
-    migration = migrate(before, http=fixture.http)
+    migration = migrate(before, http=fixture.http, parallelize=fixture.parallelize)
     changed = {path: data for path, data in migration.after.items() if before.get(path) != data}
     plan = migration.summary()
     for path in sorted(changed.keys() - before.keys()):
@@ -112,7 +112,7 @@ def check_trees(fixture: Fixture, observed: Observed) -> None:
 def check_fixed_point(fixture: Fixture, observed: Observed) -> None:
     """A second run plans nothing and changes nothing."""
     if observed.changed:
-        again = migrate(observed.after, http=fixture.http)
+        again = migrate(observed.after, http=fixture.http, parallelize=fixture.parallelize)
         if again.groups:
             raise Broken(f"a second run plans {again.groups} groups\n{again.summary()}")
         if rest := {path for path, data in again.after.items() if observed.after.get(path) != data}:
@@ -173,7 +173,9 @@ def check_runs(
         try:
             laws.same_concurrency(fixture, first, second)
         except Broken:
-            if attempt == ATTEMPTS or second.most_in_flight > max(first.most_in_flight, fixture.in_flight or 0):
+            if attempt == ATTEMPTS or second.most_in_flight > max(
+                first.most_in_flight, fixture.in_flight_after or fixture.in_flight or 0
+            ):
                 raise
             time.sleep(0.2 * attempt)
             continue

@@ -98,7 +98,7 @@ class Migration:
             yield from group.edits
 
 
-def migrate(files: Mapping[str, bytes], *, http: str = "auto") -> Migration:
+def migrate(files: Mapping[str, bytes], *, http: str = "auto", parallelize: int = 0) -> Migration:
     """Run asyncify over the tree `files`.
 
     Raises:
@@ -110,6 +110,8 @@ def migrate(files: Mapping[str, bytes], *, http: str = "auto") -> Migration:
         config = load(root)
         if http != "auto":
             config = _with_http(config, http)
+        if parallelize:
+            config = dataclasses.replace(config, parallelize=parallelize)
         preview = api.preview([root], config)
         for problems in preview.problems.values():
             for problem in problems:

@@ -39,7 +39,9 @@ class Fixture:
     unordered: bool = False  # lines of stdout, and requests, may come in any order: threads race for a lock
     requests: int = 1  # at least so many; 0 means exactly none
     in_flight: int | None = None  # exactly so many on both sides; None: after at most as many as before
+    in_flight_after: int | None = None  # exactly so many after, where requests are sent ahead of their turn
     http: str = "auto"  # the HTTP profile asked for
+    parallelize: int = 0  # as the option of that name
     refusals: tuple[str, ...] = ()  # codes that must be among those of the plan
     untouched: tuple[str, ...] = ()  # files that must not change though others do
     ignore_headers: tuple[str, ...] = ()  # beside those that never count

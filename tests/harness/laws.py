@@ -163,7 +163,8 @@ def same_behaviour(fixture: Fixture, before: Run, after: Run) -> None:
         _same("stderr", *(_stderr(run.stderr, fixture.stderr) for run in (before, after)))
     if before.files != after.files:
         raise Broken(f"files written: {sorted(after.files)}, were {sorted(before.files)} (or their content)")
-    same_requests(before, after, ordered=sequential(fixture, before) and not fixture.unordered)
+    in_order = fixture.in_flight_after is None and not fixture.unordered
+    same_requests(before, after, ordered=sequential(fixture, before) and in_order)
 
 
 def sequential(fixture: Fixture, before: Run) -> bool:
@@ -184,7 +185,10 @@ def same_requests(before: Run, after: Run, *, ordered: bool) -> None:
 
 def same_concurrency(fixture: Fixture, before: Run, after: Run) -> None:
     """Never more in flight than before; exactly as many where the fixture says how many."""
-    if fixture.in_flight is not None:
+    if fixture.in_flight_after is not None:
+        if after.most_in_flight != fixture.in_flight_after:
+            raise Broken(f"after: {after.most_in_flight} in flight, expected {fixture.in_flight_after}")
+    elif fixture.in_flight is not None:
         for side, run in (("before", before), ("after", after)):
             if run.most_in_flight != fixture.in_flight:
                 raise Broken(f"{side}: {run.most_in_flight} in flight, expected {fixture.in_flight}")

@@ -1,6 +1,7 @@
 """Many random programs: each is migrated, both sides are run, all laws are held against them.
 
-``python tests/properties/fleet.py --seeds 2000`` prints how many were migrated, and every seed that broke a law.
+``python tests/properties/fleet.py --seeds 2000`` prints how many were migrated, and every seed that broke a law;
+``--programs workers`` takes those of :mod:`workers` (threads, queues, locks, events, pools) in place of :mod:`programs`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -24,14 +26,17 @@ sys.path[:0] = [
     str(folder) for folder in (HERE, HERE.parent, HERE.parent.parent / "src") if str(folder) not in sys.path
 ]
 
+import programs  # noqa: E402
+import workers  # noqa: E402
 from harness.check import Observed, check_fixed_point, check_plan, check_runs, check_trees, observe  # noqa: E402
 from harness.fixture import Expected, Fixture  # noqa: E402
 from harness.laws import Broken  # noqa: E402
 from harness.run import TIMEOUT, server  # noqa: E402
-from programs import RandomProgram, generate  # noqa: E402
+from programs import RandomProgram  # noqa: E402
 
 from asyncify.verify.server import LocalServer  # noqa: E402
 
+GENERATORS = {"mixed": programs.generate, "workers": workers.generate}
 MIGRATED, PARTLY, REFUSED, BROKEN = "migrated", "partly", "refused", "broken"
 
 
@@ -115,9 +120,9 @@ def fixture_of(seed: int, program: RandomProgram) -> Fixture:
     )
 
 
-def judge(seed: int, on: LocalServer, start: Zygote) -> Outcome:
+def judge(seed: int, on: LocalServer, start: Zygote, kind: str = "mixed") -> Outcome:
     """Migrate and run the program of that seed."""
-    program = generate(seed)
+    program = GENERATORS[kind](seed)
     fixture = fixture_of(seed, program)
     try:
         observed = observe(fixture, program.encoded())
@@ -134,8 +139,8 @@ def judge(seed: int, on: LocalServer, start: Zygote) -> Outcome:
         return Outcome(seed, BROKEN, profile, codes, str(error))
     except Exception as error:
         return Outcome(seed, BROKEN, profile, codes, f"{type(error).__name__}: {error}")
-    kind = REFUSED if not observed.changed else PARTLY if codes else MIGRATED
-    return Outcome(seed, kind, profile, codes)
+    became = REFUSED if not observed.changed else PARTLY if codes else MIGRATED
+    return Outcome(seed, became, profile, codes)
 
 
 def _profile(observed: Observed) -> str:
@@ -143,10 +148,10 @@ def _profile(observed: Observed) -> str:
     return "+".join(sorted(names & {"aio_http", "aio_requests"}))
 
 
-def judge_all(seeds: Iterable[int]) -> list[Outcome]:
+def judge_all(seeds: Iterable[int], kind: str) -> list[Outcome]:
     """Judge these seeds, with one server and one zygote."""
     with server() as on, Zygote() as start:
-        return [judge(seed, on, start) for seed in seeds]
+        return [judge(seed, on, start, kind) for seed in seeds]
 
 
 def main() -> int:
@@ -156,6 +161,7 @@ def main() -> int:
     parser.add_argument("--start", type=int, default=0, help="the first")
     parser.add_argument("--only", type=int, nargs="*", help="exactly these seeds")
     parser.add_argument("--jobs", type=int, default=1, help="processes side by side")
+    parser.add_argument("--programs", choices=sorted(GENERATORS), default="mixed", help="of what kind")
     parser.add_argument("--json", type=Path, help="write the outcomes there")
     options = parser.parse_args()
     seeds = options.only or list(range(options.start, options.start + options.seeds))
@@ -164,7 +170,7 @@ def main() -> int:
     size = 20
     chunks = [seeds[n : n + size] for n in range(0, len(seeds), size)]
     with ProcessPoolExecutor(options.jobs) as processes:
-        for some in processes.map(judge_all, chunks):
+        for some in processes.map(judge_all, chunks, repeat(options.programs)):
             outcomes += some
             for outcome in some:
                 if outcome.kind == BROKEN:

@@ -7,20 +7,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+import workers
 from fleet import BROKEN, MIGRATED, PARTLY, Zygote, fixture_of, judge
 from harness.check import check_runs, observe
 from harness.laws import Broken
-from programs import generate
+from programs import RandomProgram, generate
 
 if TYPE_CHECKING:
     from asyncify.verify.server import LocalServer
 
 START = int(os.environ.get("ASYNCIFY_SEED_START", "0"))
 SEEDS = range(START, START + int(os.environ.get("ASYNCIFY_SEEDS", "24")))
+WORKERS = len(SEEDS) // 2
 # Seeds whose programs once broke a law, each in another way.
 ONCE_BROKEN = (9, 12, 20, 44, 79, 110)
 
@@ -39,6 +41,13 @@ def test_a_random_program_keeps_its_behaviour(seed: int, fixture_server: LocalSe
     assert outcome.kind != BROKEN, outcome.problem
 
 
+@pytest.mark.parametrize("seed", range(START, START + WORKERS))
+def test_random_workers_keep_their_behaviour(seed: int, fixture_server: LocalServer, zygote: Zygote) -> None:
+    """The same for programs of threads, queues, locks, events and pools."""
+    outcome = judge(seed, fixture_server, zygote, "workers")
+    assert outcome.kind != BROKEN, outcome.problem
+
+
 def test_a_wrong_program_is_seen(fixture_server: LocalServer, zygote: Zygote) -> None:
     """The laws are not held by just anything: a program that prints something else breaks one."""
     program = generate(3)
@@ -53,16 +62,18 @@ def test_a_wrong_program_is_seen(fixture_server: LocalServer, zygote: Zygote) ->
 
 def test_programs_of_a_seed_are_the_same() -> None:
     """A failing seed can be looked at again."""
-    assert generate(7) == generate(7)
-    assert generate(7) != generate(8)
+    for made in (generate, workers.generate):
+        assert made(7) == made(7)
+        assert made(7) != made(8)
 
 
-def test_most_programs_are_migrated() -> None:
+@pytest.mark.parametrize("made", [generate, workers.generate])
+def test_most_programs_are_migrated(made: Callable[[int], RandomProgram]) -> None:
     """The property above would hold for a tool that does nothing; this one does not."""
     seeds = range(10)
     kinds = []
     for seed in seeds:
-        program = generate(seed)
+        program = made(seed)
         observed = observe(fixture_of(seed, program), program.encoded())
         kinds.append((PARTLY if observed.migration.codes else MIGRATED) if observed.changed else "")
     assert kinds.count(MIGRATED) >= 5, kinds

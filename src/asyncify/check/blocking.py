@@ -13,7 +13,7 @@ from asyncify.check.scopes import FunctionNode, Scope
 from asyncify.check.tree import Function, Module, last_name
 from asyncify.check.values import Cls, Ext, ExtInst, Func, Inst, Lambda
 
-_BOUNDED = re.compile(rb"Queue\(\s*(?:maxsize\s*=\s*)?(?!0?\s*\))")
+_BOUNDED = re.compile(rb"^(?!class ).*?Queue\(\s*(?!(?:maxsize\s*=\s*)?0?\s*\))", re.M)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class BlockingCheck:
         if isinstance(node, ast.Call) and not isinstance(module.parents.get(node), ast.Await):
             for value in self.evaluator.of(node.func, module):
                 if isinstance(value, Ext) and value.name in tables.BLOCKING and not _no_wait(node):
-                    if value.name in tables.BLOCKING_IF_BOUNDED and not self._bounded_queues:
+                    if value.name in tables.BLOCKING_IF_BOUNDED and self._has_room(node, module):
                         continue
                     found.append(Blockage(value.name, node))
         elif isinstance(node, ast.With):
@@ -87,6 +87,20 @@ class BlockingCheck:
                     if isinstance(value, ExtInst) and value.type in tables.BLOCKING_EXIT:
                         found.append(Blockage(value.type, item.context_expr))
         return found
+
+    def _has_room(self, put: ast.Call, module: Module) -> bool:
+        """Whether the queue that is put into has no limit: no queue of the tree has, or this variable only holds such."""
+        if not self._bounded_queues:
+            return True
+        queue = put.func.value if isinstance(put.func, ast.Attribute) else None
+        around = module.parents.get(put)
+        while isinstance(queue, ast.Name) and around is not None:
+            if isinstance(around, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.Module)):
+                values = _bound_in(around, queue.id)
+                if values:
+                    return all(value is not None and _unbounded(value) for value in values)
+            around = module.parents.get(around)
+        return False
 
     def _lock(self, node: ast.AST, module: Module) -> None:
         """A thread's lock held while the coroutine is suspended: another coroutine then blocks the whole loop."""
@@ -190,3 +204,19 @@ def _no_wait(call: ast.Call) -> bool:
     return isinstance(first, ast.Constant) and (
         first.value is False or (first.value == 0 and last_name(call.func) in {"sleep", "result"})
     )
+
+
+def _bound_in(scope: ast.AST, name: str) -> list[ast.expr | None]:
+    """What a function or module binds the name to, in itself or in a scope nested in it; None for what is no expression."""
+    values: list[ast.expr | None] = []
+    for node in ast.walk(scope):
+        if isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            values += [node.value for target in targets if isinstance(target, ast.Name) and target.id == name]
+    stores = sum(isinstance(n, ast.Name) and n.id == name and not isinstance(n.ctx, ast.Load) for n in ast.walk(scope))
+    others = any(isinstance(n, ast.arg) and n.arg == name for n in ast.walk(scope)) or stores > len(values)
+    return [*values, None] if others else values
+
+
+def _unbounded(value: ast.expr) -> bool:
+    return isinstance(value, ast.Call) and not value.args and not value.keywords

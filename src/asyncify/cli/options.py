@@ -79,6 +79,12 @@ def plan_options(command: F) -> F:
             type=click.Choice(["auto", "native", "compat"]),
             help="Plain aiohttp, or requests' own responses carried by aiohttp (auto: native where exact).",
         ),
+        click.option(
+            "--parallelize",
+            type=click.IntRange(min=0),
+            metavar="N",
+            help="Send up to N requests of a loop at once where they are independent. Review what it proposes.",
+        ),
         click.option("--no-cache", is_flag=True, help="Neither use nor keep results in the user's cache folder."),
     ):
         command = option(command)
@@ -92,6 +98,7 @@ def configuration(
     sync_api: tuple[str, ...] = (),
     boundary: str | None = None,
     exclude: tuple[str, ...] = (),
+    parallelize: int | None = None,
     no_cache: bool = False,
 ) -> tuple[tuple[Path, ...], Config]:
     """The paths to read (the current folder by default) and what holds for them.
@@ -113,6 +120,7 @@ def configuration(
         stop_at=(*config.stop_at, *stop_at),
         sync_api=(*config.sync_api, *sync_api),
         extend_exclude=(*config.extend_exclude, *exclude),
+        parallelize=config.parallelize if parallelize is None else parallelize,
         cache=not no_cache,
     )
 

@@ -10,7 +10,7 @@ from typing import get_args
 
 from asyncify.index.project import SourceFile
 from asyncify.index.testing import is_test
-from asyncify.model import AddFile, AddImport, Edit, Reason, Span
+from asyncify.model import AddFile, AddImport, Edit, FetchAhead, Reason, Span
 from asyncify.rules.requests_names import VERBS
 from asyncify.rules.support import support_path
 from asyncify.support import Module, emit, helpers_in
@@ -69,6 +69,8 @@ def shared_with_tests(edits: Iterable[Edit], sources: Mapping[str, SourceFile]) 
 
 def _helpers_of(edit: Edit) -> list[tuple[Module, str]]:
     """The helpers of support modules that one edit brings into a file."""
+    if isinstance(edit, FetchAhead):
+        return [("aio_support", "ahead")]
     text = getattr(edit, "template", "") or getattr(edit, "call", "") or f"{getattr(edit, 'runner', '')}("
     for module in get_args(Module):
         if text == module:  # a function is fetched from it by a computed name

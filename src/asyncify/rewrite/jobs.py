@@ -18,6 +18,7 @@ from asyncify.model import (
     Await,
     Edit,
     Facade,
+    FetchAhead,
     ListInstead,
     MakeAsync,
     Rename,
@@ -29,7 +30,9 @@ from asyncify.model import (
 from asyncify.rewrite.locate import Found, Places
 from asyncify.rewrite.templates import hole_names
 
-NodeEdit: TypeAlias = Await | MakeAsync | Facade | Rename | ListInstead | ReplaceExpr | ReplaceStatement | SetArguments
+NodeEdit: TypeAlias = (
+    Await | MakeAsync | Facade | Rename | ListInstead | FetchAhead | ReplaceExpr | ReplaceStatement | SetArguments
+)
 HoleNode: TypeAlias = cst.BaseExpression | cst.Arg | cst.StarredElement | cst.BaseSuite
 
 
@@ -45,6 +48,8 @@ class Job:
     facade: Facade | None = None
     renamed: Rename | None = None
     listed: ListInstead | None = None
+    ahead: FetchAhead | None = None  # of the loop
+    fetched: FetchAhead | None = None  # of the call in it
     argument_holes: dict[str, HoleNode] = field(default_factory=dict)
     holes: dict[str, HoleNode] = field(default_factory=dict)
 
@@ -59,6 +64,8 @@ class Job:
             self.renamed,
             self.facade,
             self.listed,
+            self.ahead,
+            self.fetched,
         )
         return [edit for edit in parts if edit is not None]
 
@@ -72,6 +79,8 @@ def spans_of(edits: Iterable[NodeEdit]) -> set[Span]:
             spans.update(edit.holes.values())
         elif isinstance(edit, MakeAsync):
             spans.update(edit.items)
+        elif isinstance(edit, FetchAhead):
+            spans.update([edit.call, *(span for _, span in edit.lets)])
     return spans
 
 
@@ -121,6 +130,13 @@ def assign(edits: Sequence[NodeEdit], places: Places) -> dict[cst.CSTNode, Job]:
                 job.renamed = edit
             case ListInstead():
                 job.listed = edit
+            case FetchAhead():
+                job.ahead = edit
+                call = (places.found.get(edit.call) or Found()).expression
+                if call is None:
+                    raise InternalError("no call to fetch ahead", edit.span)
+                jobs.setdefault(call, Job()).fetched = edit
+                job.holes |= {name: _value(span, places) for name, span in edit.lets}
     for node, job in jobs.items():
         _check_losses(node, job, jobs)
     return jobs
@@ -132,6 +148,11 @@ def _node(edit: NodeEdit, found: Found) -> cst.CSTNode | None:
             return found.expression
         case ReplaceStatement():
             return found.statement
+        case FetchAhead():
+            loops = (cst.ListComp, cst.SetComp, cst.DictComp)
+            if isinstance(found.expression, loops):
+                return found.expression
+            return found.statement if isinstance(found.statement, cst.For) else None
         case ListInstead():
             return found.expression if isinstance(found.expression, cst.GeneratorExp) else None
         case Facade() | Rename():
@@ -177,6 +198,13 @@ def _holes(edit: ReplaceExpr | ReplaceStatement | SetArguments, places: Places, 
             raise InternalError(f"nothing for the hole {{{name}}} at columns {_columns(span)}", span)
         holes[name] = node
     return holes
+
+
+def _value(span: Span, places: Places) -> cst.BaseExpression:
+    found = places.found.get(span)
+    if found is None or found.expression is None:
+        raise InternalError("no expression here", span)
+    return found.expression
 
 
 def _merged(first: SetArguments | None, second: SetArguments) -> SetArguments:

@@ -12,6 +12,7 @@ import libcst as cst
 from asyncify.errors import InternalError
 from asyncify.model import ReplaceExpr, ReplaceStatement, SetArguments, Span
 from asyncify.rewrite import parens, templates
+from asyncify.rewrite.ahead import ahead_in_comprehension, ahead_in_for, answer_of
 from asyncify.rewrite.enclose import Block, Move, moved
 from asyncify.rewrite.faces import faced
 from asyncify.rewrite.jobs import HoleNode, Job, dropped_positions
@@ -74,6 +75,7 @@ class _Transformer(cst.CSTTransformer):
         self.edited: dict[cst.CSTNode, cst.CSTNode] = {}  # by original node: what fills the holes
         self.statements: dict[cst.CSTNode, list[cst.BaseStatement]] = {}  # by original small statement
         self.quotes: list[str] = []  # of the f-strings around
+        self.fetched: dict[Span, cst.BaseExpression] = {}  # by the span of the loop: the edited call
         self.elifs: set[cst.CSTNode] = set()
         self.left: set[cst.CSTNode] = set()
         # New expressions that may still need parentheses, one list for every expression or statement around.
@@ -150,6 +152,13 @@ class _Transformer(cst.CSTTransformer):
         if job.listed is not None:
             assert isinstance(node, cst.GeneratorExp)
             return cst.ListComp(elt=node.elt, for_in=node.for_in)
+        if job.fetched is not None:
+            self.fetched[job.fetched.span] = node
+            node = answer_of(job.fetched)
+            node = parens.settle(node, node.expression, self.module)
+        if job.ahead is not None:
+            assert isinstance(node, (cst.ListComp, cst.SetComp, cst.DictComp))
+            node = ahead_in_comprehension(node, job.ahead, self.fetched[job.ahead.span], self._lets(job), self.module)
         if job.awaited is not None:
             node = self._awaited(node)
         if not parens.outer(node)[0]:
@@ -225,6 +234,9 @@ class _Transformer(cst.CSTTransformer):
                 node = split_with(node, [item.item in job.items for item in original.items])
             else:
                 node = node.with_changes(asynchronous=cst.Asynchronous())
+        if job.ahead is not None:
+            assert isinstance(node, cst.For)
+            node = ahead_in_for(node, job.ahead, self.fetched[job.ahead.span], self._lets(job), self.module)
         if job.renamed is not None:
             assert isinstance(node, cst.FunctionDef)
             node = node.with_changes(name=node.name.with_changes(value=job.renamed.name))
@@ -256,6 +268,9 @@ class _Transformer(cst.CSTTransformer):
 
     def _new_statements(self, edit: ReplaceStatement, holes: Mapping[str, HoleNode]) -> list[cst.BaseStatement]:
         return templates.statements(edit.template, self._fillings(holes), self.module, edit.span)
+
+    def _lets(self, job: Job) -> dict[str, cst.CSTNode]:
+        return {name: self.edited.get(hole, hole) for name, hole in job.holes.items()}
 
     def _fillings(self, holes: Mapping[str, HoleNode]) -> dict[str, templates.Filling]:
         fillings: dict[str, templates.Filling] = {}

@@ -19,12 +19,12 @@ from asyncify.support.aio_support_begin import _Begun, _worker
 
 _T = TypeVar("_T")
 _log = logging.getLogger("concurrent.futures")  # where executors report what no caller can receive
-_alive: set[asyncio.Task[Any]] = set()  # a loop only holds its tasks weakly
+_alive: set[asyncio.Future[Any]] = set()  # a loop only holds its tasks weakly
 _pool_numbers = itertools.count()
 _PENDING, _RUNNING, _CANCELLED, _FINISHED, _FAILED = range(5)
 
 
-def _keep_alive(task: asyncio.Task[Any]) -> None:
+def _keep_alive(task: asyncio.Future[Any]) -> None:
     _alive.add(task)
     task.add_done_callback(_alive.discard)
 
