@@ -17,7 +17,9 @@ SLICE = 0.0005  # seconds; what is due within this time is written at once
 
 
 class Player:
-    """A gate that plays back. Opening a connection costs what it cost in the recording, per host in the median.
+    """A gate that plays back.
+
+    Opening a connection costs what it cost in the recording: for that very request, else for its host in the median.
 
     ``unmatched`` are the requests it had no answer for, ``complaints`` what was no request.
     """
@@ -44,7 +46,8 @@ class Player:
             found = Exchange(request, _not_recorded(found))
         delay = found.latency
         if connection.served == 1:
-            delay += self._connect.get(urlsplit(request.url).netloc, 0.0)
+            usual = self._connect.get(urlsplit(request.url).netloc, 0.0)
+            delay += usual if found.connect is None else found.connect
         _Answer(connection, request, found.response).at(arrived + delay)
 
     def complain(self, message: str) -> None:
