@@ -17,6 +17,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from asyncify.verify.blockages import Blockage, appeared
 from asyncify.verify.measure import Run
 from asyncify.verify.replay.exchange import Request
 from asyncify.verify.replay.redact import Marks
@@ -39,6 +40,7 @@ class Aspect(StrEnum):
     ORDER = "order of requests"
     IN_FLIGHT = "most requests in flight"
     ANSWERS = "answers to requests"
+    LOOP = "event loop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +139,14 @@ def compare_behaviour(
     *,
     headers: Sequence[str] = HEADERS,
     patterns: Sequence[Pattern] = (),
+    blocked: tuple[Sequence[Blockage], Sequence[Blockage]] | None = None,
 ) -> Behaviour:
     """Whether `after` did what `before` did, over all runs of both.
 
     `headers` are wildcards of lower-case header names that must be equal. `patterns` apply to both outputs, to files that are
     text, and to requests. Requests count as a multiset; their order counts too where `before` never had two in flight.
-    A request that could not be answered is a difference in any case. Secrets in requests are compared, but not shown.
+    A request that could not be answered is a difference in any case; so is what blocks the event loop of `after` and not that of
+    `before` (``blocked``). Secrets in requests are compared, but not shown.
     """
     aspects = [Aspect.EXIT_CODE, Aspect.STDOUT, Aspect.STDERR, Aspect.FILES]
     served = [run.traffic for run in before if run.traffic], [run.traffic for run in after if run.traffic]
@@ -171,6 +175,9 @@ def compare_behaviour(
             if found not in expected:
                 differences.append(_difference(aspect, expected[0], found))
                 break
+    if blocked is not None:
+        aspects.append(Aspect.LOOP)
+        differences += _blocked(appeared(*blocked))
     return Behaviour(tuple(aspects), tuple(differences), tuple(unstable), (TRACEBACK, *patterns))
 
 
@@ -260,6 +267,15 @@ def _compare_in_flight(before: Sequence[Traffic], after: Sequence[Traffic]) -> l
     was = f"{min(earlier)} to {max(earlier)}" if min(earlier) < max(earlier) else f"{max(earlier)}"
     message = f"at most {max(later)} requests were in flight, before it was {was}"
     return [Difference(Aspect.IN_FLIGHT, message)]
+
+
+def _blocked(found: Sequence[Blockage]) -> list[Difference]:
+    """What blocks the event loop, with the stacks."""
+    if not found:
+        return []
+    message = str(found[0]) if len(found) == 1 else f"{len(found)} calls block the event loop"
+    stacks = (f"{each}\n" + "".join(f"    {frame}\n" for frame in each.stack) for each in found)
+    return [Difference(Aspect.LOOP, message, "".join(stacks))]
 
 
 def _unanswered(before: Sequence[Traffic], after: Sequence[Traffic]) -> list[Difference]:

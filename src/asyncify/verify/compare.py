@@ -2,7 +2,8 @@
 
 All runs use one and the same working path, so that no version can be told by it, and each starts from the same
 files, home and temporary folder. Versions alternate (A B A B …): what the machine does meanwhile hits all of them.
-Warm-up runs fill the caches (the program's compiled modules too) and are thrown away.
+Warm-up runs fill the caches (the program's compiled modules too) and are not measured; they are watched for what blocks
+the event loop (:mod:`asyncify.verify.blockages`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from statistics import median
 
 from asyncify.errors import UsageError
 from asyncify.verify.behaviour import HEADERS, Observation, Pattern, compare_behaviour, digests, observe
+from asyncify.verify.blockages import Blockage, blockages, watching
 from asyncify.verify.floor import floor_command
 from asyncify.verify.measure import Run, measure
 from asyncify.verify.result import Comparison, Floor, Gate, Measured, Metric, VerifyResult, ratio
@@ -84,13 +86,15 @@ def compare(
             for name, (warm, measured) in counts.items():
                 if round_number < warm + measured:
                     report(name)
-                    outcome = bench.run(name)
-                    if round_number >= warm:
-                        found[name].append(outcome)
+                    if round_number < warm:
+                        bench.warm_up(name)
+                    else:
+                        found[name].append(bench.run(name))
         for _ in range(min(FLOOR_RUNS, runs)):
             for name in variants:
                 report(f"{name}: imports only")
                 floors[name] += bench.floor(name)
+        blocked = {name: bench.blockages(name) if warm else None for name, (warm, _) in counts.items()}
     return Comparison(
         tuple(
             Measured(
@@ -99,6 +103,7 @@ def compare(
                 tuple(run for run, _ in found[name]),
                 tuple(seen for _, seen in found[name]),
                 _floor(floors[name]),
+                blocked[name],
             )
             for name, variant in variants.items()
         )
@@ -147,7 +152,12 @@ def verify(
     }
     comparison = compare(variants, runs=runs, warmup=warmup, timeout=timeout, server=server, progress=progress)
     first, second = comparison["before"], comparison["after"]
-    behaviour = compare_behaviour(first.observations, second.observations, headers=headers, patterns=patterns)
+    blocked = None
+    if first.blockages is not None and second.blockages is not None:
+        blocked = first.blockages, second.blockages
+    behaviour = compare_behaviour(
+        first.observations, second.observations, headers=headers, patterns=patterns, blocked=blocked
+    )
     ratios = tuple(ratio(metric, first, second) for metric in Metric)
     values = {each.metric: each.value for each in ratios}
     gates = [
@@ -233,6 +243,21 @@ class _Bench:
             traffic = self._server.traffic() if self._server else None
             return run, observe(run, self._work, earlier, traffic)
 
+    def warm_up(self, name: str) -> None:
+        """One run that is not measured, but watched for what blocks its event loop."""
+        given = {**self.variants[name].env, **(self._server.environment if self._server else {})}
+        with self._fresh(name):
+            if self._server:
+                self._server.reset()
+            self._measure(name, self.command(name), watching(self._watched(name), given.get("PYTHONPATH", "")))
+
+    def blockages(self, name: str) -> tuple[Blockage, ...]:
+        """What blocked the event loop of a variant while it was watched."""
+        return blockages(self._watched(name), self._work)
+
+    def _watched(self, name: str) -> Path:
+        return self._base.with_name("watched") / self._numbers[name]
+
     def floor(self, name: str) -> list[Run]:
         """One run that only imports what a variant imports, or none where that cannot be told."""
         with self._fresh(name):
@@ -250,10 +275,9 @@ class _Bench:
             program = str(original.absolute())  # not resolved: an environment's python is a link
         return (program, *arguments)
 
-    def _measure(self, name: str, command: Sequence[str]) -> Run:
+    def _measure(self, name: str, command: Sequence[str], extra: Mapping[str, str] | None = None) -> Run:
         server, env = self._server, self.variants[name].env
-        if server:
-            env = {**env, **server.environment}
+        env = {**env, **(server.environment if server else {}), **(extra or {})}
         enter = server.enter if server else None
         return measure(command, self._work, self._run, env=env, timeout=self._timeout, enter=enter)
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from statistics import median
 
 from asyncify.verify.behaviour import Behaviour, Observation
+from asyncify.verify.blockages import Blockage
 from asyncify.verify.measure import Run
 from asyncify.verify.server import Traffic
 
@@ -50,7 +51,7 @@ class Measured:
     """One variant: its measured runs (warm-up left out) and what each of them did.
 
     ``floor`` is the import floor in bytes (see :mod:`asyncify.verify.floor`), None where it could not be
-    measured.
+    measured. ``blockages`` is what blocked the event loop in the runs to warm up, None where there were none.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Measured:
     runs: tuple[Run, ...] = field(repr=False)
     observations: tuple[Observation, ...] = field(repr=False)
     floor: Floor | None = None
+    blockages: tuple[Blockage, ...] | None = None
 
     def median(self, metric: Metric) -> float:
         """The median of `metric` over the runs."""

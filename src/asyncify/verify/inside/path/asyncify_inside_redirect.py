@@ -6,9 +6,6 @@ connections to any address but this machine's own go to one local port. The serv
 
 import os
 import socket
-import sys
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -57,7 +54,7 @@ def start() -> None:
     socket.gethostbyname = gethostbyname
     socket.socket.connect = connect  # type: ignore[method-assign,assignment]
     socket.socket.connect_ex = connect_ex  # type: ignore[method-assign,assignment]
-    sys.meta_path.insert(0, _Certificates())
+    __import__("asyncify_inside_imports").after("certifi", _our_certificates)
 
 
 def _is_address(name: str) -> bool:
@@ -70,35 +67,8 @@ def _is_address(name: str) -> bool:
     return False
 
 
-class _Certificates(MetaPathFinder):
-    """Lets ``certifi`` name our certificates: there are packages that ask nobody else."""
-
-    def find_spec(self, name: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
-        if name != "certifi":
-            return None
-        sys.meta_path.remove(self)
-        from importlib.util import find_spec
-
-        spec = find_spec(name)
-        if spec is None or spec.loader is None:
-            return spec
-        spec.loader = _Patched(spec.loader)
-        return spec
-
-
-class _Patched(Loader):
-    def __init__(self, loader: Any) -> None:
-        self._loader = loader
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        made: ModuleType | None = self._loader.create_module(spec)
-        return made
-
-    def exec_module(self, module: ModuleType) -> None:
-        self._loader.exec_module(module)
-        path = os.environ["SSL_CERT_FILE"]
-        module.where = lambda: path  # type: ignore[attr-defined]
-        module.contents = lambda: Path(path).read_text(encoding="ascii")  # type: ignore[attr-defined]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)
+def _our_certificates(certifi: ModuleType) -> None:
+    """Let ``certifi`` name our certificates: there are packages that ask nobody else."""
+    path = os.environ["SSL_CERT_FILE"]
+    certifi.where = lambda: path  # type: ignore[attr-defined]
+    certifi.contents = lambda: Path(path).read_text(encoding="ascii")  # type: ignore[attr-defined]

@@ -20,4 +20,6 @@ def _chain() -> None:
 
 if "ASYNCIFY_REDIRECT" in os.environ:
     __import__("asyncify_inside_redirect").start()
+if "ASYNCIFY_WATCH_LOOP" in os.environ:
+    __import__("asyncify_inside_watch").start()
 _chain()
