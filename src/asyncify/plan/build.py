@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-import hashlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 
 from asyncify.colour.colouring import Colouring
@@ -34,8 +33,10 @@ from asyncify.model import (
 )
 from asyncify.plan.entry import runs_alone, start_loop
 from asyncify.plan.interleaving import INTERLEAVES, ran_on_loop
+from asyncify.plan.kept_names import read_elsewhere
 from asyncify.plan.session_calls import kept_calls
 from asyncify.plan.support_files import shared_with_tests
+from asyncify.plan.titles import identity_of, title_of
 from asyncify.rules import native
 from asyncify.rules.base import Claim, Companion, KeepImport, RefusalCode, Role, function_node
 from asyncify.rules.blocking import to_thread
@@ -107,7 +108,7 @@ class _Builder:
         self.profile = profile
         self.programs = frozenset(path for path in programs if _runs(facts.file(path).tree))
         self.companions: dict[str, list[Edit]] = defaultdict(list)
-        self.kept_imports: set[tuple[str, str]] = set()
+        self.kept_imports = set(read_elsewhere(facts))
         for finding in colouring.findings:
             if isinstance(finding, Companion):
                 self.companions[finding.node] += finding.edits
@@ -194,13 +195,13 @@ class _Builder:
             edits = list(
                 shared_with_tests(edits, {edit.span.path: self.facts.file(edit.span.path).source for edit in edits})
             )
-        identity = _identity(claims, self.facts)
+        identity = identity_of(claims, self.facts)
         sites = [self._site(claim, identity) for claim in claims]
         sites += [self._bridge_site(call, identity) for call in bridges]
         first = next(c for c in claims if c.role is not Role.PART)
         reason = self._longest_chain(component) or Reason(first.text, first.span)
         cost = self._cost(component, functions, len(bridges))
-        return Group(identity, _title(claims, functions), reason, tuple(edits), tuple(sites), cost=cost)
+        return Group(identity, title_of(claims, functions), reason, tuple(edits), tuple(sites), cost=cost)
 
     def _cost(self, component: set[str], functions: list[str], bridges: int) -> Cost:
         infos = [self.facts.project.functions[name] for name in functions]
@@ -472,30 +473,3 @@ def _unique(edits: Iterable[Edit]) -> list[Edit]:
                 key = (type(edit), edit.span.path, local) if local else (type(edit), edit.span)
         seen.setdefault(key, edit)
     return list(seen.values())
-
-
-def _identity(claims: list[Claim], facts: Facts) -> str:
-    """Short, and the same as long as the group's sites read the same in the same functions."""
-    digest = hashlib.sha256()
-    for claim in claims:
-        node = facts.node(claim.span, ast.AST)
-        text = ast.dump(node) if isinstance(node, ast.expr) else type(node).__name__
-        digest.update(f"{claim.rule}\0{claim.span.path}\0{claim.within}\0{text}\n".encode())
-    return digest.hexdigest()[:8]
-
-
-_NOUNS = {"requests": "request", "thread_pool": "pool place", "multiprocessing_pool": "pool place",
-          "futures_session": "session place", "thread_map": "pool place", "time_sleep": "sleep", "blocking": "blocking call",
-          "test_frameworks": "test expression", "generators": "iteration", "queues": "queue place",
-          "threads": "thread place", "thread_locks": "lock place",
-          "context_classes": "context"}  # fmt: skip
-
-
-def _title(claims: list[Claim], functions: list[str]) -> str:
-    counts = Counter(claim.rule for claim in claims)
-    what = ", ".join(
-        f"{count} {_NOUNS.get(rule, rule)}{'s' if count > 1 else ''}" for rule, count in sorted(counts.items())
-    )
-    first = next(claim for claim in claims if claim.role is not Role.PART)
-    where = f"{first.span.path}" + (f" and {more} more" if (more := len({c.span.path for c in claims}) - 1) else "")
-    return f"{where}: {what}; {len(functions)} function{'s' if len(functions) != 1 else ''} async"
