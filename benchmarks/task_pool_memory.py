@@ -1,9 +1,10 @@
 """Peak memory and CPU of many jobs on few workers: threads, one task per job, and the pools of tasks.
 
-    python benchmarks/task_pool_memory.py [JOBS [WORKERS]]
+    python benchmarks/task_pool_memory.py [JOBS [WORKERS [FORM ...]]]
 
 Each form runs in a process of its own, so that the peaks do not mix. A job waits once and returns a number; every
-result is kept until the end, as `submit` callers do. Ratios are to ``threads_submit``. ``base`` is the interpreter with the same imports and no jobs.
+result is kept until the end, as `submit` callers do, but for ``jobpool_imap``, where they are read one by one. Ratios are to ``threads_submit`` (or
+the first FORM given). ``base`` is the interpreter with the same imports and no jobs.
 """
 
 from __future__ import annotations
@@ -83,7 +84,10 @@ def threadpool_imap(jobs: int, workers: int) -> int:
 def jobpool_imap(jobs: int, workers: int) -> int:
     async def main() -> int:
         async with JobPool(workers) as pool:
-            return sum([number async for number in pool.imap(job, range(jobs))])
+            total = 0
+            async for number in pool.imap(job, range(jobs)):  # nobody keeps the results
+                total += number
+            return total
 
     return asyncio.run(main())
 
@@ -104,8 +108,8 @@ FORMS = {
 
 
 def main() -> None:
-    if len(sys.argv) == 4:
-        name, jobs, workers = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    if sys.argv[1:2] == ["--run"]:
+        name, jobs, workers = sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
         start = time.perf_counter()
         assert FORMS[name](jobs, workers) == sum(range(jobs))
         wall = time.perf_counter() - start
@@ -118,13 +122,13 @@ def main() -> None:
         f"{jobs} jobs on {workers} workers\n{'form':<16}{'peak MiB':>10}{'ratio':>7}{'CPU s':>10}{'ratio':>7}{'wall s':>10}"
     )
     costs: dict[str, list[float]] = {}
-    for name in FORMS:
+    for name in sys.argv[3:] or FORMS:
         done = subprocess.run(
-            [sys.executable, __file__, name, jobs, workers], check=True, stdout=subprocess.PIPE, text=True
+            [sys.executable, __file__, "--run", name, jobs, workers], check=True, stdout=subprocess.PIPE, text=True
         )
         costs[name] = [float(word) for word in done.stdout.split()]
         peak, cpu, wall = costs[name]
-        base_peak, base_cpu, _ = costs.get("threads_submit", costs[name])
+        base_peak, base_cpu, _ = costs.get("threads_submit", costs[next(iter(costs))])
         row = f"{name:<16}{peak:>10.1f}{peak / base_peak:>7.2f}{cpu:>10.2f}{cpu / base_cpu:>7.2f}{wall:>10.2f}"
         print(row, flush=True)
 

@@ -90,6 +90,11 @@ SABOTAGE = {
         '    __import__("time").sleep(0.01)\n    await note("done")',
         "sleep",
     ),
+    "a slow callback": (
+        '    await note("done")',
+        "    sum(range(20_000_000))\n    await note('done')",
+        "s of CPU in one callback",
+    ),
     "an error in a forgotten task": (
         '    await note("done")',
         "    asyncio.create_task(fail())\n    await note('done')\n\n\nasync def fail():\n    raise KeyError",

@@ -59,6 +59,52 @@ def test_nothing_is_said_at_exit(tmp_path):
     assert (done.stdout, done.stderr) == ("done\n", "")
 
 
+def program(tmp_path, text):
+    """What a program prints that has `run_sync` and `TaskPool`; it must say nothing else."""
+    (tmp_path / "aio_support.py").write_text(emit("aio_support", ["TaskPool", "run_sync"]))
+    (tmp_path / "main.py").write_text("import asyncio, os, signal, threading\nimport aio_support\n" + text)
+    command = [sys.executable, "-X", "dev", "main.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=30)
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_an_interrupted_coroutine_ends_before_its_caller_goes_on(tmp_path):
+    text = """
+async def main():
+    try:
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        await asyncio.sleep(20)
+    finally:
+        await asyncio.sleep(0)
+        print("cleaned")
+
+try:
+    aio_support.run_sync(main())
+except KeyboardInterrupt:
+    print("interrupted")
+print(aio_support.run_sync(asyncio.sleep(0, "again")))
+"""
+    assert program(tmp_path, text) == ["cleaned", "interrupted", "again"]
+
+
+def test_what_a_pool_still_has_to_do_is_done_at_exit(tmp_path):
+    text = """
+async def job(number):
+    await asyncio.sleep(0.02)
+    print("job", number)
+
+async def main():
+    pool = aio_support.TaskPool(1)
+    pool.submit(job, 1)
+    pool.submit(job, 2)
+
+aio_support.run_sync(main())
+print("main")
+"""
+    assert program(tmp_path, text) == ["main", "job", "1", "job", "2"]
+
+
 def test_a_name_is_looked_up_while_the_interpreter_exits(tmp_path):
     (tmp_path / "aio_support.py").write_text(emit("aio_support", ["run_sync"]))
     program = """

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from asyncify.colour.pins import IMPORT_TIME, LAMBDA, refusal
 from asyncify.graph import Implication
 from asyncify.index.project import CallSite, Kind
-from asyncify.index.values import Instance
+from asyncify.index.values import External, Instance
 from asyncify.model import Edit, Reason, Refusal, Span
 from asyncify.rules.base import RefusalCode, function_node, object_node
 from asyncify.rules.facts import Facts
@@ -36,6 +36,7 @@ LOCKED = RefusalCode(
     "A lock of threads is held here that asyncify does not see being made; an await would stop the event loop.",
     "Make the lock in this project, release it before the call, or move to asyncio.Lock by hand.",
 )
+_INTERRUPTS = frozenset(["KeyboardInterrupt", "BaseException"])
 STRUCTURE_CODES = (MIXED_CALL, NO_AWAIT_HERE, INTERRUPT, LOCKED)
 
 
@@ -79,8 +80,10 @@ def await_place(facts: Facts, path: str, node: ast.AST) -> Place:
                 if isinstance(generator, ast.GeneratorExp):
                     child = generator.generators[0] if first else parent
                     continue
-            case ast.Try() if child in parent.body and (handler := _interrupt_handler(parent)) is not None:
+            case ast.Try() if child in parent.body and (handler := _interrupt_handler(facts, path, parent)) is not None:
                 return Place(refusal=refusal(INTERRUPT, facts.span(path, handler)))
+            case ast.With() if child in parent.body and (item := _interrupt_manager(facts, path, parent)) is not None:
+                return Place(refusal=refusal(INTERRUPT, facts.span(path, item)))
             case ast.With() | ast.AsyncWith() if child in parent.body:
                 held = _held_locks(facts, path, parent)
                 if held is None:
@@ -96,13 +99,43 @@ def await_place(facts: Facts, path: str, node: ast.AST) -> Place:
     return Place(tuple(e for number, e in enumerate(edits) if e not in edits[:number]), tuple(sorted(locks)))
 
 
-def _interrupt_handler(statement: ast.Try) -> ast.ExceptHandler | None:
+def _interrupt_handler(facts: Facts, path: str, statement: ast.Try) -> ast.ExceptHandler | None:
     """The handler that names KeyboardInterrupt or everything above it, in a function."""
     for handler in statement.handlers:
-        names = {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)} if handler.type else set()
-        if names & {"KeyboardInterrupt", "BaseException"}:
+        if handler.type is not None and _names_interrupt(facts, path, handler.type, _INTERRUPTS):
             return handler
     return None
+
+
+def _interrupt_manager(facts: Facts, path: str, statement: ast.With) -> ast.expr | None:
+    """The item of a `with` statement that treats KeyboardInterrupt in a way of its own."""
+    for item in statement.items:
+        call = item.context_expr
+        suppressed = call.args if isinstance(call, ast.Call) and _is_suppress(facts, path, call) else ()
+        if any(_names_interrupt(facts, path, argument, _INTERRUPTS) for argument in suppressed):
+            return call
+    span = facts.span(path, statement)
+    for implicit in facts.implicit_calls:
+        if implicit.span in (span, *(facts.span(path, item.context_expr) for item in statement.items)):
+            info = facts.project.functions.get(implicit.target)
+            node = facts.node(info.span, ast.FunctionDef) if info is not None else None
+            parts = ast.walk(node) if node is not None and implicit.kind in ("enter", "exit") else ()
+            if any(isinstance(part, ast.Name) and part.id == "KeyboardInterrupt" for part in parts):
+                return statement.items[0].context_expr
+    return None
+
+
+def _is_suppress(facts: Facts, path: str, call: ast.Call) -> bool:
+    return facts.values(path, call.func) == {External("contextlib.suppress")}
+
+
+def _names_interrupt(facts: Facts, path: str, node: ast.expr, names: frozenset[str]) -> bool:
+    """Whether the exception classes that an expression stands for include one of those."""
+    if any(isinstance(part, ast.Name) and part.id in names for part in ast.walk(node)):
+        return True
+    wanted = {External(f"builtins.{name}") for name in names}
+    values = facts.values(path, node)
+    return any(value in wanted or wanted & facts.project.slot(value, 0) for value in values)
 
 
 def _generator_place(facts: Facts, path: str, generator: ast.GeneratorExp) -> Place:

@@ -146,6 +146,10 @@ class Calls(Hierarchy):
         """Call a method of an external instance."""
         raise NotImplementedError
 
+    def make_external_part(self, cls: AClass, base: str, args: Args, caller: Caller) -> None:
+        """An object of the class is made by the `__init__` of its external base."""
+        raise NotImplementedError
+
     def on_bind(self, value: AValue, unit: Unit, details: Any) -> None:
         """A value found in a class namespace becomes an attribute of a receiver."""
         raise NotImplementedError
@@ -315,6 +319,7 @@ class Calls(Hierarchy):
                     caller.unknown.add("base class unknown")
                 else:
                     caller.externals.add(base)
+                    self.make_external_part(cls, base, args, caller)
 
     def _on_meta_call(self, value: AValue, caller: Caller, details: Any) -> None:
         cls, meta, args, result = details

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asyncify.index.abstract import (
+    MAPPINGS,
     MOCK,
     PATCHER,
     AClass,
@@ -22,6 +23,7 @@ from asyncify.index.abstract import (
     APartial,
     Args,
     ASuper,
+    AUnknown,
     AValue,
     Caller,
     Unit,
@@ -112,13 +114,16 @@ class Externals(ContainerCalls, Mocks):
             if name not in self.catalogue.signatures:
                 return
         signature = self.catalogue.signatures.get(name)
+        owner, _, method = name.rpartition(".")
+        if signature is not None and method == "__init__" and owner in self.catalogue.signatures:
+            self._unbound(signature, args, result, caller, name)
+            return
         if signature is not None:
             if caller.decorates is not None and (signature.returns or "").startswith("arg0 |"):
                 self.edge(args.positional[0], result)  # a decorator that can also be made with arguments
                 return
             self._evaluate(signature, Application(args, None, None, caller, name), result)
             return
-        owner, _, method = name.rpartition(".")
         if (bound := self.method_signature(owner, method)) is not None and owner in self.catalogue.signatures:
             self._unbound(bound, args, result, caller, name)
         elif name.startswith("builtins.") and name[9:] in BUILTIN_CLASSES:
@@ -139,7 +144,16 @@ class Externals(ContainerCalls, Mocks):
     def _on_unbound(self, value: AValue, caller: Caller, details: Any) -> None:
         signature, args, result, name = details
         receiver = value if isinstance(value, AInstance) else None
+        if isinstance(value, AObject) and name.rpartition(".")[0] in self.external_bases(value.cls):
+            receiver = self.external_part(value.cls, name.rpartition(".")[0])
         self._evaluate(signature, Application(args, receiver, value, caller, name), result)
+
+    def make_external_part(self, cls: AClass, base: str, args: Args, caller: Caller) -> None:
+        """An object of the class is made by the `__init__` of its external base."""
+        signature = self.method_signature(base, "__init__")
+        if signature is not None:
+            application = Application(args, self.external_part(cls, base), self.object_of(cls, False), caller, base)
+            self._evaluate(signature, application, self.new())
 
     def call_method(self, method: AMethod, args: Args, result: int, caller: Caller) -> None:
         instance = method.instance
@@ -266,6 +280,13 @@ class Externals(ContainerCalls, Mocks):
     def _argument(self, name: str, args: Args, caller: Caller) -> int:
         if not name.isdigit():
             found = next((variable for keyword, variable in args.keywords if keyword == name), 0)
+            doubled = [variable for keyword, variable in args.keywords if keyword is None and not found]
+            if doubled:
+                found = self.new()
+                if any(name.endswith(".__init__") for name in caller.externals):  # all it is given is catalogued
+                    caller.covered.update(doubled)
+                for variable in doubled:
+                    self.on(variable, self._on_double, name, found)
         elif int(name) < len(args.positional):
             found = args.positional[int(name)]
         elif args.starred:
@@ -276,6 +297,12 @@ class Externals(ContainerCalls, Mocks):
             found = 0
         caller.covered.add(found)
         return found
+
+    def _on_double(self, value: AValue, name: str, found: int) -> None:
+        if isinstance(value, AInstance) and value.type in MAPPINGS:
+            self.element(value, name, found)
+        elif isinstance(value, AUnknown):
+            self.add(found, value)
 
     def read_attribute(self, value: AValue, unit: Unit, details: Any) -> None:
         """Read an attribute, with global variables in `details`."""

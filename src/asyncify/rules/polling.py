@@ -46,7 +46,7 @@ def match(facts: Facts) -> Iterator[Finding]:
         return
     for path, file in facts.project.files.items():
         for node in ast.walk(file.tree):
-            if isinstance(node, ast.While) and goes_round(node):
+            if isinstance(node, ast.While) and goes_round(node) and not _asks_somebody(facts, path, node):
                 yield from _block(facts, path, node, POLLING)
     for call in facts.calls_by_external.get("os.read", ()):
         found = facts.node(call.span, ast.Call)
@@ -67,6 +67,18 @@ def _block(facts: Facts, path: str, node: ast.stmt | ast.expr, code: RefusalCode
     if info is not None and info.kind in (Kind.FUNCTION, Kind.MODULE) and not info.is_async:
         refusal = Refusal(code.code, span, code.title, code.remedy, Reason(code.title, span))
         yield Block(function_node(within), refusal, "polling", within, blocks_loop=True)
+
+
+def _asks_somebody(facts: Facts, path: str, loop: ast.While) -> bool:
+    """Whether every turn waits for the network, under a name that a mere look at something has, too."""
+    for statement in loop.body:
+        for node in ast.walk(statement) if isinstance(statement, (ast.Expr, ast.Assign)) else ():
+            call = facts.project.call_at(facts.span(path, node)) if isinstance(node, ast.Call) else None
+            if call is not None and call.externals and all(name.startswith("requests.") for name in call.externals):
+                return True
+        if not isinstance(statement, (ast.Expr, ast.Assign)):
+            return False  # the turn may end here
+    return False
 
 
 def goes_round(loop: ast.While) -> bool:

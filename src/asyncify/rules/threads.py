@@ -4,7 +4,7 @@
 
 - `threading.Thread(target=f, args=(x,))` becomes `TaskThread(target=f, args=(x,))`, from the module `aio_support` that is added
   to your project; `Timer` becomes `TaskTimer`; a class that derives from `Thread` derives from `TaskThread`, and its `run()`
-  is a coroutine function.
+  is a coroutine function. It may run what it was given (`self._target(*self._args)`, `super().run()`, a timer's `self.function`).
 - `start()` and `join()` are awaited. `is_alive()`, `name` and `daemon` stay as they are.
 
 What a thread raises is reported on stderr by `threading.excepthook`, and nobody else gets it. The program ends when all
@@ -35,8 +35,18 @@ from dataclasses import dataclass, field, replace
 from asyncify.graph import Implication
 from asyncify.index.catalogue import Catalogue, Invoke, Signature
 from asyncify.index.project import CallSite, ClassInfo
-from asyncify.index.values import BoundMethod, Class, External, ExternalMethod, Function, Instance, Object, Partial
-from asyncify.model import Edit, Reason, Refusal, ReplaceExpr, ReplaceStatement, Span, Verdict
+from asyncify.index.values import (
+    BoundMethod,
+    Class,
+    Constant,
+    External,
+    ExternalMethod,
+    Function,
+    Instance,
+    Object,
+    Partial,
+)
+from asyncify.model import Await, Edit, Reason, Refusal, ReplaceExpr, ReplaceStatement, Span, Verdict
 from asyncify.rules.base import (
     Block,
     Claim,
@@ -61,12 +71,16 @@ from asyncify.rules.thread_pool_names import UNKNOWN_JOB
 
 _WAITS = frozenset(["start", "join", "run"])
 _OLD_NAMES = {"setDaemon": "{t}.daemon = {value}", "setName": "{t}.name = {value}"}
-_PLAIN = frozenset(["is_alive", "name", "daemon", *_OLD_NAMES])
+_OLD_READS = {"getName": "{t}.name", "isDaemon": "{t}.daemon"}
+_PLAIN = frozenset(["is_alive", "name", "daemon", *_OLD_NAMES, *_OLD_READS])
 KINDS = {
     THREAD: Kind(THREAD, "aio_support.TaskThread", _WAITS, _PLAIN),
     TIMER: Kind(TIMER, "aio_support.TaskTimer", _WAITS, _PLAIN | {"cancel"}),
 }
 _OWN_ATTRIBUTES = frozenset(name for name in dir(threading.Timer(0, print)) if not name.startswith("__"))
+_GIVEN = {THREAD: frozenset(["_target", "_args", "_kwargs"])}
+_GIVEN[TIMER] = _GIVEN[THREAD] | {"function", "args", "kwargs", "interval", "finished"}
+FINISHED = "threading.TimerFinished"  # the event that a timer has
 _BASES_BESIDE = frozenset(["abc.ABC", "typing.Generic", "builtins.object"])
 _UNBOUND = frozenset(["__init__", *_WAITS])
 
@@ -93,6 +107,7 @@ def match(facts: Facts) -> Iterator[Finding]:
     spinning(family, frozenset(["is_alive"]))
     family.examine_starts()
     blocks_beside(family)
+    finished = list(family.finished())
     claims = list(waiting_calls(family, lambda node, method, nodes: method != "join"))
     jobs = {node: list(family.jobs(node)) for node in family.found}
     for claim in claims:
@@ -112,6 +127,7 @@ def match(facts: Facts) -> Iterator[Finding]:
             yield replace(claim, detached=method == "start")
     for node in family.found:
         yield from jobs[node] if node not in family.blocked else _kept(jobs[node], family.blocked[node])
+    yield from finished
     yield from family.class_edits()
     yield from _old_names(family)
     yield from family.findings()
@@ -188,11 +204,8 @@ class Threads(Family):
         others = info.external_bases - _BASES_BESIDE - {THREAD, TIMER}
         if others:
             return f"{info.name.rpartition('.')[2]} derives from {sorted(others)[0]} as well"
-        for call in self.facts.calls_by_external.get(instance.type, ()):
-            classes = {v.name for v in self.facts.project.values(call.func) if isinstance(v, Class)}
-            given = bool(call.args) or any(k in (None, "target", "function") for k, _ in call.keywords)
-            if info.name in classes and given:
-                return "what it runs is given where it is made"
+        if self._related(info) != {info.name} and any(self._given_to(info)):
+            return "what it runs is given where it is made, and classes derive from each other"
         return None
 
     def attribute_is_known(self, kind: Kind, path: str, node: ast.Attribute, called: bool) -> bool:
@@ -205,7 +218,7 @@ class Threads(Family):
                 for v in owners
                 if v.cls in classes
             )
-            return own or node.attr not in _OWN_ATTRIBUTES
+            return own or node.attr not in _OWN_ATTRIBUTES or node.attr in _GIVEN[kind.type]
         return Family.attribute_is_known(self, kind, path, node, called)
 
     def examine_starts(self) -> None:
@@ -264,9 +277,11 @@ class Threads(Family):
                 case External() | ExternalMethod():
                     assert given is not None
                     jobs.add(site_node(given))
+                case Constant(None) if node in self.classes:
+                    continue  # it runs nothing
                 case _:
                     known = False
-        if not known or not jobs:
+        if not known or (not jobs and node not in self.classes):
             reason = Reason("asyncify cannot tell what the thread runs", call.span)
             self.keep([node], Refusal(UNKNOWN_JOB.code, call.span, reason.text, UNKNOWN_JOB.remedy, reason))
             return
@@ -290,14 +305,44 @@ class Threads(Family):
                     yield Jobs(node, (function_node(info.methods[method]),), self.blocked[node])
         if "run" in info.methods:
             yield from self._runs(node, {function_node(info.methods["run"])}, info.span)
-        own = info.methods.values()
+        for call, position in self._given_to(info):
+            yield from self._given_job(node, call, position)
         for kind in KINDS:
             for call in self.facts.calls_by_external.get(f"{kind}.__init__", ()):
-                if call.within in own and any(name in ("target", "function", None) for name, _ in call.keywords):
-                    if "run" in info.methods:
-                        self.keep([node], self.refuse(call.span, "it has both a target and a method run()"))
-                    else:
-                        yield from self._given_job(node, call, 2)
+                if call.within == info.methods.get("__init__"):
+                    yield Handles(call.span)
+
+    def _given_to(self, info: ClassInfo) -> Iterator[tuple[CallSite, int]]:
+        """The calls that say what threads of the class run, with the position of that argument."""
+        facts = self.facts
+        init = info.methods.get("__init__")
+        for kind in KINDS:
+            for call in facts.calls_by_external.get(kind, ()) if init is None else ():
+                classes = {v.name for v in facts.project.values(call.func) if isinstance(v, Class)}
+                if info.name in classes and _gives(call, 1):
+                    yield call, 1
+            for call in facts.calls_by_external.get(f"{kind}.__init__", ()):
+                if init is None or call.within != init:
+                    continue
+                func = facts.node(call.func, ast.Attribute)
+                position = 1 if func is not None and isinstance(func.value, ast.Call) else 2
+                if self._passes_all_on(init, call, position):
+                    yield from ((made, 1) for made in facts.project.callers(init) if _gives(made, 1))
+                elif _gives(call, position):
+                    yield call, position
+
+    def _passes_all_on(self, init: str, call: CallSite, position: int) -> bool:
+        """Whether ``super().__init__(*args, **kwargs)`` gets all that the class is made with."""
+        info = self.facts.project.functions[init]
+        node = self.facts.node(info.span, ast.FunctionDef)
+        made = self.facts.node(call.span, ast.Call)
+        if node is None or made is None or len(node.args.posonlyargs) + len(node.args.args) != 1:
+            return False
+        names = {argument.arg for argument in (node.args.vararg, node.args.kwarg) if argument is not None}
+        given = made.args[position - 1 :]  # without the object
+        passed = [part.value if isinstance(part, ast.Starred) else None for part in given]
+        passed += [part.value if part.arg is None else None for part in made.keywords]
+        return len(passed) == len(names) and all(isinstance(part, ast.Name) and part.id in names for part in passed)
 
     def _runs(self, node: str, jobs: set[str], span: Span) -> Iterator[Finding]:
         text = COMPUTES.title
@@ -344,6 +389,20 @@ class Threads(Family):
                 follows=(owner,),
             )
 
+    def finished(self) -> Iterator[Claim]:
+        """Claims on ``self.finished.wait()`` in classes of timers."""
+        for call in self.facts.calls_by_external.get(f"{FINISHED}.wait", ()):
+            func = self.facts.node(call.func, ast.Attribute)
+            owner = self._class_around(call.span.path, func) if func is not None else None
+            if owner is None:
+                self.keep(self.classes, self.refuse(call.span, "asyncify cannot tell whose event this is"))
+                continue
+            reason = Reason("wait() waits for the time to come", call.span)
+            edits = {"": (Await(call.span, reason),)}
+            yield Claim(
+                "threads", call.span, call.within, Role.PART, Verdict.EXACT, reason.text, edits, follows=(owner,)
+            )
+
     def _class_around(self, path: str, node: ast.AST) -> str | None:
         for parent in self.facts.parents(path, node):
             if isinstance(parent, ast.ClassDef):
@@ -352,10 +411,27 @@ class Threads(Family):
         return None
 
 
+def _gives(call: CallSite, position: int) -> bool:
+    """Whether the call that makes a thread says what it runs."""
+    return (
+        call.has_star or len(call.args) > position or any(k in (None, "target", "function") for k, _ in call.keywords)
+    )
+
+
 def _old_names(family: Threads) -> Iterator[Finding]:
-    """``t.setDaemon(True)`` as a statement becomes ``t.daemon = True``."""
+    """``t.setDaemon(True)`` as a statement becomes ``t.daemon = True``, and ``t.getName()`` ``t.name``."""
     facts = family.facts
     for kind in KINDS:
+        for name, template in _OLD_READS.items():
+            for call in facts.calls_by_external.get(f"{kind}.{name}", ()):
+                func = facts.node(call.func, ast.Attribute)
+                nodes = family.receivers(call, name)
+                if func is None or not nodes or call.args or call.keywords:
+                    continue
+                reason = Reason(f"{name}() is an attribute now", call.span)
+                read = ReplaceExpr(call.span, template, reason, {"t": facts.span(call.span.path, func.value)})
+                claim = _part(call, reason, (read,))
+                yield replace(claim, follows=tuple(sorted(nodes)))
         for name, template in _OLD_NAMES.items():
             for call in facts.calls_by_external.get(f"{kind}.{name}", ()):
                 node = facts.node(call.span, ast.Call)
@@ -373,29 +449,31 @@ def _old_names(family: Threads) -> Iterator[Finding]:
                     "value": facts.span(call.span.path, node.args[0]),
                 }
                 edit = ReplaceStatement(facts.span(call.span.path, statement), template, reason, holes)
-                yield Claim(
-                    "threads",
-                    call.span,
-                    call.within,
-                    Role.PART,
-                    Verdict.EXACT,
-                    reason.text,
-                    {"": (edit,)},
-                    needs_async=False,
-                    follows=tuple(sorted(nodes)),
-                )
+                yield replace(_part(call, reason, (edit,)), follows=tuple(sorted(nodes)))
+
+
+def _part(call: CallSite, reason: Reason, edits: tuple[Edit, ...]) -> Claim:
+    return Claim(
+        "threads", call.span, call.within, Role.PART, Verdict.EXACT, reason.text, {"": edits}, needs_async=False
+    )
 
 
 def _signatures() -> Iterator[tuple[str, Signature]]:
     given = (Invoke("arg:target | arg1", ("*arg:args | arg3", "**arg:kwargs | arg4")),)
+    kept = (("slot0", "arg:target | arg1"), ("slot1", "arg:args | arg3"), ("slot2", "arg:kwargs | arg4"))
     later = (Invoke("arg:function | arg1", ("*arg:args | arg2", "**arg:kwargs | arg3")),)
+    kept_later = (("slot0", "arg:function | arg1"), ("slot1", "arg:args | arg2"), ("slot2", "arg:kwargs | arg3"))
     yield THREAD, Signature(returns=THREAD, invokes=given)
     yield TIMER, Signature(returns=TIMER, invokes=later)
-    yield f"{THREAD}.__init__", Signature(returns="None", invokes=given)
-    yield f"{TIMER}.__init__", Signature(returns="None", invokes=later)
+    yield f"{THREAD}.__init__", Signature(returns="None", invokes=given, stores=kept)
+    yield f"{TIMER}.__init__", Signature(returns="None", invokes=later, stores=kept_later)
+    yield f"{FINISHED}.wait", Signature(returns="bool")
+    yield f"{FINISHED}.is_set", Signature(returns="bool")
+    yield f"{FINISHED}.set", Signature(returns="None")
     for kind in KINDS.values():
         for method in (kind.waits | kind.plain) - {"name", "daemon"}:
-            yield f"{kind.type}.{method}", Signature(returns="bool" if method == "is_alive" else "None")
+            returns = {"is_alive": "bool", "isDaemon": "bool", "getName": "str"}.get(method, "None")
+            yield f"{kind.type}.{method}", Signature(returns=returns)
 
 
 RULE = Rule(
@@ -404,7 +482,10 @@ RULE = Rule(
     doc=__doc__,
     catalogue=Catalogue(
         signatures=dict(_signatures()),
-        attributes={f"{kind}.{name}": type_ for kind in KINDS for name, type_ in (("name", "str"), ("daemon", "bool"))},
+        attributes={f"{kind}.{name}": type_ for kind in KINDS for name, type_ in (("name", "str"), ("daemon", "bool"))}
+        | {f"{THREAD}.{name}": f"slot{n}" for n, name in enumerate(("_target", "_args", "_kwargs"))}
+        | {f"{TIMER}.{name}": f"slot{n}" for n, name in enumerate(("function", "args", "kwargs"))}
+        | {f"{TIMER}.interval": "float", f"{TIMER}.finished": FINISHED},
         aliases={"threading._Timer": TIMER},
         modules=frozenset({"threading"}),
     ),

@@ -24,13 +24,13 @@ _Result = TypeVar("_Result")
 _Sent = TypeVar("_Sent")
 
 
-class _Loops:
-    """The event loop on which the main thread runs coroutines to their end."""
+class _Runners:
+    """What runs coroutines of the main thread to their end, on one event loop."""
 
-    loop: asyncio.AbstractEventLoop | None = None
+    runner: asyncio.Runner | None = None
 
 
-_loops = _Loops()
+_runners = _Runners()
 
 
 def run_sync(coroutine: Coroutine[Any, Any, _Result] | _Result) -> _Result:
@@ -54,7 +54,7 @@ def run_sync(coroutine: Coroutine[Any, Any, _Result] | _Result) -> _Result:
         if threading.current_thread() is not threading.main_thread():
             answer: _Result = asyncio.run(coroutine)
             return answer
-        result: _Result = _own_loop().run_until_complete(coroutine)
+        result: _Result = _own_runner().run(coroutine, context=contextvars.copy_context())
         return result
     other: _Result = _in_thread(lambda: asyncio.run(coroutine))
     return other
@@ -132,12 +132,13 @@ def _step(loop: asyncio.AbstractEventLoop, step: Awaitable[_Result]) -> _Result:
     return _in_thread(lambda: loop.run_until_complete(wait()))
 
 
-def _own_loop() -> asyncio.AbstractEventLoop:
-    loop = _loops.loop
-    if loop is None or loop.is_closed():
-        loop = _loops.loop = asyncio.new_event_loop()
-        atexit.register(_close, loop)
-    return loop
+def _own_runner() -> asyncio.Runner:
+    runner = _runners.runner
+    if runner is None or runner.get_loop().is_closed():
+        # Ctrl-C ends the coroutine, its `finally` included, before the caller gets to know.
+        runner = _runners.runner = asyncio.Runner()
+        atexit.register(_close, runner)
+    return runner
 
 
 def _in_thread(work: Callable[[], _Result]) -> _Result:
@@ -159,9 +160,13 @@ def _in_thread(work: Callable[[], _Result]) -> _Result:
     return results[0]
 
 
-def _close(loop: asyncio.AbstractEventLoop) -> None:
-    """Let what is suspended on the loop clean up, then close it."""
+def _close(runner: asyncio.Runner) -> None:
+    """Let pools finish, as the interpreter waits for their threads, and what is suspended clean up; then close the loop."""
+    loop = runner.get_loop()
     if not loop.is_closed() and not loop.is_running():
+        loop.set_default_executor(_AtOnce())
+        while tasks := [task for task in asyncio.all_tasks(loop) if getattr(task.get_coro(), "outlives_main", False)]:
+            loop.run_until_complete(asyncio.wait(tasks))
         with contextlib.suppress(RuntimeError):
             loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()

@@ -21,7 +21,7 @@ class TaskThread:
     are no daemons; a daemon that still runs then stops where it is.
     """
 
-    _initialized = False  # other attributes have names that those of a subclass cannot hide
+    _initialized = False  # most others have names that those of a subclass cannot hide
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class TaskThread:
         daemon: bool | None = None,
     ) -> None:
         assert group is None, "group argument must be None for now"
-        self.__target, self.__args, self.__kwargs = target, args, dict(kwargs or {})
+        self._target, self._args, self._kwargs = target, args, dict(kwargs or {})  # subclasses use them
         creator = _worker.get(None)
         # Counted together with the threads that stay.
         self.name = str(name) if name is not None else threading.Thread(target=target).name
@@ -86,12 +86,12 @@ class TaskThread:
     async def run(self) -> None:
         """Call the target; a subclass may do something else."""
         try:
-            if self.__target is not None:
-                outcome = self.__target(*self.__args, **self.__kwargs)
+            if self._target is not None:
+                outcome = self._target(*self._args, **self._kwargs)
                 if inspect.isawaitable(outcome):
                     await outcome
         finally:
-            del self.__target, self.__args, self.__kwargs
+            del self._target, self._args, self._kwargs
 
     async def join(self, timeout: float | None = None) -> None:
         """Wait for its end, at most `timeout` seconds. Raises RuntimeError if it has not been started."""

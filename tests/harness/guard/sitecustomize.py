@@ -1,6 +1,7 @@
 """Loaded at the start of every program under test: notes what blocks an event loop's thread.
 
-A call that may block (a sleep, an operation of a blocking socket) in a thread whose event loop is running is
+A call that may block (a sleep, an operation of a blocking socket) in a thread whose event loop is running, and a callback of
+the loop that computes for long (what asyncio warns of, but in CPU time, which does not depend on how busy the machine is), are
 written to the file HARNESS_GUARD, one line each. The program itself behaves as ever.
 """
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+_SLOW = 0.1  # seconds: asyncio's own limit
 _LOG = os.environ.get("HARNESS_GUARD")
 
 
@@ -47,6 +49,17 @@ def _install(log: str) -> None:
             note("time.sleep")
         sleep(seconds)
 
+    run = events.Handle._run
+
+    def timed_run(self: events.Handle) -> None:
+        began = time.thread_time()
+        run(self)
+        spent = time.thread_time() - began
+        if spent > _SLOW:
+            with open(log, "a", encoding="utf-8") as file:  # noqa: PTH123
+                file.write(f"{spent:.3f} s of CPU in one callback on the event loop's thread: {self!r}\n")
+
+    events.Handle._run = timed_run  # type: ignore[method-assign]
     time.sleep = guarded_sleep
     for name in ("connect", "recv", "recv_into", "send", "sendall"):
         setattr(socket.socket, name, guarded(name, getattr(_socket.socket, name)))
