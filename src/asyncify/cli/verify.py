@@ -12,12 +12,13 @@ import click
 from asyncify.cli.console import Output, TerminalProgress
 from asyncify.cli.options import output_options
 from asyncify.cli.verify_files import report_options, write_comparison, write_verification
-from asyncify.cli.verify_options import requests_options
+from asyncify.cli.verify_options import load_options, requests_options
 from asyncify.errors import ExitCode, UsageError
 from asyncify.verify.behaviour import HEADERS, Pattern
 from asyncify.verify.compare import Progress, Variant, verify
 from asyncify.verify.compare import compare as compare_variants
 from asyncify.verify.rehearse import Answers, rehearsed
+from asyncify.verify.services import Load
 from asyncify.verify.sources import Revision, Snapshot, Source
 from asyncify.write import before_snapshot, find_root
 
@@ -82,6 +83,7 @@ def share(text: str) -> float:
     help="Fail if it takes longer than this (1.1).",
 )
 @requests_options
+@load_options
 @output_options
 @click.pass_context
 def command(
@@ -97,6 +99,8 @@ def command(
     require_cpu_saving: float | None,
     max_slowdown: float | None,
     answers: Answers,
+    service: tuple[str, ...],
+    load: Load | None,
     header: tuple[str, ...],
     **reports: Path | None,
 ) -> ExitCode:
@@ -113,6 +117,7 @@ def command(
       asyncify verify --before git:main --require-cpu-saving 30% -- python job.py
       asyncify verify ./project --before ../project-sync -- pytest -q
       asyncify verify --html report.html --png memory.png -- python job.py
+      asyncify verify --service "python -m shop.web" --load http://127.0.0.1:8000/items --clients 50
       asyncify verify --compare "threads=python job.py" --compare "asyncio=python job_async.py"
     """
     output = context.ensure_object(Output)
@@ -120,10 +125,10 @@ def command(
     path = path.absolute()
     if compare:
         gates = (require_memory_saving, require_cpu_saving, max_slowdown)
-        if program or before or answers.wanted or any(gate is not None for gate in gates):
+        if program or before or service or answers.wanted or any(gate is not None for gate in gates):
             raise UsageError(
                 "--compare takes its commands itself, and no version before: "
-                "leave out -- CMD, --before, recordings and demands"
+                "leave out -- CMD, --service, --before, recordings and demands"
             )
         variants = named_commands(compare, path)
         with output.progress() as progress:
@@ -135,6 +140,9 @@ def command(
         output.show(comparison_report(comparison))
         write_comparison(comparison, **reports)
         return ExitCode.OK
+    if service and program:
+        raise UsageError("either --service CMD or -- CMD, not both")
+    program = service or program
     if not program:
         raise UsageError("what shall run? asyncify verify -- CMD (for example: asyncify verify -- pytest)")
     source = version(before, path)
@@ -152,6 +160,7 @@ def command(
             warmup=warmup,
             timeout=timeout,
             server=server,
+            load=load,
             headers=(*HEADERS, *(name.lower() for name in header)),
             patterns=[Pattern(pattern, "…") for pattern in answers.ignored],
             notes=notes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -10,8 +11,34 @@ from typing import Any
 
 import click
 
-from asyncify.errors import ExitCode
+from asyncify.errors import ExitCode, UsageError
 from asyncify.verify.rehearse import Answers
+from asyncify.verify.services import Load
+
+
+def load_options(function: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
+    """Add the options for services; the function gets them as ``service`` (a command, or nothing) and ``load``."""
+
+    @click.option("--service", metavar="CMD", help="Start this service instead of a program, and put a load on it.")
+    @click.option("--load", "urls", multiple=True, metavar="URL", help="A URL of the service to ask. Repeatable.")
+    @click.option("--clients", type=click.IntRange(1), default=10, show_default=True, help="How many ask at a time.")
+    @click.option("--requests", type=click.IntRange(1), default=1000, show_default=True, help="Requests in each run.")
+    @wraps(function)
+    def command(
+        *args: Any, service: str | None, urls: tuple[str, ...], clients: int, requests: int, **rest: Any
+    ) -> ExitCode:
+        if bool(service) != bool(urls):
+            raise UsageError("--service CMD and --load URL go together")
+        if wrong := next((url for url in urls if not re.match(r"https?://[^/]", url)), None):
+            raise UsageError(f"{wrong!r} is no URL: say http://127.0.0.1:8000/page")
+        try:
+            words = tuple(shlex.split(service or ""))
+        except ValueError as error:
+            raise UsageError(f"--service {service!r}: {error}") from None
+        load = Load(urls, clients, requests) if urls else None
+        return function(*args, service=words, load=load, **rest)
+
+    return command
 
 
 def pattern(text: str) -> str:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from typing import Any
 
 from asyncify.verify.measure import Run
 from asyncify.verify.result import Comparison, Measured, Metric, VerifyResult
+from asyncify.verify.services import Figures
 
 SCHEMA = "asyncify.verify/1"
 SCHEMA_FILE = "verify.schema.json"
@@ -87,8 +89,14 @@ def _variant(measured: Measured, samples: bool) -> dict[str, Any]:
         "most_in_flight": measured.most_in_flight,
         "memory_per_request": measured.memory_per_request,
         "cpu_per_request": measured.cpu_per_request,
+        "service": _service(measured.service),
         "runs": [_run(run, samples) for run in measured.runs],
     }
+
+
+def _service(figures: Figures | None) -> dict[str, Any] | None:
+    """What the clients of a service saw: the medians of the runs."""
+    return asdict(figures) if figures else None
 
 
 def _run(run: Run, samples: bool) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -22,6 +22,7 @@ from asyncify.verify.measure import Run
 from asyncify.verify.replay.exchange import Request
 from asyncify.verify.replay.redact import Marks
 from asyncify.verify.server import SeenRequest, Traffic
+from asyncify.verify.services import Reply
 
 # Headers that carry meaning. Others (user agent, accepted encodings, connection) are the client library's
 # own.
@@ -41,6 +42,8 @@ class Aspect(StrEnum):
     IN_FLIGHT = "most requests in flight"
     ANSWERS = "answers to requests"
     LOOP = "event loop"
+    TESTS = "tests"
+    RESPONSES = "responses"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +70,20 @@ The only pattern that is always applied, and to standard error only.
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one run did. ``files`` maps each created, changed or removed file to its content (None: gone)."""
+    """What one run did.
+
+    ``files`` maps each created, changed or removed file to its content (None: gone). ``tests`` are the outcomes where the program
+    is pytest, ``replies`` the different answers to each URL where it is a service.
+    """
 
     exit_code: int | None
     stdout: str
     stderr: str
     files: Mapping[str, bytes | None]
     traffic: Traffic | None = None
+    tests: tuple[str, ...] | None = None
+    replies: Mapping[str, tuple[Reply, ...]] | None = None
+    failures: Mapping[str, int] = field(default_factory=dict)  # of requests to a service, by message
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +111,11 @@ class Behaviour:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """The hash of every file below `folder`, by relative path with ``/``; compiled files left out."""
+    """The hash of every file below `folder`, by relative path with ``/``; caches left out."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(_bytes(path)).hexdigest()
         for path in folder.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not {"__pycache__", ".pytest_cache"} & set(path.parts)
     }
 
 
@@ -148,11 +158,11 @@ def compare_behaviour(
     A request that could not be answered is a difference in any case; so is what blocks the event loop of `after` and not that of
     `before` (``blocked``). Secrets in requests are compared, but not shown.
     """
-    aspects = [Aspect.EXIT_CODE, Aspect.STDOUT, Aspect.STDERR, Aspect.FILES]
+    aspects = _aspects([*before, *after])
     served = [run.traffic for run in before if run.traffic], [run.traffic for run in after if run.traffic]
     if all(served):
         aspects += [Aspect.REQUESTS, Aspect.IN_FLIGHT]
-        if all(traffic.most_in_flight <= 1 for traffic in served[0]):
+        if all(traffic.most_in_flight <= 1 for traffic in served[0]) and Aspect.RESPONSES not in aspects:
             aspects.insert(-1, Aspect.ORDER)
         aspects.append(Aspect.ANSWERS)
     marks = Marks(secrets.token_hex(8))
@@ -181,6 +191,15 @@ def compare_behaviour(
     return Behaviour(tuple(aspects), tuple(differences), tuple(unstable), (TRACEBACK, *patterns))
 
 
+def _aspects(runs: Sequence[Observation]) -> list[Aspect]:
+    """What can be compared without a recording: what tests print has times in it, and a service ends when it is told to."""
+    if all(run.replies is not None for run in runs):
+        return [Aspect.RESPONSES, Aspect.FILES]
+    if all(run.tests is not None for run in runs):
+        return [Aspect.EXIT_CODE, Aspect.TESTS, Aspect.STDERR, Aspect.FILES]
+    return [Aspect.EXIT_CODE, Aspect.STDOUT, Aspect.STDERR, Aspect.FILES]
+
+
 def _written(
     aspect: Aspect, run: Observation, headers: Sequence[str], patterns: Sequence[Pattern], marks: Marks
 ) -> str:
@@ -191,6 +210,10 @@ def _written(
             text = run.stdout
         case Aspect.STDERR:
             text = TRACEBACK.apply(run.stderr)
+        case Aspect.TESTS:
+            return "".join(f"{line}\n" for line in run.tests or ())
+        case Aspect.RESPONSES:
+            return _replaced(_replies(run), patterns)
         case Aspect.FILES:
             return "".join(_file(path, _replaced_in(run.files[path], patterns)) for path in sorted(run.files))
         case Aspect.REQUESTS:
@@ -276,6 +299,16 @@ def _blocked(found: Sequence[Blockage]) -> list[Difference]:
     message = str(found[0]) if len(found) == 1 else f"{len(found)} calls block the event loop"
     stacks = (f"{each}\n" + "".join(f"    {frame}\n" for frame in each.stack) for each in found)
     return [Difference(Aspect.LOOP, message, "".join(stacks))]
+
+
+def _replies(run: Observation) -> str:
+    """The answer to each URL; of one whose answers differ within a run, what they have in common."""
+    lines = []
+    for url, replies in sorted((run.replies or {}).items()):
+        heads = {f"  {reply.status} {reply.content_type}\n": None for reply in replies}
+        lines.append(f"GET {url}\n{''.join(heads)}")
+        lines.append(_content(replies[0].body) if len(replies) == 1 else "    (differs from time to time)\n")
+    return "".join(lines) + "".join(f"no answer: {message}\n" for message in sorted(run.failures))
 
 
 def _unanswered(before: Sequence[Traffic], after: Sequence[Traffic]) -> list[Difference]:

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -21,8 +21,10 @@ from asyncify.verify.behaviour import HEADERS, Observation, Pattern, compare_beh
 from asyncify.verify.blockages import Blockage, blockages, watching
 from asyncify.verify.floor import floor_command
 from asyncify.verify.measure import Run, measure
+from asyncify.verify.outcomes import asking, outcomes, runs_pytest
 from asyncify.verify.result import Comparison, Floor, Gate, Measured, Metric, VerifyResult, ratio
 from asyncify.verify.server import RecordingServer
+from asyncify.verify.services import Load, Served, figures, serve
 from asyncify.verify.sources import Source, folder_of, lay_out
 
 LIGHT = 0.04  # more CPU than this share of the program's is too much for sampling it
@@ -54,12 +56,13 @@ def compare(
     warmup: int = 1,
     timeout: float = 300.0,
     server: RecordingServer | None = None,
+    load: Load | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Measure any number of variants side by side.
 
     `timeout` in seconds is for each run. With `server`, which the commands have to be told of, each run's requests
-    are recorded.
+    are recorded. With `load` the variants are services, which are put under it and ended.
 
     Raises:
         UsageError: nothing to run, a command that cannot be started, no such folder or revision.
@@ -81,7 +84,7 @@ def compare(
             progress(name, done, total)
         done += 1
 
-    with _bench(variants, timeout, server) as bench:
+    with _bench(variants, timeout, server, load) as bench:
         for round_number in range(max(warm + measured for warm, measured in counts.values())):
             for name, (warm, measured) in counts.items():
                 if round_number < warm + measured:
@@ -104,6 +107,7 @@ def compare(
                 tuple(seen for _, seen in found[name]),
                 _floor(floors[name]),
                 blocked[name],
+                figures(bench.served[name]) if load else None,
             )
             for name, variant in variants.items()
         )
@@ -130,6 +134,7 @@ def verify(
     timeout: float = 300.0,
     env: Mapping[str, str] | None = None,
     server: RecordingServer | None = None,
+    load: Load | None = None,
     headers: Sequence[str] = HEADERS,
     patterns: Sequence[Pattern] = (),
     require_memory_saving: float | None = None,
@@ -150,7 +155,9 @@ def verify(
     variants = {
         name: Variant(source, tuple(command), env or {}) for name, source in (("before", before), ("after", after))
     }
-    comparison = compare(variants, runs=runs, warmup=warmup, timeout=timeout, server=server, progress=progress)
+    comparison = compare(
+        variants, runs=runs, warmup=warmup, timeout=timeout, server=server, load=load, progress=progress
+    )
     first, second = comparison["before"], comparison["after"]
     blocked = None
     if first.blockages is not None and second.blockages is not None:
@@ -206,9 +213,11 @@ def _notes(before: Measured, after: Measured) -> tuple[str, ...]:
 
 
 @contextmanager
-def _bench(variants: Mapping[str, Variant], timeout: float, server: RecordingServer | None) -> Iterator[_Bench]:
+def _bench(
+    variants: Mapping[str, Variant], timeout: float, server: RecordingServer | None, load: Load | None = None
+) -> Iterator[_Bench]:
     with tempfile.TemporaryDirectory(prefix="asyncify-verify-", ignore_cleanup_errors=True) as scratch:
-        bench = _Bench(Path(scratch).resolve(), variants, timeout, server)
+        bench = _Bench(Path(scratch).resolve(), variants, timeout, server, load)
         yield bench
 
 
@@ -221,9 +230,16 @@ class _Bench:
     """
 
     def __init__(
-        self, scratch: Path, variants: Mapping[str, Variant], timeout: float, server: RecordingServer | None
+        self,
+        scratch: Path,
+        variants: Mapping[str, Variant],
+        timeout: float,
+        server: RecordingServer | None,
+        load: Load | None,
     ) -> None:
         self.variants = variants
+        self.served: dict[str, list[Served]] = {name: [] for name in variants}
+        self._load = load
         self._numbers = {name: str(number) for number, name in enumerate(variants)}
         self._base = scratch / "base"
         self._work = scratch / "work"
@@ -239,17 +255,33 @@ class _Bench:
             earlier = digests(self._work)
             if self._server:
                 self._server.reset()
-            run = self._measure(name, self.command(name))
+            report = self._run / "tests.xml"
+            asked = runs_pytest(self.command(name))
+            run, served = self._program(name, asking(report, self._given(name, "PYTEST_ADDOPTS")) if asked else {})
             traffic = self._server.traffic() if self._server else None
-            return run, observe(run, self._work, earlier, traffic)
+            seen = observe(run, self._work, earlier, traffic)
+            if served:
+                self.served[name].append(served)
+                seen = replace(seen, replies=served.replies, failures=served.errors)
+            return run, replace(seen, tests=outcomes(report)) if asked else seen
 
     def warm_up(self, name: str) -> None:
         """One run that is not measured, but watched for what blocks its event loop."""
-        given = {**self.variants[name].env, **(self._server.environment if self._server else {})}
         with self._fresh(name):
             if self._server:
                 self._server.reset()
-            self._measure(name, self.command(name), watching(self._watched(name), given.get("PYTHONPATH", "")))
+            self._program(name, watching(self._watched(name), self._given(name, "PYTHONPATH")))
+
+    def _program(self, name: str, extra: Mapping[str, str]) -> tuple[Run, Served | None]:
+        """Run the command of a variant; a service under its load."""
+        if self._load is None:
+            return self._measure(name, self.command(name), extra), None
+        enter = self._server.enter if self._server else None
+        return serve(self.command(name), self._load, self._run, lambda words: self._measure(name, words, extra), enter)
+
+    def _given(self, name: str, variable: str) -> str:
+        """What a variable of the environment would be without us."""
+        return {**self.variants[name].env, **(self._server.environment if self._server else {})}.get(variable, "")
 
     def blockages(self, name: str) -> tuple[Blockage, ...]:
         """What blocked the event loop of a variant while it was watched."""

@@ -12,6 +12,7 @@ from asyncify.verify.behaviour import Behaviour, Observation
 from asyncify.verify.blockages import Blockage
 from asyncify.verify.measure import Run
 from asyncify.verify.server import Traffic
+from asyncify.verify.services import Figures
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
@@ -51,7 +52,8 @@ class Measured:
     """One variant: its measured runs (warm-up left out) and what each of them did.
 
     ``floor`` is the import floor in bytes (see :mod:`asyncify.verify.floor`), None where it could not be
-    measured. ``blockages`` is what blocked the event loop in the runs to warm up, None where there were none.
+    measured. ``blockages`` is what blocked the event loop in the runs to warm up, None where there were none. ``service`` is what the
+    clients of a service saw.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Measured:
     observations: tuple[Observation, ...] = field(repr=False)
     floor: Floor | None = None
     blockages: tuple[Blockage, ...] | None = None
+    service: Figures | None = None
 
     def median(self, metric: Metric) -> float:
         """The median of `metric` over the runs."""
