@@ -150,13 +150,14 @@ def compare_behaviour(
     headers: Sequence[str] = HEADERS,
     patterns: Sequence[Pattern] = (),
     blocked: tuple[Sequence[Blockage], Sequence[Blockage]] | None = None,
+    bounds: tuple[int, int] | None = None,
 ) -> Behaviour:
     """Whether `after` did what `before` did, over all runs of both.
 
     `headers` are wildcards of lower-case header names that must be equal. `patterns` apply to both outputs, to files that are
     text, and to requests. Requests count as a multiset; their order counts too where `before` never had two in flight.
     A request that could not be answered is a difference in any case; so is what blocks the event loop of `after` and not that of
-    `before` (``blocked``). Secrets in requests are compared, but not shown.
+    `before` (``blocked``). ``bounds`` are the most in flight of both, if they are known better than from the runs. Secrets in requests are compared, but not shown.
     """
     aspects = _aspects([*before, *after])
     served = [run.traffic for run in before if run.traffic], [run.traffic for run in after if run.traffic]
@@ -170,7 +171,7 @@ def compare_behaviour(
     unstable = []
     for aspect in aspects:
         if aspect is Aspect.IN_FLIGHT:
-            differences += _compare_in_flight(*served)
+            differences += _compare_bounds(*bounds) if bounds else _compare_in_flight(*served)
             continue
         if aspect is Aspect.ANSWERS:
             differences += _unanswered(*served)
@@ -279,6 +280,13 @@ def _request(seen: SeenRequest, headers: Sequence[str], marks: Marks) -> str:
     if boundary:  # a random word, and nothing but a separator
         body = body.replace(boundary[1].encode(), b"BOUNDARY")
     return f"{request.method} {request.target}\n{''.join(chosen)}{_content(body) if body else ''}"
+
+
+def _compare_bounds(before: int, after: int) -> list[Difference]:
+    """What was in flight while answers waited for more requests: the program's own limit, whatever the machine's speed."""
+    if before == after:
+        return []
+    return [Difference(Aspect.IN_FLIGHT, f"at most {after} requests are in flight, before it was {before}")]
 
 
 def _compare_in_flight(before: Sequence[Traffic], after: Sequence[Traffic]) -> list[Difference]:

@@ -108,6 +108,7 @@ def compare(
                 _floor(floors[name]),
                 blocked[name],
                 figures(bench.served[name]) if load else None,
+                bench.bounds.get(name),
             )
             for name, variant in variants.items()
         )
@@ -163,7 +164,12 @@ def verify(
     if first.blockages is not None and second.blockages is not None:
         blocked = first.blockages, second.blockages
     behaviour = compare_behaviour(
-        first.observations, second.observations, headers=headers, patterns=patterns, blocked=blocked
+        first.observations,
+        second.observations,
+        headers=headers,
+        patterns=patterns,
+        blocked=blocked,
+        bounds=(first.bound, second.bound) if first.bound and second.bound else None,
     )
     ratios = tuple(ratio(metric, first, second) for metric in Metric)
     values = {each.metric: each.value for each in ratios}
@@ -239,6 +245,7 @@ class _Bench:
     ) -> None:
         self.variants = variants
         self.served: dict[str, list[Served]] = {name: [] for name in variants}
+        self.bounds: dict[str, int] = {}
         self._load = load
         self._numbers = {name: str(number) for number, name in enumerate(variants)}
         self._base = scratch / "base"
@@ -266,11 +273,15 @@ class _Bench:
             return run, replace(seen, tests=outcomes(report)) if asked else seen
 
     def warm_up(self, name: str) -> None:
-        """One run that is not measured, but watched for what blocks its event loop."""
+        """One run that is not measured, but watched for what blocks its event loop and how much it asks at a time."""
         with self._fresh(name):
+            pressed = False
             if self._server:
                 self._server.reset()
+                pressed = self._server.press()
             self._program(name, watching(self._watched(name), self._given(name, "PYTHONPATH")))
+            if self._server and pressed:
+                self.bounds[name] = max(self.bounds.get(name, 0), self._server.traffic().most_in_flight)
 
     def _program(self, name: str, extra: Mapping[str, str]) -> tuple[Run, Served | None]:
         """Run the command of a variant; a service under its load."""

@@ -53,7 +53,7 @@ class Measured:
 
     ``floor`` is the import floor in bytes (see :mod:`asyncify.verify.floor`), None where it could not be
     measured. ``blockages`` is what blocked the event loop in the runs to warm up, None where there were none. ``service`` is what the
-    clients of a service saw.
+    clients of a service saw, ``bound`` the most in flight where answers waited for more requests to come.
     """
 
     name: str
@@ -63,6 +63,7 @@ class Measured:
     floor: Floor | None = None
     blockages: tuple[Blockage, ...] | None = None
     service: Figures | None = None
+    bound: int | None = None
 
     def median(self, metric: Metric) -> float:
         """The median of `metric` over the runs."""

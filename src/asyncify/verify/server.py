@@ -164,6 +164,10 @@ class RecordingServer:
         """Forget all requests: another run begins."""
         self._ask({"do": "reset"})
 
+    def press(self) -> bool:
+        """Ask the server to let requests pile up until its reset; whether it can."""
+        return False
+
     def traffic(self) -> Traffic:
         """The requests since the start or the last :meth:`reset`."""
         return Traffic(_parse(self._ask({"do": "log"})))

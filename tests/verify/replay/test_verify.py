@@ -149,3 +149,23 @@ def test_recorded_first_and_read_from_then_on(origin: Origin, tmp_path: Path, mo
         "http://shop.test/count",
         "http://shop.test/echo?q=1",
     ]
+
+
+POOL = """import sys, urllib.request
+from concurrent.futures import ThreadPoolExecutor
+def get(n):
+    return urllib.request.urlopen("http://a.test/1").read()
+with ThreadPoolExecutor(WORKERS) as pool:
+    print(len(list(pool.map(get, range(12)))))
+"""
+
+
+@pytest.mark.parametrize(("workers", "same"), [(4, True), (6, False), (3, False)])
+def test_the_bound_is_seen_however_fast_the_answers_come(workers: int, same: bool, versions: tuple[Path, Path]) -> None:
+    (versions[0] / "main.py").write_text(POOL.replace("WORKERS", "4"))
+    (versions[1] / "main.py").write_text(POOL.replace("WORKERS", str(workers)))
+    with Gateway(versions[0].parent / "tape.yaml", command=COMMAND, folder=versions[0]) as gateway:
+        result = verify(*versions, COMMAND, runs=1, warmup=1, server=gateway)
+    assert (result.before.bound, result.after.bound) == (4, workers)
+    found = [each.message for each in result.behaviour.differences]
+    assert found == ([] if same else [f"at most {workers} requests are in flight, before it was 4"])

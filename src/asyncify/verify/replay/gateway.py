@@ -151,6 +151,11 @@ class Gateway(RecordingServer):
         problems = tuple(json.loads(line) for line in self._ask({"do": "problems"}))
         return Traffic(super().traffic().requests, problems)
 
+    def press(self) -> bool:
+        """In this run answer only when no more requests come, to see how many the program has in flight at most. It does."""
+        self._ask({"do": "press"})
+        return True
+
     def unused(self) -> tuple[str, ...]:
         """Recorded requests that were not made since the last reset."""
         return tuple(json.loads(line) for line in self._ask({"do": "unused"}))

@@ -13,6 +13,8 @@ from asyncify.verify.replay.match import Matcher, Unmatched
 from asyncify.verify.replay.wire import Connection, chunk, closes, framing, head_of
 
 UNMATCHED = 501  # of the statuses that say "the server's fault", the one that clients do not retry
+QUIET = 0.1  # seconds without a new request that show that the program asks no more before it is answered
+PRESSURE = 15.0  # seconds of waiting for that in one run, after which answers come at their times again
 SLICE = 0.0005  # seconds; what is due within this time is written at once
 
 
@@ -29,9 +31,18 @@ class Player:
         self.unmatched: list[Unmatched] = []
         self.complaints: list[str] = []
         self._connect = _connect_times(cassette)
+        self._pressing = False
+        self._pressed = 0.0
+        self._held: list[tuple[_Answer, float]] = []
+        self._asked = 0.0
+
+    def press(self) -> None:
+        """Until the reset, answer only when no more requests come: then so many are in flight as the program allows."""
+        self._pressing, self._pressed = True, 0.0
 
     def reset(self) -> None:
         """Begin again for another run."""
+        self._pressing = False
         self.matcher.reset()
         self.unmatched = []
         self.complaints = []
@@ -48,7 +59,28 @@ class Player:
         if connection.served == 1:
             usual = self._connect.get(urlsplit(request.url).netloc, 0.0)
             delay += usual if found.connect is None else found.connect
-        _Answer(connection, request, found.response).at(arrived + delay)
+        answer = _Answer(connection, request, found.response)
+        if self._pressing and self._pressed < PRESSURE:
+            self._hold(answer, arrived + delay)
+        else:
+            answer.at(arrived + delay)
+
+    def _hold(self, answer: _Answer, due: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._asked = loop.time()
+        if not self._held:
+            loop.call_later(QUIET, self._release)
+        self._held.append((answer, due))
+
+    def _release(self) -> None:
+        loop = asyncio.get_running_loop()
+        if (left := self._asked + QUIET - loop.time()) > SLICE:
+            loop.call_later(left, self._release)
+            return
+        self._pressed += QUIET
+        held, self._held = self._held, []
+        for answer, due in held:
+            answer.at(due)
 
     def complain(self, message: str) -> None:
         self.complaints.append(message)

@@ -75,6 +75,8 @@ class Process:
             case {"do": "reset"}:
                 self.log.clear()
                 self.gate.reset()
+            case {"do": "press"} if isinstance(self.gate, Player):
+                self.gate.press()
             case {"do": "log"}:
                 return [_as_json(entry.seen()) for entry in self.log]
             case {"do": "problems"}:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import time
 from collections import deque
 from collections.abc import Callable
@@ -267,9 +268,11 @@ class Listener:
         async def start() -> None:
             try:
                 await loop.connect_accepted_socket(protocol, accepted, ssl=context)  # type: ignore[arg-type]
-            except OSError as error:  # ssl.SSLError is one
+            except ssl.SSLError as error:
                 accepted.close()
-                self._gate.complain(f"a TLS handshake failed: {error}")
+                self._gate.complain(f"a client did not accept our certificate, or spoke no TLS we know: {error}")
+            except OSError:  # it has gone
+                accepted.close()
 
         task: asyncio.Task[object] = loop.create_task(start())
         self._tasks.add(task)
