@@ -30,6 +30,7 @@ _PARTS: dict[Module, tuple[str, ...]] = {
         "aio_support_cache.py",
         "aio_support_sessions.py",
         "aio_support_sync.py",
+        "aio_support_callbacks.py",
         "aio_support_locks.py",
         "aio_support_queue.py",
         "aio_support_threads.py",
