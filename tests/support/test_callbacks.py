@@ -44,7 +44,7 @@ class Recorded:
 
 @given(ITEMS, st.booleans(), st.booleans())
 def test_sorting(items: list[Any], reverse: bool, fails: bool) -> None:
-    items = items + [ERROR] if fails else items
+    items = [*items, ERROR] if fails else items
     before, after = Recorded(), Recorded()
     first = outcome(lambda: sorted(items, key=before.plain, reverse=reverse))
     assert first == outcome(
