@@ -26,34 +26,22 @@ from asyncify.index.values import Class, Object, Unknown
 from asyncify.model import Reason, Rename, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import Claim, Companion, Finding, Handles, Role, Rule, function_node
 from asyncify.rules.facts import Facts, Place
+from asyncify.rules.families import families, goes_outside, has_foreign_base, named_places
 from asyncify.rules.flow import with_item
 from asyncify.rules.support import import_of
 
 ID = "context_classes"
 _NEW = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
-_BASES = frozenset({"builtins.object", "abc.ABC", "typing.Protocol", "typing.Generic", "typing_extensions.Protocol"})
-# Callables of these modules do not enter what they are given.
-_HARMLESS = (
-    "builtins.",
-    "collections.",
-    "queue.",
-    "threading.",
-    "concurrent.",
-    "copy.",
-    "weakref.",
-    "logging.",
-    "json.",
-)
 
 
 def match(facts: Facts) -> Iterator[Finding]:
     """What becomes of every class with ``__enter__`` and ``__exit__``, and of each ``with`` over its objects."""
-    families = [family for family in _families(facts) if _methods(facts, family)]
-    if not families:
+    waiting = [family for family in families(facts) if _methods(facts, family)]
+    if not waiting:
         return
-    named = _named_places(facts)
+    named = named_places(facts, frozenset(_NEW))
     entered = _entered(facts)
-    for family in families:
+    for family in waiting:
         methods = _methods(facts, family)
         items = [place for place in entered if _objects(facts, place) & family]
         if _stays(facts, family, methods, items, named):
@@ -61,19 +49,6 @@ def match(facts: Facts) -> Iterator[Finding]:
         yield from _class(facts, methods)
         for path, node in items:
             yield from _with(facts, path, node, methods)
-
-
-def _families(facts: Facts) -> list[frozenset[str]]:
-    """The classes of the project, those that inherit from each other together."""
-    family: dict[str, set[str]] = {name: {name} for name in facts.project.classes}
-    for name, info in facts.project.classes.items():
-        for other in info.mro:
-            if other in family and family[other] is not family[name]:
-                joined = family[other] | family[name]
-                for member in joined:
-                    family[member] = joined
-    unique = {id(members): members for members in family.values()}
-    return sorted((frozenset(members) for members in unique.values()), key=sorted)
 
 
 def _methods(facts: Facts, family: frozenset[str]) -> list[FunctionInfo]:
@@ -91,13 +66,6 @@ def _entered(facts: Facts) -> list[Place]:
     ]
 
 
-def _named_places(facts: Facts) -> list[tuple[str, ast.Attribute]]:
-    """Where a program names one of the two methods."""
-    return [
-        (path, node) for path in facts.project.files for node in facts.nodes(path, ast.Attribute) if node.attr in _NEW
-    ]
-
-
 def _objects(facts: Facts, place: Place) -> set[str]:
     return {value.cls for value in facts.values(*place) if isinstance(value, Object)}
 
@@ -110,11 +78,11 @@ def _stays(
     named: list[tuple[str, ast.Attribute]],
 ) -> bool:
     """Whether something may enter an object of these classes that asyncify does not see, or in another way."""
-    if any(info.is_async or info.is_generator or info.decorators for info in methods):
+    if has_foreign_base(facts, family) or any(i.is_async or i.is_generator or i.decorators for i in methods):
         return True
     for name in family:
         cls = facts.project.classes[name]
-        if cls.external_bases - _BASES or {"__aenter__", "__aexit__"} & cls.methods.keys():
+        if {"__aenter__", "__aexit__"} & cls.methods.keys():
             return True
     for path, node in items:
         if not all(isinstance(value, Object) and value.cls in family for value in facts.values(path, node)):
@@ -132,25 +100,11 @@ def _stays(
             return True
     if any(node.value in _NEW for path in facts.project.files for node in facts.nodes(path, ast.Constant)):
         return True
-    return any(_may_enter(facts, place) for name in family for place in facts.objects.get(name, ()))
+    return any(goes_outside(facts, place) for name in family for place in facts.objects.get(name, ()))
 
 
 def _class_of(value: Object | Class) -> str:
     return value.cls if isinstance(value, Object) else value.name
-
-
-def _may_enter(facts: Facts, place: Place) -> bool:
-    """Whether the object goes to a call that may enter it."""
-    path, node = place
-    call = facts.parent(path, node)
-    if isinstance(call, (ast.keyword, ast.Starred)):
-        call = facts.parent(path, call)
-    if not isinstance(call, ast.Call) or call.func is node:
-        return False
-    site = facts.project.call_at(facts.span(path, call))
-    if site is None or site.unresolved:
-        return True
-    return not all(name.startswith(_HARMLESS) for name in site.externals)
 
 
 def _class(facts: Facts, methods: list[FunctionInfo]) -> Iterator[Finding]:
