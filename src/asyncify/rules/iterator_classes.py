@@ -38,19 +38,8 @@ _LOOKING = frozenset(
     f"builtins.{name}" for name in "isinstance type id print repr str bool hasattr callable len".split()
 )
 
-# Those, and what the index sees calling it.
-_KEEPING = (
-    *sorted(_LOOKING),
-    *(
-        "builtins.list.",
-        "builtins.dict.",
-        "builtins.set.",
-        "builtins.tuple",
-        "collections.deque.",
-        "concurrent.futures.",
-    ),
-    *("threading.Thread", "threading.Timer"),
-)
+# Those, and what only keeps it.
+_KEEPING = (*sorted(_LOOKING), *(f"builtins.{kind}." for kind in ("list", "dict", "set")), "collections.deque.")
 
 
 def match(facts: Facts) -> Iterator[Finding]:
