@@ -44,6 +44,7 @@ class Aspect(StrEnum):
     LOOP = "event loop"
     TESTS = "tests"
     RESPONSES = "responses"
+    LEFT_BEHIND = "processes left running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,10 @@ The only pattern that is always applied, and to standard error only.
 class Observation:
     """What one run did.
 
-    ``files`` maps each created, changed or removed file to its content (None: gone). ``tests`` are the outcomes where the program
-    is pytest, ``replies`` the different answers to each URL where it is a service.
+    ``files`` maps each created, changed or removed file to its content (None: gone). ``left_behind`` counts processes
+    that still ran when the program had ended, ``threads`` are the most that a process of it had at a time, as far as the samples
+    show. ``tests`` are the outcomes where the program is pytest, ``replies`` the different answers to each URL where it is a
+    service.
     """
 
     exit_code: int | None
@@ -81,6 +84,8 @@ class Observation:
     stderr: str
     files: Mapping[str, bytes | None]
     traffic: Traffic | None = None
+    left_behind: int = 0
+    threads: int = 1
     tests: tuple[str, ...] | None = None
     replies: Mapping[str, tuple[Reply, ...]] | None = None
     failures: Mapping[str, int] = field(default_factory=dict)  # of requests to a service, by message
@@ -140,6 +145,8 @@ def observe(run: Run, folder: Path, earlier: Mapping[str, str], traffic: Traffic
         run.stderr.decode("utf-8", "backslashreplace"),
         files,
         traffic,
+        run.left_behind,
+        max((sample.threads - sample.processes for sample in run.samples), default=0) + 1,
     )
 
 
@@ -155,18 +162,19 @@ def compare_behaviour(
     """Whether `after` did what `before` did, over all runs of both.
 
     `headers` are wildcards of lower-case header names that must be equal. `patterns` apply to both outputs, to files that are
-    text, and to requests. Requests count as a multiset; their order counts too where `before` never had two in flight.
-    A request that could not be answered is a difference in any case; so is what blocks the event loop of `after` and not that of
-    `before` (``blocked``). ``bounds`` are the most in flight of both, if they are known better than from the runs. Secrets in requests are compared, but not shown.
+    text, and to requests. Requests count as a multiset; their order counts too where `before` was sequential (see
+    :func:`_sequential`). A request that could not be answered is a difference in any case; so is what blocks the event loop of
+    `after` and not that of `before` (``blocked``). ``bounds`` are the most in flight of both, if they are known better than
+    from the runs. Secrets in requests are compared, but not shown.
     """
+    marks = Marks(secrets.token_hex(8))
     aspects = _aspects([*before, *after])
     served = [run.traffic for run in before if run.traffic], [run.traffic for run in after if run.traffic]
     if all(served):
         aspects += [Aspect.REQUESTS, Aspect.IN_FLIGHT]
-        if all(traffic.most_in_flight <= 1 for traffic in served[0]) and Aspect.RESPONSES not in aspects:
+        if Aspect.RESPONSES not in aspects and _sequential(before, headers, patterns, marks):
             aspects.insert(-1, Aspect.ORDER)
         aspects.append(Aspect.ANSWERS)
-    marks = Marks(secrets.token_hex(8))
     differences: list[Difference] = []
     unstable = []
     for aspect in aspects:
@@ -197,8 +205,21 @@ def _aspects(runs: Sequence[Observation]) -> list[Aspect]:
     if all(run.replies is not None for run in runs):
         return [Aspect.RESPONSES, Aspect.FILES]
     if all(run.tests is not None for run in runs):
-        return [Aspect.EXIT_CODE, Aspect.TESTS, Aspect.STDERR, Aspect.FILES]
-    return [Aspect.EXIT_CODE, Aspect.STDOUT, Aspect.STDERR, Aspect.FILES]
+        return [Aspect.EXIT_CODE, Aspect.TESTS, Aspect.STDERR, Aspect.FILES, Aspect.LEFT_BEHIND]
+    return [Aspect.EXIT_CODE, Aspect.STDOUT, Aspect.STDERR, Aspect.FILES, Aspect.LEFT_BEHIND]
+
+
+def _sequential(
+    before: Sequence[Observation], headers: Sequence[str], patterns: Sequence[Pattern], marks: Marks
+) -> bool:
+    """Whether the order of requests was meant: never two in flight, in one thread or the same in several runs.
+
+    Threads whose answers come fast may never have had two in flight either, by chance.
+    """
+    if any(run.traffic is None or run.traffic.most_in_flight > 1 for run in before):
+        return False
+    orders = {_written(Aspect.ORDER, run, headers, patterns, marks) for run in before}
+    return all(run.threads <= 1 for run in before) or (len(before) > 1 and len(orders) == 1)
 
 
 def _written(
@@ -207,6 +228,8 @@ def _written(
     match aspect:
         case Aspect.EXIT_CODE:
             return "timed out" if run.exit_code is None else str(run.exit_code)
+        case Aspect.LEFT_BEHIND:
+            return str(run.left_behind)
         case Aspect.STDOUT:
             text = run.stdout
         case Aspect.STDERR:
@@ -333,8 +356,8 @@ def _unanswered(before: Sequence[Traffic], after: Sequence[Traffic]) -> list[Dif
 
 
 def _difference(aspect: Aspect, before: str, after: str) -> Difference:
-    if aspect is Aspect.EXIT_CODE:
-        return Difference(aspect, f"exit code: {after}, before it was {before}")
+    if aspect in (Aspect.EXIT_CODE, Aspect.LEFT_BEHIND):
+        return Difference(aspect, f"{aspect}: {after}, before it was {before}")
     first, second = before.splitlines(keepends=True), after.splitlines(keepends=True)
     lines = list(difflib.unified_diff(first, second, "before", "after"))
     removed = sum(line.startswith("-") for line in lines[2:])

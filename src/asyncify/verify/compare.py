@@ -159,7 +159,30 @@ def verify(
     comparison = compare(
         variants, runs=runs, warmup=warmup, timeout=timeout, server=server, load=load, progress=progress
     )
-    first, second = comparison["before"], comparison["after"]
+    return judge(
+        comparison["before"],
+        comparison["after"],
+        headers=headers,
+        patterns=patterns,
+        require_memory_saving=require_memory_saving,
+        require_cpu_saving=require_cpu_saving,
+        max_slowdown=max_slowdown,
+        notes=notes,
+    )
+
+
+def judge(
+    first: Measured,
+    second: Measured,
+    *,
+    headers: Sequence[str] = HEADERS,
+    patterns: Sequence[Pattern] = (),
+    require_memory_saving: float | None = None,
+    require_cpu_saving: float | None = None,
+    max_slowdown: float | None = None,
+    notes: Sequence[str] = (),
+) -> VerifyResult:
+    """The verdict on two variants that were measured: `first` before, `second` after. Arguments as for :func:`verify`."""
     blocked = None
     if first.blockages is not None and second.blockages is not None:
         blocked = first.blockages, second.blockages
