@@ -2,7 +2,7 @@
 
     python benchmarks/calibrate.py [ROUNDS]
 
-Three programs (a request per job without a session, a session that all jobs share, a session in each job), as they are and migrated in
+Five programs (a request per job without a session, a session that all jobs share, a session in each job, two requests in it, answers of 60 kB), as they are and migrated in
 both profiles, with 1 to 400 requests in flight (a local server in another process answers none before all are there), and with few
 and many requests through ten workers. A line through the peaks gives the floor and the memory per request in flight, one through the CPU times the CPU
 of the imports and per request. Printed are least and largest values over the programs; they are copied into
@@ -34,6 +34,12 @@ JOBS = {
     "requests.get": "return requests.get(url, timeout=60).text",
     "shared session": "return SESSION.get(url, timeout=60).text",
     "session per job": "with requests.Session() as session:\n        return session.get(url, timeout=60).text",
+    "two requests per job": (
+        "with requests.Session() as session:\n"
+        "        page = session.get(url, timeout=60).text\n"
+        "        return page + session.post(url.replace('held', 'later'), data={'page': page}, timeout=60).text"
+    ),
+    "large answers": "return requests.get(url.replace('held', 'large'), timeout=60).text",
 }
 PROGRAM = """\
 import sys
@@ -72,7 +78,16 @@ def add_routes(app: web.Application) -> None:
         await asyncio.sleep(HELD)
         return web.Response(text="x" * 2000)
 
+    async def large(request: web.Request) -> web.Response:
+        await held(request)
+        return web.Response(text="x" * 60_000)
+
+    async def later(request: web.Request) -> web.Response:
+        return web.Response(text=f"{len(await request.read())}")
+
     app.router.add_get("/held/{count}", held)
+    app.router.add_get("/large/{count}", large)
+    app.router.add_post("/later/{count}", later)
 
 
 def forms(job: str, folder: Path) -> dict[str, Path]:

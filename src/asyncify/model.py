@@ -348,6 +348,14 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """A pool, or a thread: at most `workers` jobs run in it at a time; None where that number is not in the code."""
+
+    span: Span
+    workers: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Cut:
     """One choice of where a change ends: the option that chooses it (\"\" for the plan as it is), and its cost."""
 
@@ -360,7 +368,8 @@ class Group:
     """Edits that must all happen or none: the unit of review, writing, undo and verification.
 
     ``id`` is short and stable under unrelated changes to the tree. ``reason`` is the chain that made it. ``cuts`` are the
-    choices of where it could end, the plan as it is first; empty where nobody asked for them.
+    choices of where it could end, the plan as it is first; empty where nobody asked for them. ``bounds`` are the pools and
+    threads that move.
     """
 
     id: str
@@ -371,6 +380,7 @@ class Group:
     refusals: tuple[Refusal, ...] = ()
     cost: Cost = Cost()
     cuts: tuple[Cut, ...] = ()
+    bounds: tuple[Bound, ...] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -23,6 +23,15 @@ from asyncify.report.text import counted, safe
 @click.option("--workers", type=click.IntRange(1), default=10, show_default=True, help="Jobs in flight at a time.")
 @click.option("--runs", type=click.IntRange(1), default=3, show_default=True, help="Measured runs of each form.")
 @click.option(
+    "--latency",
+    type=click.FloatRange(0),
+    default=0.03,
+    show_default=True,
+    metavar="SECONDS",
+    help="What the server waits before each answer.",
+)
+@click.option("--uvloop", is_flag=True, help="Measure the migrated form on uvloop's event loop, too.")
+@click.option(
     "--keep",
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
@@ -30,7 +39,9 @@ from asyncify.report.text import counted, safe
 )
 @output_options
 @click.pass_obj
-def command(output: Output, days: int, workers: int, runs: int, keep: Path | None) -> ExitCode:
+def command(
+    output: Output, days: int, workers: int, runs: int, latency: float, uvloop: bool, keep: Path | None
+) -> ExitCode:
     """Migrate a bundled thread-pool program, and measure it against threads, gevent and the sequential form.
 
     Everything happens in a scratch folder and on a server of this machine; no network is used. The figures printed
@@ -40,6 +51,7 @@ def command(output: Output, days: int, workers: int, runs: int, keep: Path | Non
     Examples:
       asyncify demo
       asyncify demo --workers 100 --days 1000
+      asyncify demo --workers 1000 --days 1000 --latency 2 --uvloop
       asyncify demo --keep ./asyncify-demo
     """
     from asyncify.demo import run_demo
@@ -56,7 +68,14 @@ def command(output: Output, days: int, workers: int, runs: int, keep: Path | Non
                 bars[0].advance()
 
         result = run_demo(
-            lambda folder: migrate(output, folder), keep=keep, days=days, workers=workers, runs=runs, progress=tell
+            lambda folder: migrate(output, folder),
+            keep=keep,
+            days=days,
+            workers=workers,
+            runs=runs,
+            latency=latency,
+            uvloop=uvloop,
+            progress=tell,
         )
     output.show(
         _step("4. Sequential, threads, gevent and the migrated program, side by side"),

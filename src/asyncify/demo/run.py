@@ -7,6 +7,7 @@ fourth one is what asyncify makes of the threads.
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -26,6 +27,14 @@ from asyncify.verify.server import LocalServer
 ROUTES = "asyncify.demo.site:add_routes"
 FORMS = {"sequential": "sequential.py", "threads": "threads.py", "gevent": "gevent_form.py"}
 MIGRATED = "asyncio"  # the name of the variant, and of its folder
+UVLOOP = "uvloop"  # the same program on another event loop
+UVLOOP_FORM = """\
+import uvloop
+from threads import main
+
+if __name__ == "__main__":
+    uvloop.run(main())
+"""
 SHARED = ("fares.py", "pages.py")
 FIRST_DAY = "2027-01-04"  # a fixed one: the same days, so the same requests and prices, in every run
 LATENCY = 0.03  # seconds
@@ -37,7 +46,7 @@ T = TypeVar("T")
 class DemoResult(Generic[T]):
     """What the demo measured.
 
-    ``comparison`` has the variants in the order sequential, threads, gevent, asyncio. ``behaviour`` compares the
+    ``comparison`` has the variants in the order sequential, threads, gevent, asyncio, uvloop. ``behaviour`` compares the
     migrated form with the thread form it was made of, requests and most in flight included. ``forms_agree`` says
     whether the hand-written forms printed and asked the same, without which comparing their costs would mean little.
     ``missing`` names the forms that could not run, with the reason.
@@ -97,12 +106,15 @@ def run_demo(
     runs: int = 3,
     warmup: int = 1,
     latency: float = LATENCY,
+    uvloop: bool = False,
+    sequential: bool = True,
     progress: Progress | None = None,
 ) -> DemoResult[T]:
     """Migrate the thread form with `migrate`, which changes the files in the folder it gets, and measure all forms.
 
     With `keep`, a new or empty folder, the programs are left there. `latency` in seconds is the server's. The
-    sequential form is run once only, since it takes as long as all the others together.
+    sequential form is run once only, since it takes as long as all the others together, and not at all without
+    `sequential`. With `uvloop` the migrated form is measured on that event loop, too.
 
     Raises:
         UsageError: requests is not installed, or `keep` is not empty. What `migrate` raises passes through.
@@ -112,6 +124,8 @@ def run_demo(
     missing = {}
     if find_spec("gevent") is None:
         missing["gevent"] = "gevent is not installed here (pip install gevent)"
+    if uvloop and find_spec("uvloop") is None:
+        missing[UVLOOP] = "uvloop is not installed here (pip install uvloop)"
     arguments = ("--first-day", FIRST_DAY, "--days", str(days), "--workers", str(workers))
     with _folder(keep) as folder, LocalServer(routes=[ROUTES], latency=latency) as server:
         for form in FORMS:
@@ -119,16 +133,22 @@ def run_demo(
                 lay_program(form, folder / form)
         lay_program("threads", folder / MIGRATED)
         migration = migrate(folder / MIGRATED)
+        other_loop = uvloop and UVLOOP not in missing
+        if other_loop:
+            shutil.copytree(folder / MIGRATED, folder / UVLOOP, ignore=shutil.ignore_patterns(".asyncify"))
+            (folder / UVLOOP / "on_uvloop.py").write_text(UVLOOP_FORM, encoding="utf-8")
 
         def variant(form: str, runs: int | None = None, warmup: int | None = None) -> Variant:
-            command = (sys.executable, FORMS.get(form, FORMS["threads"]), server.url, *arguments)
+            main = "on_uvloop.py" if form == UVLOOP else FORMS.get(form, FORMS["threads"])
+            command = (sys.executable, main, server.url, *arguments)
             return Variant(folder / form, command, runs=runs, warmup=warmup)
 
-        variants = {form: variant(form) for form in ("threads", MIGRATED, "gevent") if form not in missing}
-        # Last in each round, so that it needs no warm-up: the others have read what it imports.
-        variants["sequential"] = variant("sequential", runs=1, warmup=0)
+        forms = ("threads", MIGRATED, "gevent", *((UVLOOP,) if other_loop else ()))
+        variants = {form: variant(form) for form in forms if form not in missing}
+        if sequential:  # last in each round, so that it needs no warm-up: the others have read what it imports
+            variants["sequential"] = variant("sequential", runs=1, warmup=0)
         measured = compare(variants, runs=runs, warmup=warmup, server=server, progress=progress)
-    ordered = tuple(measured[name] for name in (*FORMS, MIGRATED) if name not in missing)
+    ordered = tuple(measured[name] for name in (*FORMS, MIGRATED, UVLOOP) if name in variants)
     return DemoResult(
         migration=migration,
         comparison=Comparison(ordered),

@@ -31,6 +31,7 @@ from asyncify.model import (
     Span,
     Verdict,
 )
+from asyncify.plan.bounds import bounds
 from asyncify.plan.entry import runs_alone, start_loop
 from asyncify.plan.interleaving import INTERLEAVES, ran_on_loop
 from asyncify.plan.kept_names import read_elsewhere
@@ -201,7 +202,8 @@ class _Builder:
         first = next(c for c in claims if c.role is not Role.PART)
         reason = self._longest_chain(component) or Reason(first.text, first.span)
         cost = self._cost(component, functions, len(bridges))
-        return Group(identity, title_of(claims, functions), reason, tuple(edits), tuple(sites), cost=cost)
+        at_once = bounds(self.facts, claims)
+        return Group(identity, title_of(claims, functions), reason, tuple(edits), tuple(sites), cost=cost, bounds=at_once)
 
     def _cost(self, component: set[str], functions: list[str], bridges: int) -> Cost:
         infos = [self.facts.project.functions[name] for name in functions]

@@ -7,6 +7,7 @@ from typing import Any
 
 from asyncify.model import Cost, Group, Reason, Refusal, Site
 from asyncify.report.facts import functions_of, verdict_counts
+from asyncify.report.savings import savings_json
 from asyncify.report.views import DiagnosticView, ScanView
 
 SCHEMA = "asyncify.scan/1"
@@ -15,6 +16,7 @@ SCHEMA = "asyncify.scan/1"
 def scan_json(scan: ScanView) -> str:
     """The scan as JSON text (ASCII only: what a file name holds cannot reach a terminal), ending with a newline."""
     plan = scan.plan
+    savings = savings_json(plan)
     document = {
         "schema": SCHEMA,
         "files": scan.files,
@@ -22,7 +24,7 @@ def scan_json(scan: ScanView) -> str:
         "seconds": round(scan.seconds, 3),
         "functions_changed": scan.functions_changed,
         "sites": [_site(site) for site in sorted(plan.sites, key=lambda site: (site.span, site.rule))],
-        "groups": [_group(group) for group in plan.groups],
+        "groups": [_group(group, savings.get(group.id)) for group in plan.groups],
         "refusals": [
             _refusal(refusal) for refusal in sorted(plan.refusals, key=lambda refusal: (refusal.span, refusal.code))
         ],
@@ -45,7 +47,7 @@ def _site(site: Site) -> dict[str, Any]:
     }
 
 
-def _group(group: Group) -> dict[str, Any]:
+def _group(group: Group, savings: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "id": group.id,
         "title": group.title,
@@ -55,6 +57,10 @@ def _group(group: Group) -> dict[str, Any]:
         "sites": len(group.sites),
         "edits": len(group.edits),
         "cost": _cost(group.cost),
+        "pools": [
+            {"path": bound.span.path, "line": bound.span.line, "workers": bound.workers} for bound in group.bounds
+        ],
+        "expected": savings,
         "cuts": [{"option": cut.option, **_cost(cut.cost)} for cut in group.cuts],
         "verdicts": {verdict.value: count for verdict, count in verdict_counts(group.sites).items()},
         "refusals": [_refusal(refusal) for refusal in group.refusals],

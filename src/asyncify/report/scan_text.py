@@ -13,6 +13,7 @@ from rich.text import Text
 
 from asyncify.model import Group, Plan, Refusal, Verdict
 from asyncify.report.facts import refusal_kinds, rule_table, verdict_counts
+from asyncify.report.savings import savings_report
 from asyncify.report.text import VERDICT_STYLES, counted, place, safe
 from asyncify.report.views import DiagnosticView, ScanView
 
@@ -42,6 +43,10 @@ def _parts(scan: ScanView) -> Iterator[RenderableType]:
     if plan.groups:
         yield _heading("Groups (each is written whole or not at all)")
         yield _groups(plan.groups)
+        savings = savings_report(plan)
+        if savings is not None:
+            yield _heading("What it would save")
+            yield savings
     choices = [group for group in plan.groups if len(group.cuts) > 1]
     if choices:
         yield _heading("Where the change could end")

@@ -12,13 +12,15 @@ from .readings import Tree
 
 INTERVAL = 0.02  # seconds between samples, at least
 LONGEST = 0.25  # seconds between samples, at most
-DETAIL_INTERVAL = 0.2  # seconds between two readings of PSS, USS and sockets, at least
+DETAIL_INTERVAL = 0.2  # seconds between two readings of PSS and USS, at least
+SOCKET_INTERVAL = 0.08  # seconds between two counts of sockets, at least
 GROWN = 1.03  # PSS is read anew where the resident memory is by this factor larger than when it was read last
 LOOK_SHARE = 0.016  # of the CPU time of the tree: for looking at all, waking up included
 SEARCH_SHARE = 0.006  # within that, for looking for new processes
-DETAIL_SHARE = 0.006  # beside that, for PSS, USS and sockets
-ALLOWANCE = 0.0005  # seconds of CPU for searching, however little the program uses
-DETAIL_ALLOWANCE = 0.002  # the same for details
+DETAIL_SHARE = 0.005  # beside that, for PSS and USS
+SOCKET_SHARE = 0.003  # and for counting sockets
+ALLOWANCE = 0.0005  # seconds of CPU for searching and for counting, however little the program uses
+DETAIL_ALLOWANCE = 0.0015  # the same for details
 FIRST_DETAIL = 0.1  # seconds after the start: nearly every program has begun with its imports by then
 
 
@@ -33,10 +35,10 @@ class Sampler:
         self._started = started
         self._begun = time.process_time()
         self._used = 0.0  # CPU seconds of the tree so far
-        self._searching = self._detailing = 0.0  # CPU seconds of this process
+        self._searching = self._detailing = self._counting = 0.0  # CPU seconds of this process
         self._born = True
         self._detail_cost = 0.0
-        self._next_detail = FIRST_DETAIL
+        self._next_detail = self._next_count = FIRST_DETAIL
         self._detailed = 0  # resident memory at the last reading of PSS
 
     @property
@@ -62,17 +64,22 @@ class Sampler:
         due = at >= self._next_detail or 0 < GROWN * self._detailed < rss
         if due and self._detailing + self._detail_cost <= DETAIL_ALLOWANCE + DETAIL_SHARE * self._used:
             begun = time.process_time()
-            pss, uss, sockets = self.tree.details()
+            pss, uss = self.tree.details()
             self._detail_cost = time.process_time() - begun
             self._detailing += self._detail_cost
             self._next_detail, self._detailed = at + DETAIL_INTERVAL, rss
+        if at >= self._next_count and self._counting <= ALLOWANCE + SOCKET_SHARE * self._used:
+            begun = time.process_time()
+            sockets = self.tree.sockets()
+            self._counting += time.process_time() - begun
+            self._next_count = at + SOCKET_INTERVAL
         threads = sum(each.threads for each in readings.values())
         self.samples.append([round(at, 6), rss, threads, len(readings), round(self._used, 4), pss, uss, sockets])
         self.pause = self._paced(at)
 
     def _paced(self, at: float) -> float:
         """Seconds to the next sample, so that looking stays within its share if the program goes on as so far."""
-        looking = self.spent - self._detailing
+        looking = self.spent - self._detailing - self._counting
         owed = max(0.0, looking - LOOK_SHARE * self._used)
         rate = max(self._used, ALLOWANCE) / at  # CPU seconds of the program per second
         return min(max(self._interval, (owed + looking / len(self.samples)) / (LOOK_SHARE * rate)), LONGEST)

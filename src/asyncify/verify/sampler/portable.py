@@ -40,17 +40,22 @@ class Tree:
         return result
 
     def details(self) -> Detail:
-        """PSS and USS where the system tells, and open sockets, of all known processes together."""
+        """PSS and USS of all known processes together, where the system tells."""
         pss = uss = None
-        sockets = 0
         for process in self._known.values():
-            with contextlib.suppress(psutil.Error, AttributeError):
-                sockets += len(process.net_connections("all"))
             with contextlib.suppress(psutil.Error, AttributeError):
                 full = process.memory_full_info()
                 uss = (uss or 0) + full.uss
                 pss = (pss or 0) + full.pss
-        return Detail(pss, uss, sockets)
+        return Detail(pss, uss)
+
+    def sockets(self) -> int:
+        """How many sockets all known processes together have open, where the system tells."""
+        sockets = 0
+        for process in self._known.values():
+            with contextlib.suppress(psutil.Error, AttributeError):
+                sockets += len(process.net_connections("all"))
+        return sockets
 
     def others(self) -> list[int]:
         """Processes other than the root that run now."""

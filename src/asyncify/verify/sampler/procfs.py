@@ -87,13 +87,17 @@ class _Process:
             uss: int | None = sum(_field(text, name) for name in private) * 1024
         except OSError:
             pss = uss = None
+        return Detail(pss, uss)
+
+    def sockets(self) -> int:
+        """How many sockets it has open."""
         sockets = 0
         folder = f"/proc/{self.pid}/fd"
         with contextlib.suppress(OSError):
             for name in os.listdir(folder):  # noqa: PTH208
                 with contextlib.suppress(OSError):
                     sockets += os.readlink(f"{folder}/{name}").startswith("socket:")  # noqa: PTH115
-        return Detail(pss, uss, sockets)
+        return sockets
 
     def close(self) -> None:
         """Forget it."""
@@ -173,12 +177,16 @@ class Tree:
         self._known.pop(pid).close()
 
     def details(self) -> Detail:
-        """PSS, USS and open sockets of all known processes together."""
+        """PSS and USS of all known processes together."""
         found = [process.detail() for process in self._known.values()]
         pss = [each.pss for each in found if each.pss is not None]
         uss = [each.uss for each in found if each.uss is not None]
         told = len(pss) == len(found) == len(uss) and bool(found)
-        return Detail(sum(pss) if told else None, sum(uss) if told else None, sum(each.sockets for each in found))
+        return Detail(sum(pss) if told else None, sum(uss) if told else None)
+
+    def sockets(self) -> int:
+        """How many sockets all known processes together have open."""
+        return sum(process.sockets() for process in self._known.values())
 
     def others(self) -> list[int]:
         """Processes other than the root that run now."""

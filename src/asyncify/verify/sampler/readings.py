@@ -17,11 +17,10 @@ class Reading(NamedTuple):
 
 
 class Detail(NamedTuple):
-    """What is dear to ask: PSS and USS (None where the system does not tell) and the number of open sockets."""
+    """What is dear to ask: PSS and USS, None where the system does not tell."""
 
     pss: int | None
     uss: int | None
-    sockets: int
 
 
 class Tree(Protocol):
@@ -35,6 +34,9 @@ class Tree(Protocol):
 
     def details(self) -> Detail:
         """Of all known processes together."""
+
+    def sockets(self) -> int:
+        """How many sockets all known processes together have open."""
 
     def others(self) -> list[int]:
         """Processes other than the root that run now."""
