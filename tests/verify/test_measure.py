@@ -93,7 +93,7 @@ def test_cpu_includes_children_but_not_waiting(tmp_path: Path) -> None:
 
 
 def test_threads_are_counted(tmp_path: Path) -> None:
-    program = "import threading, time\nfor _ in range(80): threading.Thread(target=time.sleep, args=(0.4,)).start()"
+    program = "import threading, time\nfor _ in range(80): threading.Thread(target=time.sleep, args=(1.5,)).start()"
     assert run(tmp_path, program).most_threads == 81
 
 
@@ -206,9 +206,15 @@ for _ in range(3):
 
 
 def test_an_orphan_counts_until_it_ends_with_its_cpu_time(tmp_path: Path) -> None:
-    burn = "import time\nx = b'x' * 30_000_000\nwhile time.process_time() < 0.3: pass"
+    burn = "import time\nx = b'x' * 30_000_000\nwhile time.process_time() < 0.3: pass\nopen('done', 'w').close()"
     middle = f"import subprocess, sys; subprocess.Popen([sys.executable, '-S', '-c', {burn!r}])"
-    program = f"import subprocess, sys, time; subprocess.run([sys.executable, '-S', '-c', {middle!r}]); time.sleep(1.5)"
+    program = f"""
+import os, subprocess, sys, time
+subprocess.run([sys.executable, '-S', '-c', {middle!r}])
+while not os.path.exists('done'):
+    time.sleep(0.05)
+time.sleep(0.5)
+"""
     result = run(tmp_path, program)
     assert result.left_behind == 0
     assert result.cpu >= 0.3
