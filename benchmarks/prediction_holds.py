@@ -1,7 +1,8 @@
 """Does the range that `asyncify scan` predicts hold what is measured? Over the demo and programs that calibration did not see.
 
-    python benchmarks/prediction_holds.py
+    python benchmarks/prediction_holds.py [RUNS]
 
+RUNS (3) measured runs of each.
 Each program runs with threads and migrated in both profiles, with several numbers of workers, against a local server in another process.
 Compared are the fall of the peak memory and the share of CPU time of a request (beyond the imports) that is saved. The figures are in
 `docs/benchmarks.md`.
@@ -41,10 +42,11 @@ def fetch(session, base, number):
 
 def main(base, count, workers):
     total = 0
-    with requests.Session() as session, ThreadPoolExecutor(max_workers=workers) as pool:
-        futures = [pool.submit(fetch, session, base, number) for number in range(count)]
-        for future in as_completed(futures):
-            total += future.result()
+    with requests.Session() as session:
+        with ThreadPoolExecutor(max_workers=workers) as pool:
+            futures = [pool.submit(fetch, session, base, number) for number in range(count)]
+            for future in as_completed(futures):
+                total += future.result()
     print(total)
 
 
@@ -96,7 +98,8 @@ def forms(write: object, folder: Path) -> dict[str, Path]:
 def rows(name: str, roots: dict[str, Path], command: tuple[str, ...], workers: int, server: LocalServer) -> list[bool]:
     """Measure one program at one size: for each profile, whether the ranges of memory and of CPU hold."""
     variants = {form: Variant(root, command) for form, root in roots.items()}
-    measured = compare(variants, runs=3, warmup=1, server=server)
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    measured = compare(variants, runs=runs, warmup=1, server=server)
     threads = measured["threads"]
     held = []
     for profile in Profile:

@@ -6,7 +6,7 @@ each request. So whether it pays depends on how many requests are in flight and 
 the code (`max_workers`), the second one never.
 
 :data:`COSTS` are the least and the largest values that `benchmarks/calibrate.py` measured over five programs (CPython 3.11, Linux on two cores of an AMD EPYC,
-requests 2.34, aiohttp 3.14), widened for programs unlike those: native 6.2 – 7.9 MiB more, 32 – 45 KiB less for each in flight, 0.10 – 0.32 of
+requests 2.34, aiohttp 3.14), widened for programs unlike those, such as the demo with its larger pages: native 6.2 – 7.9 MiB more, 32 – 45 KiB less for each in flight, 0.10 – 0.32 of
 the CPU; compat 12.5 – 13.8 MiB, 18 – 25 KiB, 1.00 – 1.43. The programs measured there do next to nothing with an answer; what a program does
 with it is the same after as before, so the largest ratios leave room for as much work of its own. Memory hardly depends on the machine. CPU is
 given as ratios, and as numbers of requests, since milliseconds would.
@@ -54,11 +54,15 @@ class Costs:
 
 
 COSTS: Mapping[Profile, Costs] = {
-    Profile.NATIVE: Costs(floor=Range(5.5, 8.5), each=Range(28, 50), request=Range(0.1, 0.7), imports=Range(30, 200)),
-    Profile.COMPAT: Costs(floor=Range(11.5, 14.5), each=Range(15, 28), request=Range(0.8, 1.5), imports=Range(60, 350)),
+    Profile.NATIVE: Costs(floor=Range(5.5, 8.5), each=Range(28, 60), request=Range(0.1, 0.7), imports=Range(30, 200)),
+    Profile.COMPAT: Costs(floor=Range(11.5, 14.5), each=Range(15, 38), request=Range(0.8, 1.5), imports=Range(60, 350)),
 }
 BESIDE_REQUESTS = COSTS[Profile.COMPAT].floor
 """The floor of a native group in a project that goes on to import requests for something else."""
+
+
+FULL = 0.5
+"""The share of a pool that has requests in flight at the peak, at least: answers may come faster than one process can ask."""
 
 
 class Gain(StrEnum):
@@ -139,7 +143,7 @@ def predict(profile: Profile, at_once: Range | None, *, beside_requests: bool = 
     if at_once is not None:
         # A single request has no thread of a pool, so nothing to save.
         low, high = (0.0 if number <= 1 else number / KIB_PER_MIB for number in (at_once.low, at_once.high))
-        memory = Range(low * costs.each.low - floor.high, high * costs.each.high - floor.low)
+        memory = Range(FULL * low * costs.each.low - floor.high, high * costs.each.high - floor.low)
     saved = Range(1 - costs.request.high, 1 - costs.request.low)
     even_after = None
     if saved.low > 0:

@@ -66,13 +66,14 @@ class DemoResult(Generic[T]):
     def same(self) -> bool:
         """Whether the migrated form did what the thread form did.
 
-        Fewer requests in flight are no difference where it took no longer: it did not wait for its turn, its answers
-        came faster than one process can ask.
+        How many requests were in flight may differ: up to the number of workers where threads did not come to that many, and
+        fewer where it took no longer (it did not wait for its turn, its answers came faster than one process can ask).
         """
         threads, migrated = self.comparison["threads"], self.comparison[MIGRATED]
-        fewer = (migrated.most_in_flight or 0) < (threads.most_in_flight or 0)
-        kept_up = fewer and migrated.median(Metric.WALL) <= threads.median(Metric.WALL)
-        return all(found.aspect is Aspect.IN_FLIGHT and kept_up for found in self.behaviour.differences)
+        at_once = migrated.most_in_flight or 0
+        fewer = at_once < (threads.most_in_flight or 0)
+        right = at_once <= self.workers and (not fewer or migrated.median(Metric.WALL) <= threads.median(Metric.WALL))
+        return all(found.aspect is Aspect.IN_FLIGHT and right for found in self.behaviour.differences)
 
     @property
     def findings(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from asyncify.report.html import Html, markup, tag
 from asyncify.report.memory_chart import MIB, Series, extent, number_text, series_of, ticks
+from asyncify.report.text import counted
 from asyncify.verify.result import Measured
 
 LEFT, RIGHT = 52, 20  # margins in pixels
@@ -102,9 +103,9 @@ def timeline_svg(variants: Sequence[Measured], *, title: str, theme: Theme = The
 
 def _about(measured: Measured, seconds: float) -> str:
     run = measured.typical
-    parts = [f"{measured.name}: at most {run.peak / MIB:.1f} MiB, {run.most_threads} threads"]
-    if measured.most_in_flight is not None:
-        parts.append(f"{measured.most_in_flight} in flight")
+    parts = [f"{measured.name}: at most {run.peak / MIB:.1f} MiB", counted(run.most_threads, "thread")]
+    if measured.typical_traffic is not None:
+        parts.append(f"{measured.typical_traffic.most_in_flight} in flight")
     return ", ".join((*parts, f"{run.wall:.2f} s")) + (" (cut)" if run.samples and run.samples[-1].at > seconds else "")
 
 

@@ -98,7 +98,9 @@ def _median(measured: Measured, metric: Metric) -> Html:
 
 def _ratio(each: Ratio) -> Html:
     # An interval that reaches over 1 is no finding.
-    return tag("span", ratio_text(each), class_="plus" if each.high < 1 else "minus" if each.low > 1 else None)
+    value, _, interval = ratio_text(each).partition(" ")
+    css = "plus" if each.high < 1 else "minus" if each.low > 1 else None
+    return markup(tag("span", value, class_=css), " ", tag("span", interval, class_=css))
 
 
 def _side_by_side(comparison: Comparison) -> Html:

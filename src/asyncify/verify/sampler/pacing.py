@@ -1,7 +1,7 @@
 """When a tree is looked at, and how closely.
 
-Sampling is paced by what the program itself uses (see the shares below), down to one look every :data:`LONGEST` seconds. So a
-program that waits most of the time is looked at less often than one that computes.
+Sampling is paced by what the program itself uses (see the shares below), down to one look every :data:`LONGEST` seconds or,
+after some time, more rarely still. So a program that waits most of the time is looked at less often than one that computes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ import time
 from .readings import Tree
 
 INTERVAL = 0.02  # seconds between samples, at least
-LONGEST = 0.25  # seconds between samples, at most
+LONGEST = 0.25  # seconds between samples, at most,
+SPREAD = (
+    1 / 30
+)  # or this share of the time so far, if that is more: a program that waits for minutes needs no 4 a second
 DETAIL_INTERVAL = 0.2  # seconds between two readings of PSS and USS, at least
 SOCKET_INTERVAL = 0.08  # seconds between two counts of sockets, at least
 GROWN = 1.03  # PSS is read anew where the resident memory is by this factor larger than when it was read last
@@ -82,4 +85,6 @@ class Sampler:
         looking = self.spent - self._detailing - self._counting
         owed = max(0.0, looking - LOOK_SHARE * self._used)
         rate = max(self._used, ALLOWANCE) / at  # CPU seconds of the program per second
-        return min(max(self._interval, (owed + looking / len(self.samples)) / (LOOK_SHARE * rate)), LONGEST)
+        return min(
+            max(self._interval, (owed + looking / len(self.samples)) / (LOOK_SHARE * rate)), max(LONGEST, SPREAD * at)
+        )
