@@ -116,6 +116,21 @@ def test_a_lost_bound_and_a_lost_concurrency() -> None:
     assert aspects(compare(one_by_one, before)) == [Aspect.IN_FLIGHT]
 
 
+def test_a_pool_that_does_not_fill_up_tells_no_bound() -> None:
+    def at_once(number: int) -> Observation:
+        return requests(
+            *(seen(f"/{index % 30}", 0, 1) for index in range(number)),
+            *(seen("/", 2 + n, 3 + n) for n in range(30 - number)),
+        )
+
+    befores = [at_once(16), at_once(20)]
+    flight = [Aspect.IN_FLIGHT]
+    for number, expected in ((16, []), (24, []), (12, []), (30, flight), (5, flight)):
+        behaviour = compare_behaviour(befores, [at_once(number)])
+        assert [each for each in aspects(behaviour) if each is Aspect.IN_FLIGHT] == expected
+    assert Aspect.IN_FLIGHT in aspects(compare_behaviour([at_once(20)] * 2, [at_once(21)]))
+
+
 def test_frames_of_a_traceback_do_not_count_but_its_exception_does() -> None:
     def failed(frames: str, last: str) -> Observation:
         return replace(RUN, stderr=f"Traceback (most recent call last):\n{frames}{last}\n")
