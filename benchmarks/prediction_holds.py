@@ -83,7 +83,7 @@ SIZES = ((8, 160), (60, 300), (250, 600))  # workers, jobs
 
 
 def forms(write: object, folder: Path) -> dict[str, Path]:
-    """The folders of a program with threads, and of what both profiles make of it."""
+    """The folders of a program with threads, and of what each profile makes of it that can."""
     found = {}
     for form in ("threads", *Profile):
         root = found[form] = folder / form
@@ -91,7 +91,8 @@ def forms(write: object, folder: Path) -> dict[str, Path]:
         write(root)
         if form != "threads":
             config = dataclasses.replace(load(root), http=form.value)  # type: ignore[union-attr]
-            assert api.apply(api.preview([root], config)).changed
+            if not api.apply(api.preview([root], config)).changed:
+                del found[form]
     return found
 
 
@@ -102,7 +103,7 @@ def rows(name: str, roots: dict[str, Path], command: tuple[str, ...], workers: i
     measured = compare(variants, runs=runs, warmup=1, server=server)
     threads = measured["threads"]
     held = []
-    for profile in Profile:
+    for profile in (each for each in Profile if each in roots):
         after = measured[profile]
         said = predict(profile, Range(workers, workers))
         assert said.memory is not None
@@ -125,6 +126,7 @@ def per_request(measured: Measured) -> float:
 
 
 def main() -> None:
+    """Measure all of them and count."""
     held: list[bool] = []
     with tempfile.TemporaryDirectory() as scratch:
         with LocalServer(routes=[ROUTES], latency=LATENCY) as server:
