@@ -55,7 +55,9 @@ class Costs:
 
 COSTS: Mapping[Profile, Costs] = {
     Profile.NATIVE: Costs(floor=Range(5.5, 8.5), each=Range(28, 60), request=Range(0.1, 0.7), imports=Range(30, 200)),
-    Profile.COMPAT: Costs(floor=Range(11.5, 14.5), each=Range(15, 38), request=Range(0.75, 1.5), imports=Range(60, 350)),
+    Profile.COMPAT: Costs(
+        floor=Range(11.5, 14.5), each=Range(15, 38), request=Range(0.75, 1.5), imports=Range(60, 350)
+    ),
 }
 BESIDE_REQUESTS = COSTS[Profile.COMPAT].floor
 """The floor of a native group in a project that goes on to import requests for something else."""

@@ -203,7 +203,9 @@ class _Builder:
         reason = self._longest_chain(component) or Reason(first.text, first.span)
         cost = self._cost(component, functions, len(bridges))
         at_once = bounds(self.facts, claims)
-        return Group(identity, title_of(claims, functions), reason, tuple(edits), tuple(sites), cost=cost, bounds=at_once)
+        return Group(
+            identity, title_of(claims, functions), reason, tuple(edits), tuple(sites), cost=cost, bounds=at_once
+        )
 
     def _cost(self, component: set[str], functions: list[str], bridges: int) -> Cost:
         infos = [self.facts.project.functions[name] for name in functions]
