@@ -11,9 +11,12 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 from harness.fixture import Fixture, load, names, write_tree
 from mypy import api
+
+from asyncify.support import Module, emit
 
 _OPTIONS = (
     *("--strict", "--enable-error-code=unused-awaitable", "--enable-error-code=truthy-bool", "--no-error-summary"),
@@ -21,6 +24,7 @@ _OPTIONS = (
     f"--python-version={sys.version_info.major}.{sys.version_info.minor}",
 )
 _LINE = re.compile(r"^(?P<path>[^:]+):\d+: error: (?P<text>.*?)(?:  \[(?P<code>[\w-]+)\])?$", re.M)
+_ADDED = re.compile(r"^adds +(\S+) (.*)$", re.M)  # support modules: goldens only name what is in them
 _COROUTINE = re.compile(r"Coroutine\[Any, Any, ([^][]*)\]")
 # What mypy says of text without annotations, of libraries without types, and of comments that are not needed any more.
 _OWN = frozenset({"no-untyped-def", "no-untyped-call", "no-any-return", "import-untyped", "type-arg", "unused-ignore"})
@@ -30,6 +34,9 @@ def new_errors(fixture: Fixture, cache: Path) -> list[str]:
     """What mypy objects to in the migrated fixture and did not object to before; `cache` is shared between calls."""
     before = _errors({path: data for path, data in fixture.before().items() if path.endswith(".py")}, cache)
     after = {path: data for path, data in {**fixture.before(), **fixture.golden()}.items() if path.endswith(".py")}
+    for path, helpers in _ADDED.findall(fixture.golden_plan or ""):
+        module = next(name for name in get_args(Module) if path.endswith(f"{name}.py"))
+        after[path] = emit(module, helpers.split()).encode()
     return sorted((_errors(after, cache) - before).elements())
 
 

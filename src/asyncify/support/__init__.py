@@ -155,8 +155,8 @@ def _source(module: Module) -> _Source:
                 origin = statement.module or ""
                 if origin != "__future__" and not origin.startswith(f"{__name__}."):
                     imports |= {a.asname or a.name: (origin, _alias(a)) for a in statement.names}
-            else:
-                units.append(_unit(statement, lines))
+            elif (unit := _unit(statement, lines)) not in units:  # a type variable that several parts use is one
+                units.append(unit)
     return _Source(tuple(units), imports)
 
 
