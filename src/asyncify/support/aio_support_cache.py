@@ -15,6 +15,7 @@ _Answered = TypeVar("_Answered", covariant=True)
 class _Remembering(Protocol[_Answered]):
     """A coroutine function that remembers what it returned."""
 
+    __name__: str
     cache_info: Callable[[], Any]
     cache_clear: Callable[[], None]
     cache_parameters: Callable[[], dict[str, Any]]
