@@ -225,7 +225,8 @@ class Attributes(Externals):
                 if base == "?":
                     self.add(result, self.unknown("base class unknown"))
                 elif isinstance(value, AClass):
-                    self.add(result, self.external(f"{base}.{name}"))
+                    if base not in _BUILTIN_CLASSES or hasattr(_BUILTIN_CLASSES[base], name):
+                        self.add(result, self.external(f"{base}.{name}"))
                 else:
                     part = self.external_part(cls, base)
                     self._instance_attribute(part, name, result, unit, node, within)

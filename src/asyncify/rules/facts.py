@@ -135,15 +135,6 @@ class Facts:
         return cls is not None and bool(cls.external_bases & _CONTAINERS)
 
     @cached_property
-    def unpacking(self) -> dict[str, list[CallSite]]:
-        """Calls that give ``*args`` or ``**kwargs``, by the function called: its parameters may be more than is known."""
-        out: dict[str, list[CallSite]] = {}
-        for call in self.project.calls:
-            for target in call.targets if call.has_star else ():
-                out.setdefault(target, []).append(call)
-        return out
-
-    @cached_property
     def attribute_stores(self) -> dict[str, list[tuple[str, ast.Attribute]]]:
         """By name, the attributes that the project sets or deletes, each with the path of its file."""
         out: dict[str, list[tuple[str, ast.Attribute]]] = {}
@@ -198,11 +189,16 @@ class Facts:
     def _tables(
         self,
     ) -> tuple[
-        dict[Instance, list[Place]], dict[str, list[Place]], dict[str, list[Place]], dict[Place, frozenset[Span]]
+        dict[Instance, list[Place]],
+        dict[str, list[Place]],
+        dict[str, list[Place]],
+        dict[Place, frozenset[Span]],
+        dict[ExternalMethod, list[Place]],
     ]:
         """Expressions by the external instance, the external thing, the class of the project's object that they may be;
-        and the generators that they may be."""
+        the generators that they may be; and by the method of an external instance, where they are not called at once."""
         instances: dict[Instance, list[Place]] = {}
+        methods: dict[ExternalMethod, list[Place]] = {}
         externals: dict[str, list[Place]] = {}
         objects: dict[str, list[Place]] = {}
         generators: dict[Place, frozenset[Span]] = {}
@@ -214,11 +210,20 @@ class Facts:
                     elif isinstance(value, Instance) and self.made_by_call(value):
                         if not self._mocked(path, node):
                             instances.setdefault(value, []).append((path, node))
+                    elif isinstance(value, ExternalMethod):
+                        parent = self.parent(path, node)
+                        if not (isinstance(parent, ast.Call) and parent.func is node):
+                            methods.setdefault(value, []).append((path, node))
                     elif isinstance(value, External):
                         externals.setdefault(value.name, []).append((path, node))
                     elif isinstance(value, Object):
                         objects.setdefault(value.cls, []).append((path, node))
-        return instances, externals, objects, generators
+        return instances, externals, objects, generators, methods
+
+    @property
+    def methods(self) -> Mapping[ExternalMethod, list[Place]]:
+        """For every method of an external instance, the expressions that may be it and are not just called."""
+        return self._tables[4]
 
     @property
     def generators(self) -> Mapping[Place, frozenset[Span]]:

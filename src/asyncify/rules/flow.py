@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from asyncify.index.project import CallSite
-from asyncify.index.values import Instance, Unknown, Value
 from asyncify.model import DropImport, Edit, MakeAsync, Reason, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import Claim, Role, object_node
 from asyncify.rules.facts import Facts, Place
@@ -73,6 +71,8 @@ def chosen_among(facts: Facts, path: str, node: ast.expr) -> list[ast.expr] | No
     match node:
         case ast.IfExp():
             parts: list[ast.expr] = [node.body, node.orelse]
+        case ast.BoolOp(op=ast.Or()):
+            parts = node.values
         case ast.Dict() if None not in node.keys:
             parts = node.values
         case ast.Subscript():
@@ -121,23 +121,6 @@ def called_in_the_end(facts: Facts, path: str, node: ast.expr) -> bool:
                 return False
         child = parent
     return False
-
-
-def unpacks(facts: Facts, call: CallSite, value: Value) -> bool:
-    """Whether the call is known to give `value` by ``*args`` or ``**kwargs``, and all that these hold is known."""
-    node = facts.node(call.span, ast.Call)
-    parts = [a.value for a in node.args if isinstance(a, ast.Starred)] if node is not None else []
-    parts += [keyword.value for keyword in node.keywords if keyword.arg is None] if node is not None else []
-    contents: set[Value] = set()
-    for part in parts:
-        held = facts.values(call.span.path, part)
-        if not held or not all(isinstance(container, Instance) for container in held):
-            return False
-        for container in held:
-            kind = getattr(container, "type", "")
-            positions = range(_POSITIONS) if kind == "builtins.tuple" else (1,) if kind == "builtins.dict" else (0,)
-            contents.update(*(facts.project.slot(container, position) for position in positions))
-    return value in contents and not any(isinstance(content, Unknown) for content in contents)
 
 
 def with_item(facts: Facts, path: str, statement: ast.With, item: ast.expr, text: str) -> tuple[Span, MakeAsync]:

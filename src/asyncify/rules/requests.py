@@ -6,7 +6,8 @@
 - `requests.Session()` becomes a session of that module, wherever it is made; calls of its verbs and of `send` are awaited.
   Classes derived from `requests.Session` get the new base; annotations follow.
 - A verb may be chosen first and called afterwards: `getattr(session, method)`, a dictionary of verbs,
-  `verb = session.post if data else session.get`. Default arguments put on a session (`session.get = partial(session.get, timeout=5)`) stay.
+  `verb = session.post if data else session.get`. It may be an argument (`self._call(session.get, url)`) or lie in a table, as long as only the
+  project gets it; and a call may be made on a session or the module (`(session or requests).get(url)`). Default arguments put on a session (`session.get = partial(session.get, timeout=5)`) stay.
 - Streamed bodies (`stream=True`, or where it may be so): loops over `iter_content`, `iter_lines` or the response become `async for`; `content`,
   `text` and `json()` are awaited; so are `shutil.copyfileobj(response.raw, file)` and `response.raw.read(n)`.
 
@@ -38,13 +39,13 @@ Two modules can be added to your project; they have the shape of requests, so th
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from asyncify.graph import Implication
 from asyncify.index.catalogue import Catalogue, Signature
 from asyncify.index.project import CallSite
-from asyncify.index.values import ExternalMethod, Instance, Object, Value
+from asyncify.index.values import Instance
 from asyncify.model import Await, Reason, Span, Verdict
 from asyncify.rules import requests_functions, requests_sessions
 from asyncify.rules.base import (
@@ -53,14 +54,14 @@ from asyncify.rules.base import (
     Finding,
     Role,
     Rule,
-    object_node,
     site_node,
 )
 from asyncify.rules.facts import Facts
-from asyncify.rules.flow import annotation_claims, unpacks
+from asyncify.rules.flow import annotation_claims
 from asyncify.rules.requests_blocking import blocking_edits, stays_blocking
 from asyncify.rules.requests_functions import entailed_by_stream
 from asyncify.rules.requests_names import (
+    FUNCTIONS,
     METHODS,
     SESSION,
     SESSION_ESCAPES,
@@ -72,6 +73,7 @@ from asyncify.rules.requests_names import (
     VERBS,
     refuse,
 )
+from asyncify.rules.requests_owners import session_owners
 
 _BY_VERB = {f"requests.{verb}": Signature(returns="requests.Response") for verb in VERBS} | {
     f"{SESSION}.{verb}": Signature(returns="requests.Response") for verb in SESSION_VERBS
@@ -116,65 +118,6 @@ def match(facts: Facts) -> Iterator[Finding]:
     yield from annotation_claims(facts, "requests", SESSION, frozenset({SESSION}), "aio_requests.Session", {})
 
 
-def _session_owners(facts: Facts, call: CallSite) -> tuple[set[str], bool]:
-    """Nodes of the sessions (or session classes) a method is called on; whether one of them is not known."""
-    func = facts.node(call.func, ast.Attribute)
-    path = call.span.path
-    owners: set[str] = set()
-    unknown = False
-    from_tests = not facts.in_test(path)  # product code that only tests give a session to
-    receivers = facts.values(path, func.value) if func is not None else _bound_to(facts.project.values(call.func))
-    for value in receivers:
-        if isinstance(value, Instance) and value.type == SESSION:
-            if value.site is not None and facts.made_by_call(value):
-                owners.add(object_node(value.site))
-                from_tests &= facts.in_test(value.site.path)
-                unknown |= _only_one_of_several(facts, call, value.site)
-        elif isinstance(value, Object):
-            info = facts.project.classes.get(value.cls)
-            if info is not None and SESSION in info.external_bases:
-                owners.add(object_node(info.span))
-                from_tests = False
-    receiver = func.value if func is not None else None
-    if isinstance(receiver, ast.Call) and isinstance(receiver.func, ast.Name) and receiver.func.id == "super":
-        function = facts.project.functions.get(call.within)
-        if function is not None and function.cls is not None and function.cls in facts.project.classes:
-            from_tests = False
-            owners.add(object_node(facts.project.classes[function.cls].span))
-    return owners, unknown or not owners or from_tests
-
-
-def _bound_to(values: Iterable[Value]) -> set[Value]:
-    """The sessions that the verbs among the values belong to.
-
-    Where anything else is among them, the call has other callees than verbs and is refused for that.
-    """
-    return {value.instance for value in values if isinstance(value, ExternalMethod)}
-
-
-def _only_one_of_several(facts: Facts, call: CallSite, site: Span) -> bool:
-    """Whether the session made at `site` is likely not the only one that arrives here.
-
-    A call from another file gives arguments that are unpacked from what is not known to be this session.
-    """
-    info = facts.project.functions.get(call.within)
-    if info is None or site.path == call.span.path:
-        return False
-    cls = facts.project.classes.get(info.cls) if info.cls is not None else None
-    init = (
-        {
-            c.methods["__init__"]
-            for name in cls.mro
-            if (c := facts.project.classes.get(name)) and "__init__" in c.methods
-        }
-        if cls
-        else set()
-    )
-    session = Instance(SESSION, site)
-    calls = [unpacking for name in (info.name, *init) for unpacking in facts.unpacking.get(name, ())]
-    return not all(unpacks(facts, unpacking, session) for unpacking in calls)
-
-
 def _declared_session(facts: Facts, call: CallSite) -> bool:
     """Whether an annotation says that the receiver is a session, whatever else may flow there."""
     func = facts.node(call.func, ast.Attribute)
@@ -188,10 +131,10 @@ def _session_calls(facts: Facts) -> Iterator[Finding]:
     seen: set[Span] = set()
     for name in sorted(METHODS):
         for call in facts.calls_by_external.get(name, ()):
-            if call.span in seen:
+            if call.span in seen or call.externals & FUNCTIONS:  # what may be both is seen to there
                 continue
             seen.add(call.span)
-            owners, unknown = _session_owners(facts, call)
+            owners, unknown = session_owners(facts, call)
             if unknown or not (call.externals <= METHODS or _declared_session(facts, call)):
                 code = SESSION_FROM_OUTSIDE if unknown else UNCLEAR_CALL
                 block = Block(site_node(call.span), refuse(code, call.span), "requests", call.within, blocks_loop=True)

@@ -11,9 +11,11 @@ from asyncify.index.values import Constant, External
 from asyncify.model import Await, Edit, Reason, Refusal, ReplaceExpr, Span, Verdict
 from asyncify.rules import streaming
 from asyncify.rules.base import Block, Claim, Finding, Role, object_node, site_node
-from asyncify.rules.facts import Facts
+from asyncify.rules.facts import Facts, Place
 from asyncify.rules.flow import called_in_the_end, chosen_among, is_getattr
-from asyncify.rules.requests_names import FUNCTIONS, STREAMING, UNCLEAR_CALL, imports, refuse, runs_jobs
+from asyncify.rules.requests_names import FUNCTIONS, METHODS, STREAMING, UNCLEAR_CALL, imports, refuse, runs_jobs
+from asyncify.rules.requests_owners import session_owners
+from asyncify.rules.requests_values import modules_chosen, named_functions
 
 
 def findings(facts: Facts) -> Iterator[Finding]:
@@ -66,26 +68,42 @@ def _call(facts: Facts, call: CallSite) -> Iterator[Finding]:
     func = facts.node(call.func, ast.expr)
     text = facts.text(path, func) if func is not None else ""
     reason = Reason(f"{text}() waits for the network", call.span)
-    sources = _sources(facts, call, func) if func is not None else None
+    sources = _named_somewhere(facts, call, func) if func is not None else None
+    owners = {object_node(facts.span(*source)) for source in sources or () if source[1] is not func}
+    if sources is not None and call.externals & METHODS:
+        sessions, unknown = session_owners(facts, call)
+        owners |= sessions
+        sources = None if unknown else sources
     refusal: Refusal | None = refuse(UNCLEAR_CALL, call.span)
     claims: list[Claim] = []
     if sources is not None:
         claims, refusal = entailed_by_stream(facts, call)
-    owners = tuple(sorted(object_node(facts.span(path, source)) for source in sources or () if source is not func))
     if sources is None or refusal is not None:
         refusal = refusal or refuse(UNCLEAR_CALL, call.span)
         yield Block(site_node(call.span), refusal, "requests", call.within, blocks_loop=True)
-        for owner in owners:
+        for owner in sorted(owners):
             yield Implication(owner, site_node(call.span), "the function is called here", call.span)
         return
     yield from claims
     edits: list[Edit] = [Await(call.span, reason)]
-    for source in sources:
-        edits += _renamed(facts, path, source, reason)
+    for where, source in sources:
+        edits += _renamed(facts, where, source, reason)
     yield Claim(
         "requests", call.span, call.within, Role.ROOT, Verdict.EXACT, reason.text, {"": tuple(edits)},
-        follows=owners, leads=owners,
+        follows=tuple(sorted(owners)), leads=tuple(sorted(owners)),
     )  # fmt: skip
+
+
+def _named_somewhere(facts: Facts, call: CallSite, func: ast.expr) -> list[Place] | None:
+    """Where the called functions are named: here, after a choice, or where they are put into what is called."""
+    if not call.externals <= FUNCTIONS | METHODS or call.targets or call.unresolved:
+        return None
+    if call.externals <= FUNCTIONS and (sources := _sources(facts, call, func)) is not None:
+        return [(call.span.path, source) for source in sources]
+    modules = modules_chosen(facts, call)
+    if modules is not None:
+        return [(call.span.path, module) for module in modules]
+    return named_functions(facts, call)
 
 
 def _sources(facts: Facts, call: CallSite, func: ast.expr) -> list[ast.expr] | None:
@@ -132,8 +150,9 @@ def _is_parameter(facts: Facts, path: str, name: ast.Name) -> bool:
 
 def _renamed(facts: Facts, path: str, source: ast.expr, reason: Reason) -> Iterator[Edit]:
     """The edits that make one source name the function of the support module."""
-    if isinstance(source, ast.Call):
-        module = source.args[0]
+    values = facts.values(path, source)
+    if isinstance(source, ast.Call) or values == {External("requests")}:
+        module = source.args[0] if isinstance(source, ast.Call) else source
         span = facts.span(path, module)
         yield ReplaceExpr(span, "aio_requests", reason)
         yield from imports(facts, span, module, reason)

@@ -46,7 +46,7 @@ PLAIN_ATTRIBUTES = frozenset(
         "__dict__",
     ]
 )
-# External callables that look at a session without using it.
+# External callables that look at a session without using it, or keep it where the index follows it.
 HARMLESS = frozenset(
     [
         "builtins.isinstance",
@@ -58,6 +58,11 @@ HARMLESS = frozenset(
         "builtins.hasattr",
         "builtins.setattr",
         "builtins.list.append",
+        "builtins.dict",
+        "builtins.dict.get",
+        "builtins.dict.pop",
+        "builtins.dict.setdefault",
+        "builtins.dict.update",
         "builtins.str",
         "builtins.zip",
         "itertools.product",

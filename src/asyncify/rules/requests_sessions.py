@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from asyncify.graph import Implication
 from asyncify.index.project import Sink
-from asyncify.index.values import Class, External, ExternalMethod, Instance, ModuleRef, Object, Value
+from asyncify.index.values import Class, External, ExternalMethod
 from asyncify.model import Edit, Reason, Refusal, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import Block, Claim, Finding, Role, function_node, object_node
 from asyncify.rules.facts import Facts
@@ -29,12 +29,16 @@ from asyncify.rules.requests_names import (
     refuse,
     runs_jobs,
 )
+from asyncify.rules.requests_values import in_sight, kept_verbs, stored_out_of_sight
+
+VALUE = "a method of the session is used as a value"
 
 
 def findings(facts: Facts) -> Iterator[Finding]:
     """All findings about sessions as objects."""
     yield from _session_jobs(facts)
     yield from _sessions(facts)
+    yield from _kept(facts)
     yield from _subclasses(facts)
     yield from _unbound_verbs(facts)
 
@@ -111,6 +115,13 @@ def _sessions(facts: Facts) -> Iterator[Finding]:
             for refusal in filter(None, refusals):
                 yield Block(owner, refusal, "requests")
             yield from _with_statements(facts, places, owner)
+
+
+def _kept(facts: Facts) -> Iterator[Finding]:
+    """Verbs that went through variables, arguments or containers and leave the project from there."""
+    for session, (path, node) in kept_verbs(facts):
+        if session.site is not None:
+            yield Block(object_node(session.site), refuse(SESSION_ESCAPES, facts.span(path, node), VALUE), "requests")
 
 
 def _streams_always(facts: Facts, path: str, node: ast.expr) -> Refusal | None:
@@ -211,32 +222,6 @@ def _escape(facts: Facts, path: str, node: ast.expr) -> Refusal | None:
     return None
 
 
-def stored_out_of_sight(facts: Facts, path: str, node: ast.expr) -> bool:
-    """Whether the session becomes an attribute of something asyncify does not know."""
-    statement = facts.parent(path, node)
-    if not isinstance(statement, ast.Assign) or statement.value is not node:
-        return False
-    for target in statement.targets:
-        if isinstance(target, ast.Attribute) and not any(
-            isinstance(value, (Object, Class, ModuleRef)) or _holds_in_sight(facts, value)
-            for value in facts.values(path, target.value)
-        ):
-            return True
-    return False
-
-
-def _holds_in_sight(facts: Facts, value: Value) -> bool:
-    """Whether the index follows what is put into this object: a thread's own, or a mock that patch did not put somewhere."""
-    if not isinstance(value, Instance):
-        return False
-    made = facts.project.call_at(value.site) if value.site is not None else None
-    return value.type == "threading.local" or (
-        value.type.startswith("unittest.mock.Mock")
-        and made is not None
-        and not any("patch" in name for name in made.externals)
-    )
-
-
 def handed_out_by_test(facts: Facts, site: Span) -> str | None:
     """The function of a test that makes the session at `site`, hands it out, and is itself put somewhere; else None."""
     node = facts.node(site, ast.Call)
@@ -261,12 +246,12 @@ def _computed_verb(facts: Facts, path: str, call: ast.Call) -> Refusal | None:
 def _verb_use(facts: Facts, path: str, attribute: ast.Attribute) -> Refusal | None:
     """A verb of a session is called in the end, is the job of a pool, or gets default arguments on its own session."""
     parent = facts.parent(path, attribute)
-    if called_in_the_end(facts, path, attribute):
+    if called_in_the_end(facts, path, attribute) or in_sight(facts, path, attribute):
         return None
     call = parent if isinstance(parent, ast.Call) and attribute in parent.args else None
-    if call is not None and (runs_jobs(facts, path, call) or _gets_defaults(facts, path, attribute, call)):
+    if call is not None and _gets_defaults(facts, path, attribute, call):
         return None
-    return refuse(SESSION_ESCAPES, facts.span(path, attribute), "a method of the session is used as a value")
+    return refuse(SESSION_ESCAPES, facts.span(path, attribute), VALUE)
 
 
 def _gets_defaults(facts: Facts, path: str, attribute: ast.Attribute, call: ast.Call) -> bool:
@@ -344,8 +329,7 @@ def _subclasses(facts: Facts) -> Iterator[Finding]:
                 parent = facts.parent(info.path, attribute)
                 if not (isinstance(parent, ast.Call) and parent.func is attribute):
                     span = facts.span(info.path, attribute)
-                    text = "a method of the session is used as a value"
-                    yield Block(owner, refuse(SESSION_ESCAPES, span, text), "requests")
+                    yield Block(owner, refuse(SESSION_ESCAPES, span, VALUE), "requests")
         for verb in SESSION_VERBS:
             if verb in info.methods:
                 method = function_node(info.methods[verb])

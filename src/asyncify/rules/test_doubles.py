@@ -26,7 +26,8 @@ from asyncify.rules.base import (
 )
 from asyncify.rules.facts import Facts
 from asyncify.rules.requests_names import METHODS, SESSION
-from asyncify.rules.requests_sessions import handed_out_by_test, stored_out_of_sight
+from asyncify.rules.requests_sessions import handed_out_by_test
+from asyncify.rules.requests_values import stored_out_of_sight
 from asyncify.rules.test_mocks import (
     ANSWERS,
     PATCH_MULTIPLES,

@@ -1,0 +1,61 @@
+"""Which sessions, or classes of sessions, a call is made on."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from asyncify.index.project import CallSite
+from asyncify.index.values import ExternalMethod, Instance, Object, Value
+from asyncify.rules.base import object_node
+from asyncify.rules.facts import Facts
+from asyncify.rules.requests_names import SESSION
+
+
+def session_owners(facts: Facts, call: CallSite) -> tuple[set[str], bool]:
+    """Nodes of the sessions (or session classes) a method is called on; whether one of them is not known."""
+    func = facts.node(call.func, ast.Attribute)
+    path = call.span.path
+    owners: set[str] = set()
+    unknown = False
+    from_tests = not facts.in_test(path)  # product code that only tests give a session to
+    receivers = facts.values(path, func.value) if func is not None else frozenset()
+    for value in _sessions_among(facts, receivers) or _bound_to(facts.project.values(call.func)):
+        if isinstance(value, Instance) and value.type == SESSION:
+            if value.site is not None and facts.made_by_call(value):
+                owners.add(object_node(value.site))
+                from_tests &= facts.in_test(value.site.path)
+        elif isinstance(value, Object):
+            info = facts.project.classes.get(value.cls)
+            if info is not None and SESSION in info.external_bases:
+                owners.add(object_node(info.span))
+                from_tests = False
+    receiver = func.value if func is not None else None
+    if isinstance(receiver, ast.Call) and isinstance(receiver.func, ast.Name) and receiver.func.id == "super":
+        function = facts.project.functions.get(call.within)
+        if function is not None and function.cls is not None and function.cls in facts.project.classes:
+            from_tests = False
+            owners.add(object_node(facts.project.classes[function.cls].span))
+    return owners, unknown or not owners or from_tests
+
+
+def _sessions_among(facts: Facts, values: Iterable[Value]) -> list[Value]:
+    return [
+        value
+        for value in values
+        if (isinstance(value, Instance) and value.type == SESSION)
+        or (isinstance(value, Object) and SESSION in _bases(facts, value.cls))
+    ]
+
+
+def _bases(facts: Facts, name: str) -> frozenset[str]:
+    info = facts.project.classes.get(name)
+    return info.external_bases if info is not None else frozenset()
+
+
+def _bound_to(values: Iterable[Value]) -> set[Value]:
+    """The sessions that the verbs among the values belong to.
+
+    Where anything else is among them, the call has other callees than verbs and is refused for that.
+    """
+    return {value.instance for value in values if isinstance(value, ExternalMethod)}
