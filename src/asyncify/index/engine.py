@@ -132,7 +132,7 @@ class Engine:
         else:
             kept = {value for value in new if value.precious or not isinstance(value, _DROPPED)}
         if len(kept) < len(new):
-            self.dropped |= new
+            self.dropped |= new - kept
             kept.add(OVERFLOW)
         if len(held) + len(kept) > (_MOST if any(v.__class__ is not AFunction for v in held | kept) else _FUNCTIONS):
             self.collapsed.add(variable)

@@ -11,7 +11,7 @@ from asyncify.rules.base import Claim, Role
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import orphaned_import, receiving_call
 from asyncify.rules.iteration import EAGER, consumption
-from asyncify.rules.requests_sessions import stored_out_of_sight
+from asyncify.rules.requests_values import stored_out_of_sight
 from asyncify.rules.support import import_of
 
 RESPONSE = "http.client.HTTPResponse"
