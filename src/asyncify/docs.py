@@ -11,7 +11,7 @@ from asyncify.colour.fan_out import FAN_OUT_CODES
 from asyncify.colour.pins import PIN_CODES
 from asyncify.colour.solve import STAYS_SYNC
 from asyncify.colour.structure import STRUCTURE_CODES
-from asyncify.plan.build import NOT_NATIVE
+from asyncify.plan.left_out import NOT_NATIVE, ONLY_TESTS
 from asyncify.rules.base import RefusalCode, Rule
 from asyncify.rules.registry import refusal_codes, rules
 
@@ -21,7 +21,8 @@ _NOTE = "<!-- Generated from the sources by `python -m asyncify.docs docs`; do n
 def all_codes() -> dict[str, RefusalCode]:
     """Every refusal code, those of the rules and those of the colouring."""
     general = {
-        code.code: code for code in (*PIN_CODES, *STRUCTURE_CODES, *FACE_CODES, *FAN_OUT_CODES, STAYS_SYNC, NOT_NATIVE)
+        code.code: code
+        for code in (*PIN_CODES, *STRUCTURE_CODES, *FACE_CODES, *FAN_OUT_CODES, STAYS_SYNC, NOT_NATIVE, ONLY_TESTS)
     }
     return dict(sorted((general | dict(refusal_codes())).items()))
 

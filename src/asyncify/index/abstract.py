@@ -116,6 +116,7 @@ class AClass(AValue):
     super_: ASuper | None = None
     metas: list[AClass] = field(default_factory=list)  # metaclasses of the project, own ones only
     protocol: bool = False
+    attributes: AInstance | None = None  # what ``obj.__dict__`` is, once somebody asked for it
 
 
 @dataclass(slots=True, eq=False)

@@ -175,6 +175,9 @@ class Attributes(Externals):
             if name == "__class__":
                 self.add(result, cls)
                 return
+            if name == "__dict__":
+                cls.attributes = self.instance("builtins.dict", cls.unit, cls.facts.node, "__dict__")
+                self.add(result, cls.attributes)
         elif isinstance(value, AClass):
             cls, how = value, "exact"
         else:
@@ -209,6 +212,8 @@ class Attributes(Externals):
                 again.append(entry)
                 continue
             if isinstance(value, AObject) and not (name.startswith("__") and name.endswith("__")):
+                for table in () if hasattr(dict, name) else self.items_of(cls):
+                    self.element(table, name, result)
                 for _, variable in self.hits(cls, how, "__getattr__"):
                     method = self.new()
                     self.on(variable, self.on_bind, unit, (value, method, node, within))

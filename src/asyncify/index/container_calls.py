@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from asyncify.index.abstract import MAPPINGS, SEQUENCES, AInstance, Args, AValue, Caller, Unit
+from asyncify.index.abstract import MAPPINGS, SEQUENCES, AClass, AInstance, AObject, Args, AValue, Caller, Unit
 from asyncify.index.calls import Calls
 
 
@@ -44,13 +44,40 @@ class ContainerCalls(Calls):
         self.on(pair, self.on_unpack_value, caller.unit, (0, self.keys(made)))
         self.on(pair, self.on_unpack_value, caller.unit, (1, self.loose(made)))
 
+    def fill_mapping(self, value: AValue, caller: Caller, args: Args) -> None:
+        """``dict.update(value, ...)`` and ``dict.__init__(value, ...)``."""
+        if isinstance(value, AInstance) and value.type in MAPPINGS:
+            self.container_method(value, "update", args, 0, caller)
+        elif isinstance(value, AObject):
+            for base in self.external_bases(value.cls):
+                if base in MAPPINGS:
+                    self.container_method(self.external_part(value.cls, base), "update", args, 0, caller)
+
+    def items_of(self, cls: AClass) -> list[AInstance]:
+        """What objects of a class may have as attributes besides those that are set: the items of ``__dict__``.
+
+        Where a class derived from dict says ``self.__dict__ = self``, those are its own.
+        """
+        known = self.linear(cls)
+        tables = [one.attributes for one in known if one.attributes is not None]
+        if any(self.is_own_dict(one) for one in known):
+            for base in self.external_bases(cls):
+                if base in MAPPINGS:
+                    tables += [self.external_part(one, base) for one in (*known, *self.descendants(cls))]
+        return tables
+
+    def is_own_dict(self, cls: AClass) -> bool:
+        """Whether an object of the class is its own ``__dict__``."""
+        held = self.held[self._own.get((cls, "__dict__"), 0)] or ()
+        return any(isinstance(value, AObject) for value in held)
+
     def container_method(self, instance: AInstance, name: str, args: Args, result: int, caller: Caller) -> bool:
         """Methods of builtin containers that a signature cannot say; whether it was one."""
         if instance.type in MAPPINGS:
             if name in ("get", "pop", "setdefault") and args.positional:
                 self._mapping_get(instance, name, args, result, caller)
                 return True
-            if name == "update":
+            if name in ("update", "__init__"):
                 caller.covered.update(args.positional)
                 for keyword, variable in args.keywords:
                     caller.covered.add(variable)

@@ -108,6 +108,11 @@ class Externals(ContainerCalls, Mocks):
         if caller.decorates is not None and name.rpartition(".")[2].endswith("property"):
             self._property(args, result, caller)
             return
+        owner, _, method = name.rpartition(".")
+        if owner in MAPPINGS and method in ("__init__", "update") and args.positional:
+            rest = Args(args.positional[1:], args.starred, args.rest, args.keywords)
+            self.on(args.positional[0], self.fill_mapping, caller, rest)
+            return
         special = self._special.get(name)
         if special is not None:
             special(args, result, caller)

@@ -35,20 +35,15 @@ from asyncify.plan.bounds import bounds
 from asyncify.plan.entry import runs_alone, start_loop
 from asyncify.plan.interleaving import INTERLEAVES, ran_on_loop
 from asyncify.plan.kept_names import read_elsewhere
+from asyncify.plan.left_out import NOT_NATIVE, ONLY_TESTS, leave_out, only_tests
 from asyncify.plan.session_calls import kept_calls
 from asyncify.plan.support_files import shared_with_tests
 from asyncify.plan.titles import identity_of, title_of
 from asyncify.rules import native
-from asyncify.rules.base import Claim, Companion, KeepImport, RefusalCode, Role, function_node
+from asyncify.rules.base import Claim, Companion, KeepImport, Role, function_node
 from asyncify.rules.blocking import to_thread
 from asyncify.rules.facts import Facts
 from asyncify.rules.support import import_of
-
-NOT_NATIVE = RefusalCode(
-    "not-native",
-    "The native profile cannot do this.",
-    "Use --http auto or --http compat, which keep requests for what aiohttp does differently.",
-)
 
 
 def build(
@@ -176,6 +171,11 @@ class _Builder:
             edits += self._claim_edits(claim)
         functions = sorted(n.removeprefix("function:") for n in component if n.startswith("function:"))
         lingers = any(claim.lingers for claim in claims)
+        if only_tests(
+            self.facts, {*(c.span.path for c in claims), *(self.facts.project.functions[n].path for n in functions)}
+        ):
+            leave_out(self.colouring, claims, ONLY_TESTS, ONLY_TESTS.title)
+            return None
         for name in functions:
             edits += self._function_edits(name, lingers)
         edits += self._calls(component, claims, lingers)
@@ -240,11 +240,7 @@ class _Builder:
 
     def refuse(self, claims: list[Claim], why: str) -> None:
         """The native profile was asked for and cannot do what this group does."""
-        for claim in claims:
-            if claim.role is not Role.PART:
-                reason = Reason(why, claim.span)
-                found = Refusal(NOT_NATIVE.code, claim.span, f"{NOT_NATIVE.title} {why}.", NOT_NATIVE.remedy, reason)
-                self.colouring.disabled[claim.node] = found
+        leave_out(self.colouring, claims, NOT_NATIVE, f"{NOT_NATIVE.title} {why}.", why)
 
     def _keeps(self, edit: Edit) -> bool:
         return isinstance(edit, DropImport) and (edit.span.path, edit.local_name) in self.kept_imports
