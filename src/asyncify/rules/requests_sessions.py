@@ -120,8 +120,11 @@ def _sessions(facts: Facts) -> Iterator[Finding]:
 def _kept(facts: Facts) -> Iterator[Finding]:
     """Verbs that went through variables, arguments or containers and leave the project from there."""
     for session, (path, node) in kept_verbs(facts):
-        if session.site is not None:
-            yield Block(object_node(session.site), refuse(SESSION_ESCAPES, facts.span(path, node), VALUE), "requests")
+        parent = facts.parent(path, node)
+        defaults = isinstance(parent, ast.Call) and isinstance(node, ast.Attribute)
+        if session.site is None or (defaults and _gets_defaults(facts, path, node, parent)):  # type: ignore[arg-type]
+            continue
+        yield Block(object_node(session.site), refuse(SESSION_ESCAPES, facts.span(path, node), VALUE), "requests")
 
 
 def _streams_always(facts: Facts, path: str, node: ast.expr) -> Refusal | None:
