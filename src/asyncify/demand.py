@@ -27,7 +27,7 @@ from asyncify.index.linked import LinkedProject
 from asyncify.index.project import Kind, SourceFile
 from asyncify.model import Span
 from asyncify.reach_below import Below
-from asyncify.relevance import Links, loads_by_name, starting_modules
+from asyncify.relevance import Links, Starts, by_package, loads_by_name, mentioning, starting
 from asyncify.rules.base import Rule
 from asyncify.rules.requests_names import SESSION_FROM_OUTSIDE
 
@@ -176,8 +176,9 @@ def parts(
 
     None where a part grows over so many lines: then the tree hangs together too much to be taken apart.
     """
-    libraries = starting_modules(rules)
-    todo = ground.linked(seeds(ground.sources.values(), libraries))
+    starts = starting(rules)
+    libraries = frozenset(starts)
+    todo = ground.linked(seeds(list(ground.sources.values()), starts))
     done: list[tuple[set[str], _A]] = []
     while todo:
         part = todo.pop()
@@ -213,9 +214,15 @@ def _spells(text: str, module: str, name: str) -> bool:
     return attribute and re.search(rf"{re.escape(module)}\s+as\s+\w", text) is not None
 
 
-def seeds(sources: Iterable[SourceFile], libraries: Collection[str]) -> list[str]:
-    """The files that import one of the libraries, be it by a call that is given its name."""
-    return [source.path for source in sources if any(_imports(source.text, name) for name in libraries)]
+def seeds(sources: Sequence[SourceFile], starts: Starts) -> list[str]:
+    """The files that import one of the libraries, be it by a call that is given its name, and spell what starts."""
+    tops = by_package(starts)
+    out = []
+    for source in mentioning(sources, starts):
+        text = source.text
+        if any(_imports(text, top) and any(word in text for word in words) for top, words in tops.items()):
+            out.append(source.path)
+    return out
 
 
 def _imports(text: str, library: str) -> bool:

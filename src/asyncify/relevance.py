@@ -21,14 +21,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from asyncify.discover import candidates
 from asyncify.index.project import SourceFile
 from asyncify.rules.base import Rule
 
-NEVER_START = frozenset({"blocking", "queues", "test_frameworks", "thread_locks", "threads", "time_sleep"})
-"""Rules that start no migration: what they claim moves only along with claims of other rules."""
+Starts = Mapping[str, Collection[str]]
+"""Modules whose use starts a migration, each with the words of which a file that starts one spells at least one."""
 
 # Possessive quantifiers, and no "(" within parentheses: the time for any text is proportional to its length.
 _FROM = re.compile(
@@ -56,9 +56,34 @@ def loads_by_name(source: SourceFile) -> bool:
     return any(word in source.text for word in _BY_NAME)
 
 
-def starting_modules(rules: Iterable[Rule]) -> frozenset[str]:
-    """The top-level import names of libraries whose use starts a migration."""
-    return frozenset().union(*(rule.catalogue.modules for rule in rules if rule.id not in NEVER_START))
+def starting(rules: Iterable[Rule]) -> Starts:
+    """The modules whose use starts a migration, with the words that such a use spells."""
+    out: defaultdict[str, set[str]] = defaultdict(set)
+    for rule in rules:
+        starts = rule.starts if rule.starts is not None else dict.fromkeys(rule.catalogue.modules, ())
+        for module, words in starts.items():
+            out[module].update(words or (module.rpartition(".")[2],))
+    return out
+
+
+def mentioning(sources: Sequence[SourceFile], starts: Starts) -> list[SourceFile]:
+    """The files that mention one of these modules and what they would start with, wherever that is.
+
+    A superset of those that start: an import has to spell the name, and so has a string with it.
+    """
+    found: set[str] = set()
+    for top, words in by_package(starts).items():
+        wanted = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(words)))})(?!\w)")
+        found |= {source.path for source in candidates(sources, frozenset({top})) if wanted.search(source.text)}
+    return [source for source in sources if source.path in found]
+
+
+def by_package(starts: Starts) -> Starts:
+    """The same words by top-level import names."""
+    out: defaultdict[str, set[str]] = defaultdict(set)
+    for module, words in starts.items():
+        out[module.partition(".")[0]].update(words)
+    return out
 
 
 def relevant(sources: Sequence[SourceFile], rules: Iterable[Rule]) -> list[SourceFile]:
@@ -76,7 +101,7 @@ def relevant(sources: Sequence[SourceFile], rules: Iterable[Rule]) -> list[Sourc
         return []
     finder = Links(sources)
     links = {source.path: finder.of(source.path) for source in sources}
-    starts = {source.path for source in candidates(sources, starting_modules(rules))}
+    starts = {source.path for source in mentioning(sources, starting(rules))}
     wanted: set[str] = set()
     if starts:
         starts |= {source.path for source in sources if loads_by_name(source)}

@@ -14,7 +14,7 @@ from asyncify.demand import seeds
 from asyncify.discover import discover
 from asyncify.index.project import SourceFile
 from asyncify.model import Verdict
-from asyncify.relevance import NEVER_START, relevant, starting_modules
+from asyncify.relevance import relevant, starting
 from asyncify.rules.registry import rules
 
 
@@ -43,7 +43,7 @@ def test_same_plan_as_with_all_files(name: str, monkeypatch: pytest.MonkeyPatch)
 
 
 def candidates_to_start(root: Path) -> list[str]:
-    return seeds(discover([root], Config(root=root)).sources, starting_modules(rules().values()))
+    return seeds(list(discover([root], Config(root=root)).sources), starting(rules().values()))
 
 
 def _paths(root: Path, files: dict[str, str]) -> set[str]:
@@ -80,5 +80,18 @@ def test_nothing_to_do_costs_nothing(tmp_path: Path) -> None:
     assert _paths(tmp_path, {"a.py": "import json\n", "b.py": "import a\n"}) == set()
 
 
-def test_rules_that_never_start_exist() -> None:
-    assert set(rules()) >= NEVER_START
+def test_what_starts_is_named_closely() -> None:
+    """A top-level package of the standard library that half of all files import would make every scan index them."""
+    broad = {"urllib", "http", "multiprocessing", "threading", "queue", "time", "os", "socket", "subprocess", "asyncio"}
+    assert not broad & set(starting(rules().values()))
+
+
+def test_a_start_spells_what_starts(tmp_path: Path) -> None:
+    files = {
+        "works.py": "import multiprocessing\nmultiprocessing.Pool()\n",
+        "starts.py": "from multiprocessing import pool\npool.ThreadPool()\n",
+        "dummy.py": "import multiprocessing.dummy as mp\nmp.Pool()\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert candidates_to_start(tmp_path) == ["dummy.py", "starts.py"]

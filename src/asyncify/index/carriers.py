@@ -42,6 +42,7 @@ class Carriers:
         self._settled = settled  # calls that make objects of the libraries which do not matter
         self._classes: set[AClass] = set()
         self._known: dict[int, bool] = {}
+        self._named: dict[str, bool] = {}
         self._find_classes()
         self.names = self._names()
 
@@ -62,13 +63,15 @@ class Carriers:
             case AObject():
                 return value.cls in self._classes
             case AExternal():
-                return value.name.partition(".")[0] in self._libraries
+                return self._of_library(value.name) or any(
+                    known.startswith(f"{value.name}.") for known in self._libraries
+                )
             case AMethod():
                 return self._value(value.instance, depth)
             case APartial():
                 return self._any(value.func, depth)
             case AInstance():
-                if value.type.partition(".")[0] in self._libraries:
+                if self._of_library(value.type):
                     return value.node not in self._settled
                 parts = {value.every, value.loose, value.keys, *value.keyed.values(), *value.slots.values()}
                 return any(self._any(part, depth) for part in parts if part)
@@ -86,12 +89,19 @@ class Carriers:
             self._known[variable] = found
         return found
 
+    def _of_library(self, name: str) -> bool:
+        """Whether the name of an external thing lies in one of the libraries (dotted names of modules)."""
+        found = self._named.get(name)
+        if found is None:
+            found = self._named[name] = any(name == it or name.startswith(f"{it}.") for it in self._libraries)
+        return found
+
     def _find_classes(self) -> None:
         """Classes with a method that matters, or that give or hold a value that matters, and their relatives."""
         linker = self._linker
         for cls in linker.all_classes:
             if any(name in self._functions for name in cls.facts.methods.values()) or any(
-                base.partition(".")[0] in self._libraries for base in linker.external_bases(cls)
+                self._of_library(base) for base in linker.external_bases(cls)
             ):
                 self._add(cls)
         fields: dict[AClass, list[int]] = defaultdict(list)

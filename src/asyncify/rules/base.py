@@ -163,7 +163,12 @@ class RefusalCode:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One library's knowledge. ``doc`` is the module's docstring: its page in the docs and ``asyncify explain``."""
+    """One library's knowledge. ``doc`` is the module's docstring: its page in the docs and ``asyncify explain``.
+
+    ``starts``: the modules whose use starts a migration (None: those of the catalogue), each with words of which a file
+    that starts one spells at least one (none given: the module's last name). A rule that starts none has an empty mapping:
+    what it claims moves only along with claims of other rules.
+    """
 
     id: str
     title: str
@@ -171,4 +176,5 @@ class Rule:
     catalogue: Catalogue
     match: Callable[[Facts], Iterable[Finding]]
     refusals: tuple[RefusalCode, ...] = field(default_factory=tuple)
+    starts: Mapping[str, tuple[str, ...]] | None = None
     imports: tuple[str, ...] = ()  # local names' origins to drop where orphaned ("requests", "time")

@@ -281,6 +281,7 @@ RULE = Rule(
         modules=frozenset(name.partition(".")[0] for name in ONE_SHOT | STATEFUL | _METHODS | _STATEFUL_METHODS)
         | frozenset(name.partition(".")[0] for name in SESSIONS) - {"builtins", "os", "shutil"},
     ),
+    starts={},
     match=match,
     refusals=(NO_COUNTERPART,),
 )

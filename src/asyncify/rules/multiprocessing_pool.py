@@ -97,5 +97,6 @@ RULE = Rule(
     title="multiprocessing.pool.ThreadPool → a pool of asyncio tasks",
     doc=__doc__,
     catalogue=CATALOGUE,
+    starts={"multiprocessing.pool": ("ThreadPool",), "multiprocessing.dummy": ()},
     match=match,
 )

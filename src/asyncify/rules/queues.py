@@ -101,6 +101,7 @@ RULE = Rule(
     title="queue.Queue → a queue between tasks",
     doc=__doc__,
     catalogue=Catalogue(signatures=dict(_signatures()), modules=frozenset({"queue"})),
+    starts={},
     match=match,
     refusals=(QUEUE_ESCAPES,),
 )

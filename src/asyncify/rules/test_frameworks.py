@@ -412,6 +412,7 @@ RULE = Rule(
     title="unittest and pytest → tests that await",
     doc=__doc__,
     catalogue=CATALOGUE,
+    starts={},
     match=match,
     refusals=(TEST_CLASS, TEST_HOOK, TEST_DOUBLE),
 )

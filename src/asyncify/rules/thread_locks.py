@@ -165,6 +165,7 @@ RULE = Rule(
         | {f"{name}.__enter__": Signature(returns="builtins.bool") for name in LOCKS},
         modules=frozenset({"threading"}),
     ),
+    starts={},
     match=match,
     refusals=(LOCK_ESCAPES,),
 )

@@ -80,5 +80,6 @@ RULE = Rule(
         },
         modules=frozenset({"tqdm"}),
     ),
+    starts={MODULE: ()},
     match=match,
 )

@@ -99,6 +99,7 @@ RULE = Rule(
     title="ThreadPoolExecutor → a pool of asyncio tasks",
     doc=__doc__,
     catalogue=CATALOGUE,
+    starts={"concurrent.futures": ()},
     match=match,
     refusals=(POOL_ESCAPES, MIXED_POOL, UNKNOWN_JOB),
 )

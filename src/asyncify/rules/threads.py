@@ -489,6 +489,7 @@ RULE = Rule(
         aliases={"threading._Timer": TIMER},
         modules=frozenset({"threading"}),
     ),
+    starts={},
     match=match,
     refusals=(THREAD_ESCAPES, COMPUTES, BLOCKS_BESIDE, BUSY_WAIT),
 )

@@ -84,6 +84,7 @@ RULE = Rule(
     title="time.sleep → asyncio.sleep",
     doc=__doc__,
     catalogue=Catalogue(signatures={SLEEP: Signature(returns=None)}, modules=frozenset({"time"})),
+    starts={},
     match=match,
     refusals=(UNCLEAR_SLEEP,),
 )
