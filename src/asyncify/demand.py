@@ -27,7 +27,7 @@ from asyncify.index.linked import LinkedProject
 from asyncify.index.project import Kind, SourceFile
 from asyncify.model import Span
 from asyncify.reach_below import Below
-from asyncify.relevance import Links, Starts, by_package, loads_by_name, mentioning, starting
+from asyncify.relevance import Links, Starts, loads_by_name, mentioning, starting
 from asyncify.rules.base import Rule
 from asyncify.rules.requests_names import SESSION_FROM_OUTSIDE
 
@@ -153,6 +153,22 @@ class Ground:
             found = self._open[source.path] = project.unresolved_methods
         return found
 
+    def seeds(self, starts: Starts) -> list[str]:
+        """The files that import one of these modules, be it by a call that is given its name, and spell what starts."""
+        return [
+            source.path
+            for source in mentioning(list(self.sources.values()), starts)
+            if any(self._starts(source, module, words) for module, words in starts.items())
+        ]
+
+    def _starts(self, source: SourceFile, module: str, words: Collection[str]) -> bool:
+        top, _, rest = module.partition(".")
+        if top not in source.text or not any(word in source.text for word in words) or not _imports(source.text, top):
+            return False
+        if not rest or re.search(rf"\.\s*{re.escape(rest)}(?!\w)", source.text):
+            return True
+        return any(f"{name}.".startswith(f"{module}.") for name in self._links.names(source.path))
+
     def linked(self, seeds: Iterable[str]) -> list[set[str]]:
         """Seeds in sets of those that import each other."""
         out: list[set[str]] = []
@@ -178,7 +194,7 @@ def parts(
     """
     starts = starting(rules)
     libraries = frozenset(starts)
-    todo = ground.linked(seeds(list(ground.sources.values()), starts))
+    todo = ground.linked(ground.seeds(starts))
     done: list[tuple[set[str], _A]] = []
     while todo:
         part = todo.pop()
@@ -212,17 +228,6 @@ def _spells(text: str, module: str, name: str) -> bool:
         attribute = attribute or head.endswith(".")
         position = text.find(name, position + len(name))
     return attribute and re.search(rf"{re.escape(module)}\s+as\s+\w", text) is not None
-
-
-def seeds(sources: Sequence[SourceFile], starts: Starts) -> list[str]:
-    """The files that import one of the libraries, be it by a call that is given its name, and spell what starts."""
-    tops = by_package(starts)
-    out = []
-    for source in mentioning(sources, starts):
-        text = source.text
-        if any(_imports(text, top) and any(word in text for word in words) for top, words in tops.items()):
-            out.append(source.path)
-    return out
 
 
 def _imports(text: str, library: str) -> bool:

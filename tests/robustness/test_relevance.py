@@ -10,12 +10,13 @@ from harness.fixture import FIXTURES, names
 
 from asyncify import analysis, api
 from asyncify.config import Config
-from asyncify.demand import seeds
+from asyncify.demand import Ground
 from asyncify.discover import discover
 from asyncify.index.project import SourceFile
 from asyncify.model import Verdict
 from asyncify.relevance import relevant, starting
-from asyncify.rules.registry import rules
+from asyncify.rules.blocking import waits
+from asyncify.rules.registry import catalogue, rules
 
 
 def _all(sources: Sequence[SourceFile], _: object) -> list[SourceFile]:
@@ -43,7 +44,7 @@ def test_same_plan_as_with_all_files(name: str, monkeypatch: pytest.MonkeyPatch)
 
 
 def candidates_to_start(root: Path) -> list[str]:
-    return seeds(list(discover([root], Config(root=root)).sources), starting(rules().values()))
+    return Ground(discover([root], Config(root=root)).sources, catalogue(), waits).seeds(starting(rules().values()))
 
 
 def _paths(root: Path, files: dict[str, str]) -> set[str]:
@@ -90,6 +91,7 @@ def test_a_start_spells_what_starts(tmp_path: Path) -> None:
     files = {
         "works.py": "import multiprocessing\nmultiprocessing.Pool()\n",
         "starts.py": "from multiprocessing import pool\npool.ThreadPool()\n",
+        "named.py": "import multiprocessing\nThreadPool = multiprocessing.Pool(0)\ndummy = 1\n",
         "dummy.py": "import multiprocessing.dummy as mp\nmp.Pool()\n",
     }
     for name, text in files.items():

@@ -193,13 +193,14 @@ def pins(facts: Facts, handled: frozenset[Span], kept: dict[str, frozenset[int]]
                 yield function_node(use.function), found
 
 
+_NAME_TABLES = frozenset({"builtins.globals", "builtins.vars", "builtins.locals"})
+
+
 def _dynamic_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
     """Functions that may be fetched by a computed name: ``getattr(obj, name)``, ``globals()[name]``."""
     project = facts.project
-    for call in project.calls:
-        node = facts.node(call.span, ast.Call)
-        if node is None:
-            continue
+    for call in facts.calls_of(("builtins.getattr", *_NAME_TABLES)):
+        node = call.node
         if "builtins.getattr" in call.externals and len(node.args) >= 2 and not isinstance(node.args[1], ast.Constant):
             if _names_are_known(facts, call, node.args[1]):
                 continue
@@ -209,7 +210,7 @@ def _dynamic_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
                     if name.rpartition(".")[2].startswith(prefix):
                         text = "The function may be fetched here by a name that is computed."
                         yield function_node(name), refusal(CALLBACK, call.span, text)
-        elif call.externals & {"builtins.globals", "builtins.vars", "builtins.locals"} and not node.args:
+        elif call.externals & _NAME_TABLES and not node.args:
             for info in project.functions.values():
                 if info.path == call.span.path and info.parent is None and info.kind is Kind.FUNCTION:
                     text = "The function may be fetched here from the table of names."
@@ -323,7 +324,8 @@ def _own_pin(
         if found is not None:
             return found
     node = facts.node(info.span, ast.FunctionDef)
-    taken = _binds(node) & _NEEDED_NAMES if node is not None else frozenset()
+    spelled = any(name in facts.file(info.path).source.text for name in _NEEDED_NAMES)
+    taken = _binds(node) & _NEEDED_NAMES if spelled and node is not None else frozenset()
     if taken:
         text = f"The name {min(taken)} means something else in this function."
         return refusal(NAME_TAKEN, info.span, text)

@@ -176,6 +176,7 @@ class LinkedProject:
             _without_mocks(caller),
             self._unresolved(caller, node),
             any(isinstance(arg, ast.Starred) for arg in node.args) or any(k.arg is None for k in node.keywords),
+            node,
         )
 
     def _unresolved(self, caller: Caller, node: ast.Call) -> str | None:
@@ -250,6 +251,21 @@ class LinkedProject:
         if local:
             return self._convert(unit.offset + local) if self._linker.held[unit.offset + local] else frozenset()
         return self.values(self.span(path, node))
+
+    def held(self, path: str, *kinds: type[ast.expr]) -> Iterator[tuple[ast.expr, frozenset[Value]]]:
+        """The expressions of these kinds of which something is known, in the order of the text, with what they can be."""
+        unit = self._units[path]
+        held, offset = self._linker.held, unit.offset
+        found = [
+            (node.lineno, node.col_offset, -(node.end_lineno or 0), -(node.end_col_offset or 0), number, node)
+            for number, (node, local) in enumerate(unit.facts.expressions.items())
+            if held[offset + local] and isinstance(node, kinds)
+        ]
+        found.sort()
+        for *_, node in found:
+            values = self._convert(offset + unit.facts.expressions[node])
+            if values:
+                yield node, values
 
     def slot(self, value: Value, index: int) -> frozenset[Value]:
         """What a container holds (list element: 0; dict key: 0, value: 1; tuple: the position) or a type argument."""

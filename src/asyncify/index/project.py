@@ -101,6 +101,13 @@ class CallSite:
     externals: frozenset[str]  # canonical names of external callees ("requests.get", "requests.Session.get")
     unresolved: str | None  # why (some of) the targets are unknown, else None
     has_star: bool
+    node: ast.Call = field(compare=False, repr=False)
+
+    @property
+    def method(self) -> str:
+        """The name by which it is called, without what stands before a dot; empty where that is no name."""
+        func = self.node.func
+        return func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +173,9 @@ class Project(Protocol):
 
     def span(self, path: str, node: ast.AST) -> Span:
         """The span of a node of that file (columns in code points)."""
+
+    def held(self, path: str, *kinds: type[ast.expr]) -> Iterator[tuple[ast.expr, frozenset[Value]]]:
+        """The expressions of these kinds of which something is known, in the order of the text, with what they can be."""
 
     @property
     def imported_by_name(self) -> bool:

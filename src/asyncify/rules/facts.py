@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ BUILTIN_METHODS = frozenset(
 )
 """Method names of builtin strings, containers and files: a call of one on something unknown is nearly always theirs."""
 _N = TypeVar("_N", bound=ast.AST)
-_EXPRESSION_WITH_VALUE = (
+_WITH_VALUE = (
     ast.Name,
     ast.Attribute,
     ast.Call,
@@ -185,6 +185,23 @@ class Facts:
                 out.setdefault(name, []).append(call)
         return out
 
+    def calls_of(self, names: Iterable[str]) -> list[CallSite]:
+        """Call sites that may call one of these external things, in the order of the text."""
+        found = {call.span: call for name in names for call in self.calls_by_external.get(name, ())}
+        return [found[span] for span in sorted(found)]
+
+    def calls_named(self, names: Iterable[str]) -> list[CallSite]:
+        """Call sites whose callee is spelled with one of these names (the last one, behind dots), in the order of the text."""
+        found = (call for name in names for call in self._calls_by_method.get(name, ()))
+        return sorted(found, key=lambda call: call.span)
+
+    @cached_property
+    def _calls_by_method(self) -> dict[str, list[CallSite]]:
+        out: dict[str, list[CallSite]] = {}
+        for call in self.project.calls:
+            out.setdefault(call.method, []).append(call)
+        return out
+
     @cached_property
     def _tables(
         self,
@@ -203,8 +220,8 @@ class Facts:
         objects: dict[str, list[Place]] = {}
         generators: dict[Place, frozenset[Span]] = {}
         for path in self.project.files:
-            for node in self.nodes(path, *_EXPRESSION_WITH_VALUE):
-                for value in self.values(path, node):
+            for node, values in self.project.held(path, *_WITH_VALUE):
+                for value in values:
                     if isinstance(value, Instance) and value.type == "builtins.generator" and value.site is not None:
                         generators[path, node] = generators.get((path, node), frozenset()) | {value.site}
                     elif isinstance(value, Instance) and self.made_by_call(value):

@@ -35,8 +35,8 @@ def match(facts: Facts) -> Iterator[Finding]:
     for path, file in facts.project.files.items():
         if "thread" not in file.source.text or facts.in_test(path):
             continue
-        for node in ast.walk(file.tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and _NAMES_THREAD.search(node.value):
+        for node in facts.nodes(path, ast.Constant):
+            if isinstance(node.value, str) and _NAMES_THREAD.search(node.value):
                 span = facts.span(path, node)
                 reason = Reason(THREAD_IN_LOG.title, span)
                 refusal = Refusal(THREAD_IN_LOG.code, span, THREAD_IN_LOG.title, THREAD_IN_LOG.remedy, reason)

@@ -192,11 +192,9 @@ class Family:
                 if isinstance(place, ast.Attribute):
                     by_attribute[place.attr].add(node)
         waits = frozenset().union(*(kind.waits for kind in self.kinds.values()))
-        for call in self.facts.project.calls:
-            if not call.unresolved:
-                continue
-            func = self.facts.node(call.func, ast.Attribute)
-            if func is not None and func.attr in waits and isinstance(func.value, ast.Attribute):
+        for call in self.facts.calls_named(waits) if by_attribute else ():
+            func = call.node.func
+            if call.unresolved and isinstance(func, ast.Attribute) and isinstance(func.value, ast.Attribute):
                 nodes = by_attribute.get(func.value.attr, set())
                 self.keep(nodes, self.refuse(call.span, f"this may be a call of .{func.attr}() of such an object"))
 
@@ -248,9 +246,8 @@ class Family:
     def _replaced_by_tests(self) -> None:
         """Classes that a test replaces, by the name of the class or of one of its methods."""
         names = {kind.rpartition(".")[2]: kind for kind in self.kinds}
-        for call in self.facts.project.calls:
-            func = self.facts.text(call.func.path, node) if (node := self.facts.node(call.func, ast.expr)) else ""
-            if not self.facts.in_test(call.span.path) or func.rpartition(".")[2] not in _REPLACERS:
+        for call in self.facts.calls_named(_REPLACERS):
+            if not self.facts.in_test(call.span.path):
                 continue
             for span in call.args[:2]:
                 text = self.facts.node(span, ast.Constant)

@@ -44,9 +44,9 @@ def match(facts: Facts) -> Iterator[Finding]:
     """Such loops and pipes, in programs with threads."""
     if not any(name in facts.calls_by_external for name in _THREADS):
         return
-    for path, file in facts.project.files.items():
-        for node in ast.walk(file.tree):
-            if isinstance(node, ast.While) and goes_round(node) and not _asks_somebody(facts, path, node):
+    for path in facts.project.files:
+        for node in facts.nodes(path, ast.While):
+            if goes_round(node) and not _asks_somebody(facts, path, node):
                 yield from _block(facts, path, node, POLLING)
     for call in facts.calls_by_external.get("os.read", ()):
         found = facts.node(call.span, ast.Call)

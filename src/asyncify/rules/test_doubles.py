@@ -49,6 +49,7 @@ from asyncify.rules.test_targets import Replacement, Shadow, shadows, sleep_shad
 ID = "test_frameworks"
 SETATTR = "pytest.MonkeyPatch.setattr"
 _OF_PATCH = frozenset("spec create spec_set autospec new_callable unsafe".split())
+_REPLACING = PATCHES | PATCH_OBJECTS | PATCH_MULTIPLES | {SETATTR, "builtins.setattr"}
 
 
 def doubles(facts: Facts) -> Iterator[Finding]:
@@ -81,11 +82,8 @@ def _sessions_out_of_sight(facts: Facts, reach: Reach) -> Iterator[Finding]:
 
 def _replacements(facts: Facts) -> Iterator[Replacement]:
     """Every place that replaces something."""
-    for call in facts.project.calls:
-        node = facts.node(call.span, ast.Call)
-        if node is None:
-            continue
-        names, path = call.externals, call.span.path
+    for call in facts.calls_of(_REPLACING):
+        node, names, path = call.node, call.externals, call.span.path
         if names & PATCHES and node.args:
             yield Replacement(path, call.span, _argument(node, 1, "new"), node, call.within, node.args[0])
         elif names & PATCH_OBJECTS and len(node.args) > 1:

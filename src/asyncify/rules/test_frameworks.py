@@ -270,9 +270,8 @@ def _fixture_name(facts: Facts, info: FunctionInfo) -> str:
 def _fetched_fixtures(facts: Facts) -> dict[str, Span]:
     """Names given to ``getfixturevalue``, with the place; a name that is computed counts as ``""``."""
     out: dict[str, Span] = {}
-    for call in facts.project.calls:
-        func = facts.node(call.func, ast.Attribute)
-        if func is not None and func.attr == "getfixturevalue" and call.args:
+    for call in facts.calls_named(["getfixturevalue"]):
+        if isinstance(call.node.func, ast.Attribute) and call.args:
             argument = facts.node(call.args[0], ast.Constant)
             out.setdefault(str(argument.value) if argument is not None else "", call.span)
     return out

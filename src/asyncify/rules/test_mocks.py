@@ -55,8 +55,8 @@ def mock_names(
 
 def awaited_attribute(facts: Facts, call: CallSite, reach: Reach) -> Iterator[Finding]:
     """``client.fetch()`` where `client` may be a mock: the attribute of the mock is awaited."""
-    func = facts.node(call.func, ast.Attribute)
-    if func is None:
+    func = call.node.func
+    if not isinstance(func, ast.Attribute):
         return
     nodes = [function_node(name) for name in sorted(call.targets)]
     if call.externals & _METHODS:
@@ -108,8 +108,8 @@ class Reach:
         for call in facts.project.calls:
             found = self._calls.setdefault(call.within, set())
             found |= call.targets
-            func = facts.node(call.func, ast.Attribute)
-            if call.unresolved and func is not None:
+            func = call.node.func
+            if call.unresolved and isinstance(func, ast.Attribute):
                 found |= by_name.get(func.attr, set())
         for implicit in facts.project.implicit_calls:
             self._calls.setdefault(implicit.within, set()).add(implicit.target)

@@ -67,8 +67,8 @@ def replaced_by_tests(facts: Facts) -> bool:
     """Whether a test replaces ``time.sleep`` under its own name; what is called afterwards must then honour that."""
     for call in facts.project.calls:
         info = facts.project.functions.get(call.within)
-        node = facts.node(call.span, ast.Call)
-        if info is None or not info.in_test or node is None or not node.args:
+        node = call.node
+        if info is None or not info.in_test or not node.args:
             continue
         first = node.args[0]
         if isinstance(first, ast.Constant) and isinstance(first.value, str) and first.value.endswith("time.sleep"):
