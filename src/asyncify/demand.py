@@ -77,10 +77,14 @@ class Ground:
         """Paths of the files in which the word stands as a whole."""
         found = self._mentions.get(word)
         if found is None:
-            whole = re.compile(rf"{re.escape(word)}(?<!\w{re.escape(word)})(?!\w)")
-            hits = (path for path, source in self.sources.items() if word in source.text and whole.search(source.text))
-            found = self._mentions[word] = frozenset(hits)
+            found = self._mentions[word] = self._mentioning(word, self.sources)
         return found
+
+    def _mentioning(self, word: str, paths: Iterable[str]) -> frozenset[str]:
+        """Those of the files in which the word stands as a whole."""
+        whole = re.compile(rf"{re.escape(word)}(?<!\w{re.escape(word)})(?!\w)")
+        texts = ((path, self.sources[path].text) for path in paths)
+        return frozenset(path for path, text in texts if word in text and whole.search(text))
 
     def split(self, name: str) -> tuple[str, str]:
         """The file that an absent thing's name means (``tree:shop.client.fetch``), and its name in there.
@@ -118,10 +122,9 @@ class Ground:
         if file == "__init__.py":  # `from .. import name` does not spell the package
             importing |= {user for user in self.mentions("from") if user.startswith(f"{folder}/")}
         for name in names:
-            naming = self.mentions(name)
             if file == "conftest.py":  # pytest gives its fixtures to the tests below, by name
-                yield from (user for user in naming if user.startswith(f"{folder}/" if folder else ""))
-            for user in importing & naming - {path}:
+                yield from (user for user in self.mentions(name) if user.startswith(f"{folder}/" if folder else ""))
+            for user in self._mentioning(name, importing) - {path}:
                 imported = any(known.endswith(f"{stem}.{name}") for known in self._links.names(user))
                 if (imported or _spells(self.sources[user].text, stem, name)) and self._reaches(user, path, module):
                     yield user
@@ -140,9 +143,12 @@ class Ground:
     def suspect(self, method: str, known: Collection[str]) -> str | None:
         """The first other file, part of the tree by its imports, with a call of the method on something unknown."""
         call = re.compile(rf"{re.escape(method)}(?<=\.{re.escape(method)})\s*\(")
-        for path in sorted(self.mentions(method) - set(known)):
+        spelled = f".{method}"
+        for path in sorted(path for path, source in self.sources.items() if spelled in source.text):
             source = self.sources[path]
-            if call.search(source.text) and self._links.of(path) and method in self._unresolved(source):
+            if path in known or not call.search(source.text):
+                continue
+            if self._links.of(path) and method in self._unresolved(source):
                 return path
         return None
 

@@ -324,7 +324,7 @@ def _own_pin(
         if found is not None:
             return found
     node = facts.node(info.span, ast.FunctionDef)
-    spelled = any(name in facts.file(info.path).source.text for name in _NEEDED_NAMES)
+    spelled = node is not None and facts.spells(info.path, _NEEDED_NAMES)
     taken = _binds(node) & _NEEDED_NAMES if spelled and node is not None else frozenset()
     if taken:
         text = f"The name {min(taken)} means something else in this function."

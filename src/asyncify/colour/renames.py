@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from functools import lru_cache
 
 from asyncify.index.values import ModuleRef
 from asyncify.model import AddImport, Edit, Reason, ReplaceExpr, ReplaceStatement, Span
@@ -127,34 +128,50 @@ def _exported(facts: Facts, module: str, function: str, new: str, reason: Reason
 
 def _bindings(facts: Facts, path: str, scope: ast.AST, name: str) -> list[ast.AST]:
     """The statements, parameters and stores that bind the name in that scope itself."""
-    out: list[ast.AST] = []
+    table = _table(scope)
+    stars = (node for node in table.get("*", ()) if isinstance(node, (ast.Import, ast.ImportFrom)))
+    return [*table.get(name, ()), *(star for star in stars if _may_bring(facts, path, star, name))]
+
+
+@lru_cache(maxsize=64)
+def _table(scope: ast.AST) -> dict[str, list[ast.AST]]:
+    """What binds each name in the scope itself; imports of all names are under ``*``."""
+    out: dict[str, list[ast.AST]] = {}
+
+    def add(name: str | None, node: ast.AST) -> None:
+        if name is not None:
+            out.setdefault(name, []).append(node)
+
     body = scope.body if isinstance(getattr(scope, "body", None), list) else []  # type: ignore[attr-defined]
     todo: list[ast.AST] = list(body)
     if isinstance(scope, _FUNCTIONS):
         arguments = scope.args
         every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
-        out += [a for a in every if a is not None and a.arg == name]
+        for argument in every:
+            if argument is not None:
+                add(argument.arg, argument)
         if isinstance(scope, ast.Lambda):
             todo.append(scope.body)
     while todo:
         node = todo.pop()
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                if node.name == name and not _is_overload(node):
-                    out.append(node)
+                if not _is_overload(node):
+                    add(node.name, node)
                 continue
             case ast.Lambda():
                 continue
             case ast.Import() | ast.ImportFrom():
-                bound = {alias.asname or alias.name.partition(".")[0] for alias in node.names}
-                if name in bound or ("*" in bound and _may_bring(facts, path, node, name)):
-                    out.append(node)
-            case ast.Name(id=found, ctx=ast.Store() | ast.Del()) if found == name:
-                out.append(node)
-            case ast.ExceptHandler(name=found) | ast.MatchAs(name=found) | ast.MatchStar(name=found) if found == name:
-                out.append(node)
-            case ast.Global(names=names) | ast.Nonlocal(names=names) if name in names:
-                out += [node, node]  # bound elsewhere, who knows when
+                for name in {alias.asname or alias.name.partition(".")[0] for alias in node.names}:
+                    add(name, node)
+            case ast.Name(id=found, ctx=ast.Store() | ast.Del()):
+                add(found, node)
+            case ast.ExceptHandler(name=maybe) | ast.MatchAs(name=maybe) | ast.MatchStar(name=maybe):
+                add(maybe, node)
+            case ast.Global(names=names) | ast.Nonlocal(names=names):
+                for name in names:
+                    add(name, node)
+                    add(name, node)  # bound elsewhere, who knows when
         todo += ast.iter_child_nodes(node)
     return out
 

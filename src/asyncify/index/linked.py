@@ -45,6 +45,7 @@ from asyncify.model import Span
 
 _Node = TypeVar("_Node", bound=ast.AST)
 _NOT_CALLS = frozenset({"attribute", "external"})
+_PLAIN = frozenset({AConstant, AUnknown, AFunction, AClass, AModule, ABound})
 
 
 class LinkedProject:
@@ -220,7 +221,7 @@ class LinkedProject:
         """The (outermost) node of that type with exactly this span."""
         if span.path not in self._positions:
             return None
-        return next((node for node in self._positions[span.path].at(span) if isinstance(node, kind)), None)
+        return self._positions[span.path].node(span, kind)
 
     def statement(self, path: str, node: ast.AST) -> ast.stmt | None:
         """The innermost statement that holds `node` (itself, if it is one)."""
@@ -253,13 +254,13 @@ class LinkedProject:
         return self.values(self.span(path, node))
 
     def held(self, path: str, *kinds: type[ast.expr]) -> Iterator[tuple[ast.expr, frozenset[Value]]]:
-        """The expressions of these kinds of which something is known, in the order of the text, with what they can be."""
+        """The expressions of these kinds that can be an object or an external thing, in the order of the text."""
         unit = self._units[path]
         held, offset = self._linker.held, unit.offset
         found = [
             (node.lineno, node.col_offset, -(node.end_lineno or 0), -(node.end_col_offset or 0), number, node)
             for number, (node, local) in enumerate(unit.facts.expressions.items())
-            if held[offset + local] and isinstance(node, kinds)
+            if (known := held[offset + local]) and isinstance(node, kinds) and not all(map(_is_plain, known))
         ]
         found.sort()
         for *_, node in found:
@@ -417,6 +418,11 @@ class LinkedProject:
         if isinstance(value, AUnknown):
             return public.Unknown(value.reason)
         return None
+
+
+def _is_plain(value: AValue) -> bool:
+    """Whether the value is neither an object nor anything external."""
+    return value.__class__ in _PLAIN
 
 
 def _without_mocks(caller: Caller) -> frozenset[str]:

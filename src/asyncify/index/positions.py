@@ -28,6 +28,7 @@ class Positions:
         self._parents: dict[ast.AST, ast.AST] | None = None
         self._kinds: dict[type[ast.AST], list[tuple[int, ast.AST]]] = {}
         self._places: dict[tuple[int, int], list[ast.AST]] | None = None
+        self._own: dict[type[ast.AST], dict[tuple[int, int], list[ast.AST]]] = {}
         self._spans: dict[ast.AST, Span] = {}
 
     def _line(self, line: int) -> str:
@@ -101,6 +102,18 @@ class Positions:
         for node in self._places.get(where, _NO_NODES):
             if self.span(node) == span:
                 yield node
+
+    def node(self, span: Span, kind: type[_N]) -> _N | None:
+        """The outermost node of that class (or one derived from it) with exactly this span."""
+        if kind in _DERIVED or (kind.__subclasses__() and kind is not ast.Constant):
+            return next((node for node in self.at(span) if isinstance(node, kind)), None)
+        own = self._own.get(kind)
+        if own is None:  # a table of these alone: most questions are for functions and calls
+            own = self._own[kind] = {}
+            for node in self.nodes(kind):
+                own.setdefault((node.lineno, node.col_offset), []).append(node)  # type: ignore[attr-defined]
+        where = (span.line, self._byte(span.line, span.column))
+        return next((node for node in own.get(where, _NO_NODES) if self.span(node) == span), None)  # type: ignore[return-value]
 
     def nodes(self, *kinds: type[_N]) -> Iterator[_N]:
         """All nodes of exactly these classes, outer ones first."""

@@ -175,7 +175,7 @@ class Project(Protocol):
         """The span of a node of that file (columns in code points)."""
 
     def held(self, path: str, *kinds: type[ast.expr]) -> Iterator[tuple[ast.expr, frozenset[Value]]]:
-        """The expressions of these kinds of which something is known, in the order of the text, with what they can be."""
+        """The expressions of these kinds that can be an object or an external thing, in the order of the text."""
 
     @property
     def imported_by_name(self) -> bool:

@@ -206,15 +206,14 @@ def stays(call: CallSite, name: str, what: str = "waits in", waits: bool = True)
 def one_shot(facts: Facts, call: CallSite | None, known: Collection[str]) -> Claim | Block:
     """The claim on a call that is moved off the loop as it is. ``known``: classes whose methods are moved like this."""
     assert call is not None
-    node = facts.node(call.span, ast.Call)
     name = sorted(call.externals)[0]
     moved = ONE_SHOT | _METHODS | set(facts.project.waiting_elsewhere)
     methods = all(each in moved or each.rpartition(".")[0] in known for each in call.externals)
-    if node is None or not methods or call.targets:
+    if not methods or call.targets:
         return stays(call, name)
     edits = to_thread(
         facts,
-        node,
+        call.node,
         call.span,
         Reason(f"{name.removeprefix('builtins.').removeprefix(ABSENT)}() would stop the event loop", call.span),
     )

@@ -71,6 +71,8 @@ def _refuse(span: Span, why: str) -> Refusal:
 
 def match(facts: Facts) -> Iterator[Finding]:
     """Functions that such a decorator keeps synchronous all the same."""
+    if not _RETRIES & set(facts.external_names):
+        return
     decorated: set[str] = set()
     sleep_is_replaced = None
     for info in facts.project.functions.values():
@@ -115,9 +117,9 @@ def _option(facts: Facts, span: Span) -> str | None:
 
 def _looked_at(facts: Facts, decorated: set[str]) -> Iterator[Block]:
     """The retry of a decorated function is used through the function."""
-    for path, file in facts.project.files.items():
-        for node in ast.walk(file.tree):
-            if isinstance(node, ast.Attribute) and node.attr in _ATTRIBUTES:
+    for path in facts.project.files:
+        for node in facts.nodes(path, ast.Attribute):
+            if node.attr in _ATTRIBUTES:
                 for value in facts.values(path, node.value):
                     name = value.name if isinstance(value, Function) else getattr(value, "function", "")
                     if isinstance(value, (Function, BoundMethod)) and name in decorated:

@@ -50,6 +50,7 @@ class Facts:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._lines: dict[str, list[str]] = {}
+        self._spelled: dict[tuple[str, frozenset[str]], bool] = {}
 
     # --- syntax ------------------------------------------------------------------------------------------------
 
@@ -102,6 +103,14 @@ class Facts:
         lines[-1] = lines[-1][: span.end_column]
         lines[0] = lines[0][span.column :]
         return "\n".join(lines)
+
+    def spells(self, path: str, names: frozenset[str]) -> bool:
+        """Whether one of the names stands anywhere in the text of the file."""
+        found = self._spelled.get((path, names))
+        if found is None:
+            text = self.project.files[path].source.text
+            found = self._spelled[path, names] = any(name in text for name in names)
+        return found
 
     # --- values ------------------------------------------------------------------------------------------------
 

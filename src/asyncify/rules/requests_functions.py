@@ -65,10 +65,9 @@ def entailed_by_stream(facts: Facts, call: CallSite) -> tuple[list[Claim], Refus
 
 def _call(facts: Facts, call: CallSite) -> Iterator[Finding]:
     path = call.span.path
-    func = facts.node(call.func, ast.expr)
-    text = facts.text(path, func) if func is not None else ""
-    reason = Reason(f"{text}() waits for the network", call.span)
-    sources = _named_somewhere(facts, call, func) if func is not None else None
+    func = call.node.func
+    reason = Reason(f"{facts.text(path, func)}() waits for the network", call.span)
+    sources = _named_somewhere(facts, call, func)
     owners = {object_node(facts.span(*source)) for source in sources or () if source[1] is not func}
     if sources is not None and call.externals & METHODS:
         sessions, unknown = session_owners(facts, call)
