@@ -1,10 +1,11 @@
 """How long a scan of a large tree takes, cold and with its result kept, beside tools that read the same tree.
 
-    python benchmarks/scan_large.py TREE [--libcst-lines 20000] [--whole]
+    python benchmarks/scan_large.py TREE [--sample-lines 20000] [--sizes 10000 100000] [--whole]
 
-Prints seconds of CPU and wall time, lines per second and peak memory of each; ruff and LibCST run in this very run, so that
-ratios mean something on a noisy machine. LibCST's codemod runner (a codemod that changes nothing) reads only a sample of
-the tree, as many lines as given. ``--whole`` also plans with every connected file indexed, and compares the plans.
+Prints seconds of CPU and wall time, lines per second and peak memory of each; the others run in this very run, so that
+ratios mean something on a noisy machine. LibCST's codemod runner (a codemod that changes nothing), fixit and PyCG, where they
+are installed, read only a sample of the tree, as many lines as given. ``--sizes`` also scans parts of the tree of about so
+many lines. ``--whole`` also plans with every connected file indexed, and compares the plans.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from asyncify import analysis, api
@@ -54,6 +56,20 @@ def run(command: Sequence[str], cwd: Path | None = None, **environment: str) -> 
 def show(name: str, cost: Cost, lines: int) -> None:
     """One line of the table."""
     print(f"{name:<28} {cost.wall:>8.2f} {cost.cpu:>8.2f} {lines / max(cost.cpu, 0.001):>12,.0f} {cost.peak:>8}")
+
+
+def excerpt(tree: Path, target: Path, lines: int) -> int:
+    """Copy files of the tree under their paths, evenly spread, until there are about so many lines; how many there are."""
+    files = sorted(tree.rglob("*.py"))
+    sizes = [file.read_bytes().count(b"\n") for file in files]
+    share, due, copied = min(lines / max(sum(sizes), 1), 1.0), 0.0, 0
+    for file, size in zip(files, sizes, strict=True):
+        due += size * share
+        if copied + size / 2 <= due:
+            (target / file.relative_to(tree)).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target / file.relative_to(tree))
+            copied += size
+    return copied
 
 
 def sample(tree: Path, target: Path, lines: int) -> int:
@@ -95,7 +111,8 @@ def main() -> int:
     """Run all; exit 1 where ``--whole`` finds a site that the parts miss."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tree", type=Path)
-    parser.add_argument("--libcst-lines", type=int, default=20_000)
+    parser.add_argument("--sample-lines", type=int, default=20_000)
+    parser.add_argument("--sizes", type=int, nargs="*", default=[], metavar="LINES")
     parser.add_argument("--whole", action="store_true")
     options = parser.parse_args()
     tree: Path = options.tree.resolve()
@@ -112,11 +129,21 @@ def main() -> int:
             )
         part = Path(folder) / "sample"
         part.mkdir()
-        copied = sample(tree, part, options.libcst_lines)
+        copied = sample(tree, part, options.sample_lines)
         (Path(folder) / "noop.py").write_text(_NO_OP)
         command = [sys.executable, "-m", "libcst.tool", "codemod", "-x", "noop.NoOpCommand", "--jobs", "1", str(part)]
         other = run(command, Path(folder), PYTHONPATH=folder)
         show(f"LibCST no-op, {copied:,} lines", other, copied)
+        if find_spec("fixit"):
+            show("fixit, same lines", run([sys.executable, "-m", "fixit", "lint", str(part)]), copied)
+        if find_spec("pycg"):
+            files = sorted(map(str, part.glob("*.py")))
+            show("PyCG, same lines", run([sys.executable, "-m", "pycg", "--package", str(part), *files]), copied)
+        for size in options.sizes:
+            smaller = Path(folder) / f"tree{size}"
+            there = excerpt(tree, smaller, size)
+            command = [sys.executable, "-m", "asyncify", "scan", "--no-cache", str(smaller)]
+            show(f"asyncify scan, {there:,} lines", run(command), there)
     print(
         f"asyncify reads {(lines / cold.cpu) / (copied / other.cpu):.0f} times as many lines per second as LibCST's runner"
     )
