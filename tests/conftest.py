@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from harness.start import Zygote
+
     from asyncify.verify.server import LocalServer
 
 
@@ -25,4 +27,13 @@ def fixture_server() -> Iterator[LocalServer]:
     from harness.run import server
 
     with server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    """The process that starts programs: one per test process."""
+    from harness.start import Zygote
+
+    with Zygote() as running:
         yield running

@@ -10,7 +10,7 @@ A fixture is a folder ``tests/fixtures/<name>/``::
 ``python -m tests.harness --update NAME …`` writes the goldens; they are meant to be read before they are committed.
 
 Modules: :mod:`~harness.fixture` (folders as values), :mod:`~harness.engine` (asyncify as one function),
-:mod:`~harness.run` (programs against the local server), :mod:`~harness.laws` (what must hold),
+:mod:`~harness.run` (programs against the local server), :mod:`~harness.start` (started as forks), :mod:`~harness.laws` (what must hold),
 :mod:`~harness.check` (one fixture through all of it). Nothing is imported here, because the server's process
 loads :mod:`~harness.routes` only.
 """

@@ -18,7 +18,8 @@ from asyncify.verify.server import LocalServer
 from .check import check_fixture, golden_files, observe
 from .fixture import Fixture, load, names, write_tree
 from .laws import Broken
-from .run import server
+from .run import Starter, server
+from .start import Zygote
 
 
 def main() -> int:
@@ -29,13 +30,13 @@ def main() -> int:
     parser.add_argument("--show", action="store_true", help="print the migrated text and the plan")
     options = parser.parse_args()
     broken = 0
-    with server() as running:
+    with server() as running, Zygote() as start:
         for name in options.names or names():
             fixture = load(name)
             if options.show:
                 show(fixture)
             started = time.perf_counter()
-            problem = problem_of(fixture, running, golden=not options.update)
+            problem = problem_of(fixture, running, start, golden=not options.update)
             if problem is None and options.update:
                 update(fixture)
             broken += problem is not None
@@ -47,10 +48,10 @@ def main() -> int:
     return min(broken, 1)
 
 
-def problem_of(fixture: Fixture, running: LocalServer, *, golden: bool) -> str | None:
+def problem_of(fixture: Fixture, running: LocalServer, start: Starter, *, golden: bool) -> str | None:
     """What is wrong with it, if anything."""
     try:
-        check_fixture(fixture, running, golden=golden)
+        check_fixture(fixture, running, golden=golden, start=start)
     except Broken as error:
         return str(error)
     except Exception:  # a crash of asyncify is a result like another here

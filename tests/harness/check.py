@@ -52,7 +52,9 @@ def support_helpers(path: str, data: bytes) -> list[str]:
     return sorted(helpers_in(module, data.decode("utf-8")))
 
 
-def check_fixture(fixture: Fixture, server: LocalServer, *, golden: bool = True) -> None:
+def check_fixture(
+    fixture: Fixture, server: LocalServer, *, golden: bool = True, start: Starter = start_process
+) -> None:
     """Hold the fixture to every law.
 
     Raises:
@@ -63,7 +65,7 @@ def check_fixture(fixture: Fixture, server: LocalServer, *, golden: bool = True)
         lambda: check_plan(fixture, observed),
         lambda: check_trees(fixture, observed),
         lambda: check_fixed_point(fixture, observed),
-        lambda: check_runs(fixture, observed.before, observed.after, server),
+        lambda: check_runs(fixture, observed.before, observed.after, server, start),
     ]
     if golden:
         judgements.append(lambda: check_golden(fixture, observed))

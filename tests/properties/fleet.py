@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [
@@ -31,71 +27,14 @@ import workers  # noqa: E402
 from harness.check import Observed, check_fixed_point, check_plan, check_runs, check_trees, observe  # noqa: E402
 from harness.fixture import Expected, Fixture  # noqa: E402
 from harness.laws import Broken  # noqa: E402
-from harness.run import TIMEOUT, server  # noqa: E402
+from harness.run import server  # noqa: E402
+from harness.start import Zygote  # noqa: E402
 from programs import RandomProgram  # noqa: E402
 
 from asyncify.verify.server import LocalServer  # noqa: E402
 
 GENERATORS = {"mixed": programs.generate, "workers": workers.generate}
 MIGRATED, PARTLY, REFUSED, BROKEN = "migrated", "partly", "refused", "broken"
-
-
-class Zygote:
-    """The process of :mod:`zygote` as something that starts programs; a context manager."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[str] | None = None
-
-    def __enter__(self) -> Self:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "ASYNCIFY"))}
-        environment = {
-            **kept,
-            "PYTHONDEVMODE": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONIOENCODING": "utf-8",
-            "PYTHONHASHSEED": "0",
-            "NO_PROXY": "*",
-        }
-        self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", str(HERE / "zygote.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            env=environment,
-        )
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._process is not None
-        self._pipe(self._process.stdin).close()
-        self._process.wait(timeout=10)
-        self._pipe(self._process.stdout).close()
-
-    def __call__(
-        self, command: Sequence[str], folder: Path, environment: Mapping[str, str]
-    ) -> tuple[int, bytes, bytes]:
-        """Run the program in a child; see :class:`harness.run.Starter`."""
-        assert self._process is not None
-        request = {
-            "command": list(command),
-            "folder": str(folder),
-            "env": {k: v for k, v in environment.items() if os.environ.get(k) != v and not k.startswith("PYTHON")},
-            "guard": environment["HARNESS_GUARD"],
-            "quiet": "ignore" in environment["PYTHONWARNINGS"],
-            "timeout": TIMEOUT,
-        }
-        self._pipe(self._process.stdin).write(json.dumps(request) + "\n")
-        self._pipe(self._process.stdin).flush()
-        answer = json.loads(self._pipe(self._process.stdout).readline())
-        return answer["exit"], answer["stdout"].encode(), answer["stderr"].encode()
-
-    @staticmethod
-    def _pipe(pipe: IO[str] | None) -> IO[str]:
-        assert pipe is not None
-        return pipe
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 import workers
-from fleet import BROKEN, MIGRATED, PARTLY, Zygote, fixture_of, judge
+from fleet import BROKEN, MIGRATED, PARTLY, fixture_of, judge
 from harness.check import check_runs, observe
 from harness.laws import Broken
 from programs import RandomProgram, generate
 
 if TYPE_CHECKING:
+    from harness.start import Zygote
+
     from asyncify.verify.server import LocalServer
 
 START = int(os.environ.get("ASYNCIFY_SEED_START", "0"))
@@ -25,13 +27,6 @@ SEEDS = range(START, START + int(os.environ.get("ASYNCIFY_SEEDS", "24")))
 WORKERS = len(SEEDS) // 2
 # Seeds whose programs once broke a law, each in another way.
 ONCE_BROKEN = (9, 12, 20, 44, 79, 110)
-
-
-@pytest.fixture(scope="module")
-def zygote() -> Iterator[Zygote]:
-    """The process that starts the programs."""
-    with Zygote() as running:
-        yield running
 
 
 @pytest.mark.parametrize("seed", sorted({*SEEDS, *ONCE_BROKEN}))

@@ -35,13 +35,20 @@ def _preload() -> None:
 
 def _guard(log: str) -> None:
     """What notes blocking calls in the harness, for this process."""
-    path = Path(__file__).resolve().parent.parent / "harness" / "guard" / "sitecustomize.py"
+    path = Path(__file__).resolve().parent / "guard" / "sitecustomize.py"
     spec = importlib.util.spec_from_file_location("harness_guard", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     module._install(log)
+
+
+def _forget(folder: Path) -> None:
+    """Modules of the program come before those that are loaded here: whatever it has under their names is its own."""
+    own = {path.name.removesuffix(".py") for path in folder.iterdir()}
+    for name in [name for name in sys.modules if name.partition(".")[0] in own - {"__main__"}]:
+        del sys.modules[name]
 
 
 def _become(request: dict[str, Any], output: IO[bytes], errors: IO[bytes]) -> None:
@@ -61,7 +68,8 @@ def _become(request: dict[str, Any], output: IO[bytes], errors: IO[bytes]) -> No
         warnings.simplefilter("ignore", ResourceWarning)
     _guard(request["guard"])
     command = request["command"]
-    sys.path[0] = request["folder"]
+    sys.path[0] = request["folder"] if command[1] == "-m" else str(Path(command[1]).resolve().parent)
+    _forget(Path(sys.path[0]))
     if command[1] == "-m":
         sys.argv = command[2:]
         runpy.run_module(command[2], run_name="__main__", alter_sys=True)
