@@ -17,7 +17,7 @@ from .fixture import Fixture, read_tree, write_tree
 
 ROUTES = (GENERIC_ROUTES, f"{__package__}.routes:add_routes")
 GUARD = Path(__file__).resolve().parent / "guard"
-TIMEOUT = 30.0  # seconds; a deadlock fails the test instead of stopping the suite
+TIMEOUT = 60.0  # seconds; a deadlock fails the test instead of stopping the suite
 NEVER_COMPARED = frozenset({"host", "connection"})
 _BOUNDARY = re.compile(rb"\b[0-9a-f]{32}\b")
 
