@@ -26,6 +26,7 @@ from asyncify.relevance import relevant
 from asyncify.rules.base import Finding
 from asyncify.rules.blocking import waits
 from asyncify.rules.facts import Facts
+from asyncify.rules.forks import NAMES as FORKS
 from asyncify.rules.registry import catalogue, rules
 from asyncify.support import is_emitted
 
@@ -91,7 +92,7 @@ def analyse_tree(tree: Tree, config: Config, progress: Progress) -> list[Analysi
         wanted = relevant(sources, rules().values())
         return [analyse(wanted, tree.root, config, progress)]
     progress.stage("Looking for what matters")
-    ground = Ground(sources, catalogue(), waits)
+    ground = Ground(sources, catalogue(), lambda name: name in FORKS or waits(name))
 
     def analyse_part(wanted: Sequence[SourceFile]) -> Analysis:
         return analyse(wanted, tree.root, config, progress, ground.elsewhere, ground.parsed)

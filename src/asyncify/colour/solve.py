@@ -42,12 +42,13 @@ from asyncify.rules.base import (
     handing_on,
 )
 from asyncify.rules.facts import Facts
+from asyncify.rules.forks import FORKS
 from asyncify.rules.signals import SIGNAL
 
 # Rules of pools: who waits for one that stays blocks.
 POOLS = frozenset({"thread_pool", "multiprocessing_pool", "futures_session", "thread_map"})
 # Functions with these pins are not touched at all, or run when no event loop can be started.
-NEVER_BRIDGED = frozenset({KEPT.code, LOCKED.code, NAME_TAKEN.code, SIGNAL.code})
+NEVER_BRIDGED = frozenset({KEPT.code, LOCKED.code, NAME_TAKEN.code, SIGNAL.code, FORKS.code})
 
 STAYS_SYNC = RefusalCode(
     "stays-sync",

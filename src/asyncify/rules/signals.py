@@ -38,7 +38,7 @@ def match(facts: Facts) -> Iterator[Finding]:
         if not _raises(facts, call):
             continue
         reason = Reason("the handler set here may raise", call.span)
-        for name in sorted(_program_of(facts, call.within)):
+        for name in sorted(program_of(facts, call.within)):
             refusal = Refusal(SIGNAL.code, call.span, SIGNAL.title, SIGNAL.remedy, reason)
             yield Block(function_node(name), refusal, "signals", name)
 
@@ -84,7 +84,7 @@ def _reached(facts: Facts, start: str) -> set[str]:
     return seen
 
 
-def _program_of(facts: Facts, function: str) -> set[str]:
+def program_of(facts: Facts, function: str) -> set[str]:
     """The functions of the program that sets the handler: whoever leads there, and all that they run."""
     above = {function}
     todo = [function]

@@ -8,6 +8,7 @@ import concurrent.futures
 import contextlib
 import contextvars
 import inspect
+import os
 import threading
 from collections.abc import (
     AsyncGenerator,
@@ -17,7 +18,7 @@ from collections.abc import (
     Generator,
     Iterable,
 )
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -25,9 +26,11 @@ _Sent = TypeVar("_Sent")
 
 
 class _Runners:
-    """What runs coroutines of the main thread to their end, on one event loop."""
+    """What runs coroutines of the main thread of this process to their end, on one event loop."""
 
     runner: asyncio.Runner | None = None
+    process = 0
+    inherited: ClassVar[list[asyncio.Runner]] = []  # never touched: their connections are the parent's
 
 
 _runners = _Runners()
@@ -134,10 +137,14 @@ def _step(loop: asyncio.AbstractEventLoop, step: Awaitable[_Result]) -> _Result:
 
 def _own_runner() -> asyncio.Runner:
     runner = _runners.runner
+    if runner is not None and _runners.process != os.getpid():
+        _runners.inherited.append(runner)
+        runner = None
     if runner is None or runner.get_loop().is_closed():
         # Ctrl-C ends the coroutine, its `finally` included, before the caller gets to know.
         runner = _runners.runner = asyncio.Runner()
-        atexit.register(_close, runner)
+        _runners.process = os.getpid()
+        atexit.register(_close, runner, _runners.process)
     return runner
 
 
@@ -160,10 +167,13 @@ def _in_thread(work: Callable[[], _Result]) -> _Result:
     return results[0]
 
 
-def _close(runner: asyncio.Runner) -> None:
-    """Let pools finish, as the interpreter waits for their threads, and what is suspended clean up; then close the loop."""
+def _close(runner: asyncio.Runner, process: int) -> None:
+    """Let pools finish, as the interpreter waits for their threads, and what is suspended clean up; then close the loop.
+
+    The loop of another process (the one this was forked from) is not touched.
+    """
     loop = runner.get_loop()
-    if not loop.is_closed() and not loop.is_running():
+    if process == os.getpid() and not loop.is_closed() and not loop.is_running():
         loop.set_default_executor(_AtOnce())
         while tasks := [task for task in asyncio.all_tasks(loop) if getattr(task.get_coro(), "outlives_main", False)]:
             loop.run_until_complete(asyncio.wait(tasks))
