@@ -75,12 +75,21 @@ def layout_survives(before: Tree, after: Tree) -> None:
 def only_planned_lines(before: Tree, after: Tree, planned: Mapping[str, set[int]]) -> None:
     """No line of a file changes or goes that no edit covers. `planned`: line numbers from 1, by path.
 
-    What is left of the old file without the covered lines must be in the new one, in the same order.
+    What is left of the old file without the covered lines must be in the new one, in the same order. Blank lines above
+    and below a statement that an edit removes may go with it.
     """
     for path in changed_python(before, after):
-        covered = planned.get(path, set())
+        lines = before[path].splitlines()
+        covered = set(planned.get(path, set()))
+        kept = set(after[path].splitlines())
+        for number in [number for number in sorted(covered) if lines[number - 1] not in kept]:
+            for step in (-1, 1):
+                beside = number + step
+                while 0 < beside <= len(lines) and not lines[beside - 1].strip():
+                    covered.add(beside)
+                    beside += step
         rest = iter(after[path].splitlines())
-        for number, line in enumerate(before[path].splitlines(), start=1):
+        for number, line in enumerate(lines, start=1):
             if number not in covered and line not in rest:  # `in` moves `rest` on to behind the line
                 raise Broken(f"{path}:{number} changed, but no edit covers it: {line!r}")
 

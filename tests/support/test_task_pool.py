@@ -21,7 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncify.support import emit
-from asyncify.support.aio_support import PoolFuture, TaskPool, as_completed, run, wait
+from asyncify.support.aio_support import PoolFuture, TaskPool, as_completed, wait
+from asyncify.support.aio_support_run import run
 
 JOBS: dict[str, Callable[[int], object]] = {
     "value": lambda n: n * 10,

@@ -46,7 +46,7 @@ from asyncify.rules.forks import FORKS
 from asyncify.rules.signals import SIGNAL
 
 # Rules of pools: who waits for one that stays blocks.
-POOLS = frozenset({"thread_pool", "multiprocessing_pool", "futures_session", "thread_map"})
+POOLS = frozenset({"thread_pool", "multiprocessing_pool", "futures_session", "thread_map", "gevent", "eventlet"})
 # Functions with these pins are not touched at all, or run when no event loop can be started.
 NEVER_BRIDGED = frozenset({KEPT.code, LOCKED.code, NAME_TAKEN.code, SIGNAL.code, FORKS.code})
 
@@ -399,7 +399,7 @@ class Solver(Splitting):
                     text = "it runs among threads that become tasks, and waits as they do"
                     self.implications += [Implication(item.node, job, text, where) for job in waits]
                     changed = True
-                elif missing:
+                elif missing and not item.each_alone:
                     self.pins[item.node] = item.refusal
                     changed = True
         return changed

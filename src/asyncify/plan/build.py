@@ -170,15 +170,15 @@ class _Builder:
         for claim in claims:
             edits += self._claim_edits(claim)
         functions = sorted(n.removeprefix("function:") for n in component if n.startswith("function:"))
-        lingers = any(claim.lingers for claim in claims)
         if only_tests(
             self.facts, {*(c.span.path for c in claims), *(self.facts.project.functions[n].path for n in functions)}
         ):
             leave_out(self.colouring, claims, ONLY_TESTS, ONLY_TESTS.title)
             return None
+        runner = max((c.runner or "aio_support.run" * c.lingers for c in claims), default="") or "asyncio.run"
         for name in functions:
-            edits += self._function_edits(name, lingers)
-        edits += self._calls(component, claims, lingers)
+            edits += self._function_edits(name, runner)
+        edits += self._calls(component, claims, runner)
         bridges = [c for c in self.colouring.bridges.values() if function_node(c.within) in component]
         for call in bridges:
             edits += self._bridge_edits(call)
@@ -299,21 +299,20 @@ class _Builder:
     def _support(self, span: Span, reason: Reason) -> Edit:
         return import_of(self.facts.file(span.path).source, "aio_support", span, reason)
 
-    def _function_edits(self, name: str, lingers: bool) -> list[Edit]:
+    def _function_edits(self, name: str, runner: str) -> list[Edit]:
         info = self.facts.project.functions[name]
         if info.is_async or info.kind is not Kind.FUNCTION:
             return []
         reason = self.colouring.holds[function_node(name)]
         edits: list[Edit] = [MakeAsync(info.span, reason)]
         if name in self.colouring.faces:
-            edits += self._face_edits(info, self.colouring.faces[name], lingers)
+            edits += self._face_edits(info, self.colouring.faces[name], runner)
         return edits
 
-    def _face_edits(self, info: FunctionInfo, face: Face, lingers: bool) -> list[Edit]:
+    def _face_edits(self, info: FunctionInfo, face: Face, runner: str) -> list[Edit]:
         """The function is split: its name stays synchronous."""
-        runner = "aio_support.run_sync"
-        if face.program and (lingers or not self._called_on_loop(info.name)):
-            runner = "aio_support.run" if lingers else "asyncio.run"
+        if not face.program or (runner == "asyncio.run" and self._called_on_loop(info.name)):
+            runner = "aio_support.run_sync"
         split = Facade(
             info.span,
             face.reason,
@@ -355,7 +354,7 @@ class _Builder:
             claim.within == module and claim.needs_async and claim.node in holds for claim in self.colouring.claims
         )
 
-    def _calls(self, component: set[str], claims: list[Claim], lingers: bool) -> list[Edit]:
+    def _calls(self, component: set[str], claims: list[Claim], runner: str) -> list[Edit]:
         """Awaits of calls of functions that became asynchronous, and the start of the loop."""
         edits: list[Edit] = []
         for node in sorted(component & self.colouring.plans.keys()):
@@ -375,7 +374,7 @@ class _Builder:
             detached = self._starts_more(path)
             if not runs_alone(self.facts, calls, rest, detached):
                 edits += [Await(span, self.colouring.holds[call_node(span)]) for span in calls]
-            edits += start_loop(self.facts, path, calls, rest, lingers, detached)
+            edits += start_loop(self.facts, path, calls, rest, runner, detached)
         return edits
 
     def _bridge_edits(self, call: CallSite) -> tuple[Edit, ...]:

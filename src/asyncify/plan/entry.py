@@ -14,15 +14,14 @@ _LOOPS = (ast.For, ast.While, ast.comprehension)
 
 
 def start_loop(
-    facts: Facts, path: str, calls: Sequence[Span], others: Sequence[Span], lingers: bool, detached: bool = False
+    facts: Facts, path: str, calls: Sequence[Span], others: Sequence[Span], runner: str, detached: bool = False
 ) -> list[Edit]:
     """Edits that start the event loop for awaits at module level.
 
     ``calls`` are calls of asynchronous functions (without their ``await``), ``others`` all other places that await. A
     single call outside any loop is run where it stands; else the statements around all of them become ``async def main()``,
-    with all that follow if what they start goes on beside (``detached``).
+    with all that follow if what they start goes on beside (``detached``). ``runner`` is what runs a coroutine.
     """
-    runner = "aio_support.run" if lingers else "asyncio.run"
     places = [*calls, *others]
     reason = Reason("the event loop starts here", places[0])
     edits: list[Edit] = []
@@ -30,7 +29,7 @@ def start_loop(
         edits.append(ReplaceExpr(calls[0], f"{runner}({{call}})", reason, {"call": calls[0]}))
     else:
         edits.append(_wrap(facts, path, places, runner, reason, detached))
-    if lingers:
+    if runner != "asyncio.run":
         edits.append(import_of(facts.file(path).source, "aio_support", places[0], reason))
     else:
         edits.append(AddImport(places[0], reason, "asyncio"))

@@ -81,6 +81,7 @@ class Claim:
     detached: bool = False  # it goes on beside whoever follows, so the loop must not stop when the function returns
     if_possible: bool = False  # what it leads to moves if that is possible, and stays otherwise
     unless: tuple[str, ...] = ()  # not made where one of these nodes holds: another claim on the site is, then
+    runner: str = ""  # what must start the event loop of a program that has it, if not asyncio.run
     variant: str = ""  # tells claims on one site apart of which only one is made
 
     @property
@@ -114,6 +115,7 @@ class Jobs:
     jobs: tuple[str, ...]  # nodes of functions and sites
     refusal: Refusal  # what to say where only some of them would
     may_stay: bool = False  # the object works as well if all its jobs stay synchronous
+    each_alone: bool = False  # those that do not wait may stay, whatever becomes of the others
 
 
 @dataclass(frozen=True, slots=True)

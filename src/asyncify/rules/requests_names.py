@@ -116,12 +116,23 @@ def imports(facts: Facts, span: Span, func: ast.expr, reason: Reason) -> list[Ed
 _RUNNING = tuple(
     f".{name}" for name in "submit map starmap apply imap imap_unordered apply_async map_async starmap_async".split()
 )
+_STARTING = frozenset(
+    ["gevent.Greenlet", "gevent.with_timeout"]
+    + [f"{owner}.{name}" for owner in ("gevent", "gevent.Greenlet") for name in ("spawn", "spawn_later")]
+    + [f"gevent.pool.{name}.spawn" for name in ("Pool", "Group")]
+    + ["eventlet.spawn", "eventlet.spawn_n", "eventlet.spawn_after"]
+    + [f"eventlet.{name}" for name in ("GreenPool.spawn", "GreenPool.spawn_n", "GreenPile.spawn")]
+)
 
 
 def runs_jobs(facts: Facts, path: str, call: ast.Call) -> bool:
     """Whether the call hands its first argument to a pool, whose rule links it to that pool."""
     site = facts.project.call_at(facts.span(path, call))
-    return site is not None and bool(site.externals) and all(n.endswith(_RUNNING) for n in site.externals)
+    return (
+        site is not None
+        and bool(site.externals)
+        and all(n.endswith(_RUNNING) or n in _STARTING for n in site.externals)
+    )
 
 
 def named_in_requests(facts: Facts, path: str, node: ast.expr) -> str:

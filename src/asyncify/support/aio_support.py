@@ -487,20 +487,3 @@ async def wait(
                 future._forget(count)
     done = {future for future in futures if future._done_by(deadline)}
     return DoneAndNotDoneFutures(done, futures - done)
-
-
-def run(main: Coroutine[Any, Any, _T], *, debug: bool | None = None) -> _T:
-    """`asyncio.run`, but what pools still have to do is finished before it returns or raises.
-
-    The interpreter waits at its end for the threads of executors, shut down or not; `asyncio.run` cancels.
-    """
-
-    async def to_the_end() -> _T:
-        try:
-            return await main
-        finally:
-            # Also those of another package's copy of this module, which keeps a set of its own.
-            while tasks := [task for task in asyncio.all_tasks() if getattr(task.get_coro(), "outlives_main", False)]:
-                await asyncio.wait(tasks)
-
-    return asyncio.run(to_the_end(), debug=debug)
