@@ -134,4 +134,5 @@ RULE = Rule(
         modules=frozenset({"eventlet"}),
     ),
     match=match,
+    starts={"eventlet": ("spawn", "spawn_n", "spawn_after", "GreenPool", "GreenPile", "sleep")},
 )

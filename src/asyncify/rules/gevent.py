@@ -20,7 +20,7 @@ All of it moves, or nothing: greenlets of gevent and tasks of asyncio in one pro
 ## What it refuses
 
 - Programs in which greenlets run one after the other, because what they wait in is not patched.
-- Programs that still wait in something that only the patches made cooperative (a database driver, `urlopen`, a library that
+- Programs that still wait in something that only the patches made cooperative (a database driver, a socket, a library that
   asyncify does not know): the refusal lists it.
 - Patches that are made conditionally, or only for some of what the program waits in.
 - What has no counterpart: servers, sockets, `gevent.local`, `getcurrent`, classes derived from `Greenlet`, `gevent.wait()` for everything.
@@ -283,4 +283,5 @@ RULE = Rule(
     ),
     match=match,
     refusals=(ESCAPES, UNPATCHED, REMAINS),
+    starts={"gevent": ("spawn", "spawn_later", "Greenlet", "Pool", "Group", "sleep")},
 )

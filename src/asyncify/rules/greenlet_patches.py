@@ -21,11 +21,13 @@ from asyncify.rules.greenlet_names import REMAINS, UNPATCHED
 from asyncify.rules.greenlets import Greenlets
 from asyncify.rules.registry import catalogue
 from asyncify.rules.requests_names import FUNCTIONS, VERBS
+from asyncify.rules.urllib_request import OPENER, URLOPEN, URLRETRIEVE
 
 # Which part of the standard library has to be patched so that calls of these modules let greenlets take turns.
 _NEEDS = {
     "requests": "socket",
     "urllib3": "socket",
+    "urllib": "socket",
     "time": "time",
     "threading": "thread",
     "queue": "thread",
@@ -47,7 +49,8 @@ _OWN = tuple(
     f"threading.{name}"
     for name in "local get_ident get_native_id current_thread main_thread active_count enumerate".split()
 )
-_SESSION = frozenset(f"requests.Session.{verb}" for verb in VERBS)
+_OPENING = frozenset([URLOPEN, URLRETRIEVE, f"{OPENER}.open"])
+_REQUESTS = FUNCTIONS | _OPENING | {f"requests.Session.{verb}" for verb in VERBS}
 
 
 def patches(family: Greenlets) -> Iterator[Finding]:
@@ -129,8 +132,8 @@ def _waiting(facts: Facts) -> Iterator[tuple[CallSite, str]]:
             continue
         for name in sorted(call.externals):
             module = name.partition(".")[0]
-            waits = name in FUNCTIONS or name.startswith("requests.Session.") if module == "requests" else True
-            if module in _NEEDS and waits and (module != "time" or name == "time.sleep"):
+            waits = name in _REQUESTS or name == "time.sleep" or name.startswith("requests.Session.")
+            if module in _NEEDS and (waits or module not in ("requests", "time", "urllib")):
                 yield call, module
 
 
@@ -183,7 +186,7 @@ def _remaining(family: Greenlets) -> Iterator[Finding]:
         if facts.in_test(call.span.path):
             continue
         for name in sorted(call.externals):
-            if name in FUNCTIONS or name in _SESSION:
+            if name in _REQUESTS:
                 yield Implication(site_node(call.span), family.program, text, call.span)
                 yield Implication(family.program, site_node(call.span), text, call.span)
             elif name in STATEFUL or name.rpartition(".")[0] in STATEFUL_METHODS or name in SESSIONS:

@@ -52,4 +52,5 @@ RULE = Rule(
     doc=__doc__,
     catalogue=Catalogue(modules=frozenset({"grequests"})),
     match=match,
+    starts={},
 )

@@ -246,4 +246,5 @@ RULE = Rule(
     ),
     match=match,
     refusals=(THREAD_LOCAL, THREAD_IDENTITY),
+    starts={},
 )
