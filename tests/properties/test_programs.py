@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import greenlets
 import pytest
 import workers
 from fleet import BROKEN, MIGRATED, PARTLY, fixture_of, judge
@@ -43,6 +44,13 @@ def test_random_workers_keep_their_behaviour(seed: int, fixture_server: LocalSer
     assert outcome.kind != BROKEN, outcome.problem
 
 
+@pytest.mark.parametrize("seed", range(START, START + WORKERS // 2))
+def test_random_greenlets_keep_their_order(seed: int, fixture_server: LocalServer, zygote: Zygote) -> None:
+    """The same for programs of gevent, which print each step of each greenlet."""
+    outcome = judge(seed, fixture_server, zygote, "greenlets")
+    assert outcome.kind != BROKEN, outcome.problem
+
+
 def test_a_wrong_program_is_seen(fixture_server: LocalServer, zygote: Zygote) -> None:
     """The laws are not held by just anything: a program that prints something else breaks one."""
     program = generate(3)
@@ -57,12 +65,12 @@ def test_a_wrong_program_is_seen(fixture_server: LocalServer, zygote: Zygote) ->
 
 def test_programs_of_a_seed_are_the_same() -> None:
     """A failing seed can be looked at again."""
-    for made in (generate, workers.generate):
+    for made in (generate, workers.generate, greenlets.generate):
         assert made(7) == made(7)
         assert made(7) != made(8)
 
 
-@pytest.mark.parametrize("made", [generate, workers.generate])
+@pytest.mark.parametrize("made", [generate, workers.generate, greenlets.generate])
 def test_most_programs_are_migrated(made: Callable[[int], RandomProgram]) -> None:
     """The property above would hold for a tool that does nothing; this one does not."""
     seeds = range(10)

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 import queue
 import random
 import signal
@@ -21,6 +22,7 @@ from asyncify.support.aio_support_locks import (
     TaskLock,
     TaskRLock,
     TaskSemaphore,
+    _Turn,
 )
 from asyncify.support.aio_support_queue import TaskLifoQueue, TaskPriorityQueue, TaskQueue
 from asyncify.support.aio_support_sync import run_sync
@@ -222,7 +224,8 @@ async def test_one_at_a_time_in_the_order_of_arrival(lock_type):
     assert order == list(range(20))
 
 
-async def test_a_lock_that_is_taken_at_once_again_starves_nobody():
+async def test_a_lock_that_is_taken_at_once_again_starves_nobody(monkeypatch):
+    monkeypatch.setattr(_Turn, "last", math.inf)  # nobody pauses before asking, however slow the machine is
     lock, turns = TaskLock(), []
 
     async def greedy(name):
@@ -231,7 +234,10 @@ async def test_a_lock_that_is_taken_at_once_again_starves_nobody():
                 turns.append(name)
                 await asyncio.sleep(0)
 
-    await joined(await started(lambda: greedy("a"), lambda: greedy("b")))
+    await lock.acquire()
+    threads = await started(lambda: greedy("a"), lambda: greedy("b"))
+    lock.release()
+    await joined(threads)
     assert turns == ["a", "b"] * 3
 
 
