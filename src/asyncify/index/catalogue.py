@@ -11,6 +11,7 @@ small language:
 ``arg0``, ``arg:fn``         the value of a positional argument (receiver not counted), or of a keyword
 ``arg0[]``                   its elements (iteration: for a dict its keys)
 ``result0``, ``result:fn``   what the callable given there returns when called
+``provided0``                what the function given there returns, or yields, whenever it is called; an object of the class
 ``slot0``, ``slot1``         the receiver's type arguments (``Future.result`` returns ``slot0``)
 ``A | B``                    either
 """

@@ -5,7 +5,19 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from asyncify.index.abstract import MAPPINGS, SEQUENCES, AClass, AInstance, AObject, Args, AValue, Caller, Unit
+from asyncify.index.abstract import (
+    MAPPINGS,
+    SEQUENCES,
+    AClass,
+    AFunction,
+    AInstance,
+    AObject,
+    Args,
+    AUnknown,
+    AValue,
+    Caller,
+    Unit,
+)
 from asyncify.index.calls import Calls
 
 
@@ -19,6 +31,16 @@ class ContainerCalls(Calls):
     def enter_value(self, value: AValue, unit: Unit, details: Any) -> None:
         """Enter a context manager, with global variables in `details`."""
         raise NotImplementedError
+
+    def on_provider(self, value: AValue, caller: Caller, provided: int) -> None:
+        """What a function or class gives to whoever a framework calls it for; what a generator gives is what it yields."""
+        if isinstance(value, AFunction):
+            facts = value.facts
+            self.edge(value.unit.offset + (facts.yields if facts.is_generator else facts.returns), provided)
+        elif isinstance(value, AClass):
+            self.add(provided, self.object_of(value, False))
+        elif isinstance(value, AUnknown):
+            self.add(provided, value)
 
     def make_dict(self, args: Args, result: int, caller: Caller) -> None:
         """``dict(...)``."""

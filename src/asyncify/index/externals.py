@@ -262,6 +262,11 @@ class Externals(ContainerCalls, Mocks):
                 position = expression.name
                 self._invoke(Invoke(f"arg{position}" if position.isdigit() else f"arg:{position}"), application)
             return application.results.get(expression.name, 0)
+        if kind == "provided":
+            provided = self.new()
+            given = args.positional[int(expression.name)] if len(args.positional) > int(expression.name) else 0
+            self.on(given, self.on_provider, application.caller, provided)
+            return provided
         if kind == "slot":
             receiver = application.receiver
             return self.slot(receiver, int(expression.name)) if receiver is not None else 0

@@ -13,6 +13,7 @@ class PatternLowering(CodeLowering):
     """Annotations (string ones too) and ``match`` statements."""
 
     dead: bool
+    quoted = False  # within an annotation that is a string
 
     def annotation(self, node: ast.expr) -> int:
         """A variable with what an expression annotated so can be."""
@@ -20,9 +21,13 @@ class PatternLowering(CodeLowering):
             if not isinstance(node.value, str):
                 return 0
             try:
-                return self.annotation(ast.parse(node.value.strip(), mode="eval").body)
+                quoted = ast.parse(node.value.strip(), mode="eval").body
             except (SyntaxError, ValueError):
                 return 0
+            outer, self.quoted = self.quoted, True
+            variable = self.annotation(quoted)
+            self.quoted = outer
+            return variable
         if isinstance(node, ast.BinOp):
             joined = self.new()
             self.edge(self.annotation(node.left), joined)
@@ -68,6 +73,8 @@ class PatternLowering(CodeLowering):
                     return 0
             return self._named(part)
         if last == "Annotated":
+            if not self.quoted:  # (what stands in a string has no place in the file)
+                self.expressions(parts[1:])
             return self.annotation(parts[0])
         arguments = [] if last == "Callable" else [self.annotation(part) for part in parts]
         result = self.new()

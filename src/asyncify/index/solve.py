@@ -158,10 +158,17 @@ class Solver(Namespaces):
         elif isinstance(value, AExternal):
             if value.name in ("typing.Optional", "typing.Union"):
                 self.edge(variable, result)
+            elif value.name in ("typing.Annotated", "typing_extensions.Annotated"):
+                self.on(variable, self._on_annotated, unit, result)
             else:
                 self.add(result, value)
         elif isinstance(value, AUnknown):
             self.add(result, value)
+
+    def _on_annotated(self, value: AValue, unit: Unit, result: int) -> None:
+        """``Annotated[A, …]`` is an A."""
+        if isinstance(value, AInstance) and value.type == "builtins.tuple":
+            self.element(value, 0, result)
 
     def op_subscript_stored(self, value: AValue, unit: Unit, details: Any) -> None:
         stored, *rest = details

@@ -13,7 +13,7 @@ _STARS = {"*": "star", "**": "double"}
 
 @dataclass(frozen=True, slots=True)
 class TypeExpr:
-    """A node: ``kind`` is instance, self, arg, result, slot, elements, union, rest, star or double."""
+    """A node: ``kind`` is instance, self, arg, result, provided, slot, elements, union, rest, star or double."""
 
     kind: str
     name: str = ""
@@ -72,7 +72,7 @@ def _named(name: str, parts: tuple[TypeExpr, ...]) -> TypeExpr:
         return TypeExpr("self")
     if name.startswith("*args"):
         return TypeExpr("rest", name[5:])
-    if match := re.fullmatch(r"(arg|result)(?:(\d+)|:(\w+))", name):
+    if match := re.fullmatch(r"(arg|result|provided)(?:(\d+)|:(\w+))", name):
         return TypeExpr(match[1], match[2] or match[3])
     if match := re.fullmatch(r"slot(\d+)", name):
         return TypeExpr("slot", match[1])
