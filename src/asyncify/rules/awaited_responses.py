@@ -1,9 +1,10 @@
-"""Responses of urllib and http.client, which are read by awaiting: every place that touches one."""
+"""Responses that are read by awaiting (of urllib, http.client, httpx): every place that touches one."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from asyncify.index.values import Constant, Instance, Object, Unknown, Value
 from asyncify.model import AddImport, Await, Edit, Reason, ReplaceExpr, Span, Verdict
@@ -15,12 +16,34 @@ from asyncify.rules.requests_values import stored_out_of_sight
 from asyncify.rules.support import import_of
 
 RESPONSE = "http.client.HTTPResponse"
-WAITS = frozenset("read read1 readline readlines readinto".split())
-_PLAIN = frozenset(
-    "status code reason msg headers url version info geturl getcode getheader getheaders close closed isclosed "
-    "length will_close".split()
-)
 _HARMLESS = frozenset("builtins.bool builtins.id builtins.repr builtins.print contextlib.closing".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is known of a class of responses.
+
+    ``waits``: methods that are awaited, with their names afterwards. ``iterates``: those that give an iterator. ``plain``: what stays
+    as it is; None for everything else.
+    """
+
+    type: str
+    waits: Mapping[str, str]
+    iterates: Mapping[str, str]
+    plain: frozenset[str] | None
+    file: bool = False  # it can be read wherever a file can
+
+
+FILE_LIKE = Shape(
+    RESPONSE,
+    waits={name: name for name in ("read", "read1", "readline", "readlines", "readinto")},
+    iterates={},
+    plain=frozenset(
+        "status code reason msg headers url version info geturl getcode getheader getheaders close closed isclosed "
+        "length will_close".split()
+    ),
+    file=True,
+)
 _LOAD = "json.load"
 _COPY = "shutil.copyfileobj"
 # What reads the file that it is given to the end before it returns.
@@ -39,36 +62,36 @@ _READS_ALL = frozenset(
 )
 
 
-def uses(facts: Facts, made: Span, nodes: Mapping[Span, str], rule: str) -> Iterator[Claim | str]:
+def uses(facts: Facts, shape: Shape, made: Span, nodes: Mapping[Span, str], rule: str) -> Iterator[Claim | str]:
     """Claims on every use of the responses made at `made` that needs one; a text for a use that cannot be moved.
 
     ``nodes`` says which node makes the responses of a place asynchronous.
     """
-    response = Instance(RESPONSE, made)
+    response = Instance(shape.type, made)
     if response in facts.project.lost:
         yield "asyncify does not see where the response goes"
     for path, node in facts.instances.get(response, []):
-        found = _use(facts, path, node)
+        found = _use(facts, shape, path, node)
         if isinstance(found, str):
             yield found
         elif found is not None:
-            yield _claim(facts, made, nodes, rule, path, node, *found)
+            yield _claim(facts, shape, made, nodes, rule, path, node, *found)
 
 
 _Found = tuple[Span, Reason, tuple[Edit, ...]]
 
 
-def _use(facts: Facts, path: str, node: ast.expr) -> _Found | str | None:
+def _use(facts: Facts, shape: Shape, path: str, node: ast.expr) -> _Found | str | None:
     parent = facts.parent(path, node)
     if stored_out_of_sight(facts, path, node):
         return "the response is stored where asyncify does not see who reads it"
     receiver = receiving_call(facts, path, node)
     if receiver is not None:
-        return _given(facts, path, node, receiver)
+        return _given(facts, shape, path, node, receiver)
     match parent:
         case ast.Attribute() if parent.value is node:
-            return _attribute(facts, path, parent)
-        case ast.For() | ast.comprehension() if parent.iter is node:
+            return _attribute(facts, shape, path, parent)
+        case ast.For() | ast.comprehension() if parent.iter is node and shape.file:
             span = facts.span(path, node)
             reason = Reason("the loop reads the body while it arrives", span)
             use = consumption(facts, path, node, reason)
@@ -79,7 +102,16 @@ def _use(facts: Facts, path: str, node: ast.expr) -> _Found | str | None:
             info = facts.project.functions.get(facts.enclosing(path, node))
             if info is None or not facts.project.callers(info.name):
                 return "the response is returned to code that asyncify does not see"
-        case ast.Yield() | ast.YieldFrom() | ast.Await() | ast.BinOp() | ast.Subscript() | ast.AugAssign():
+        case (
+            ast.For()
+            | ast.comprehension()
+            | ast.Yield()
+            | ast.YieldFrom()
+            | ast.Await()
+            | ast.BinOp()
+            | ast.Subscript()
+            | ast.AugAssign()
+        ):
             return "the response is used in a way that asyncify does not know"
         case ast.Compare() if not all(isinstance(op, (ast.Is, ast.IsNot, ast.Eq, ast.NotEq)) for op in parent.ops):
             return "the response is used in a way that asyncify does not know"
@@ -88,18 +120,29 @@ def _use(facts: Facts, path: str, node: ast.expr) -> _Found | str | None:
     return None
 
 
-def _attribute(facts: Facts, path: str, attribute: ast.Attribute) -> _Found | str | None:
+def _attribute(facts: Facts, shape: Shape, path: str, attribute: ast.Attribute) -> _Found | str | None:
     call = facts.parent(path, attribute)
-    if attribute.attr in _PLAIN and not isinstance(attribute.ctx, ast.Store):
+    called = isinstance(call, ast.Call) and call.func is attribute
+    reason = Reason(f"{facts.text(path, attribute)} reads the body while it arrives", facts.span(path, attribute))
+    name = facts.span(path, attribute)
+    renamed: tuple[Edit, ...] = ()
+    new = shape.waits.get(attribute.attr, shape.iterates.get(attribute.attr, attribute.attr))
+    if new != attribute.attr:
+        renamed = (ReplaceExpr(name, f"{{response}}.{new}", reason, {"response": facts.span(path, attribute.value)}),)
+    if isinstance(call, ast.Call) and called and attribute.attr in shape.waits:
+        span = facts.span(path, call)
+        return span, reason, (*renamed, Await(span, reason))
+    if isinstance(call, ast.Call) and called and attribute.attr in shape.iterates:
+        use = consumption(facts, path, call, reason)
+        if use.impossible is not None or use.moves_on:
+            return use.impossible or "the pieces of the body are not read in place"
+        return name, reason, (*renamed, *use.edits)
+    if (shape.plain is None or attribute.attr in shape.plain) and not isinstance(attribute.ctx, ast.Store):
         return None
-    if attribute.attr not in WAITS or not (isinstance(call, ast.Call) and call.func is attribute):
-        return f"asyncify does not know this use of the response's {attribute.attr!r}"
-    span = facts.span(path, call)
-    reason = Reason(f"{facts.text(path, attribute)}() reads the body while it arrives", span)
-    return span, reason, (Await(span, reason),)
+    return f"asyncify does not know this use of the response's {attribute.attr!r}"
 
 
-def _given(facts: Facts, path: str, node: ast.expr, call: ast.Call) -> _Found | str | None:
+def _given(facts: Facts, shape: Shape, path: str, node: ast.expr, call: ast.Call) -> _Found | str | None:
     """The response is an argument of a call."""
     site = facts.project.call_at(facts.span(path, call))
     func = facts.text(path, call.func)
@@ -107,7 +150,7 @@ def _given(facts: Facts, path: str, node: ast.expr, call: ast.Call) -> _Found | 
         return f"the response is given to {func}()"
     if site.targets or site.externals <= _HARMLESS:
         return None
-    if len(site.externals) != 1 or call.args[:1] != [node]:
+    if len(site.externals) != 1 or call.args[:1] != [node] or not shape.file:
         return f"the response is given to {func}()"
     (name,) = site.externals
     span, argument = facts.span(path, call), facts.span(path, node)
@@ -148,6 +191,7 @@ def _binds(facts: Facts, path: str, name: str) -> bool:
 
 def _claim(
     facts: Facts,
+    shape: Shape,
     made: Span,
     nodes: Mapping[Span, str],
     rule: str,
@@ -160,7 +204,7 @@ def _claim(
     """The claim on one use of the response `node`, which moves with every call that the response may come from."""
     others: set[str] = set()
     for value in facts.values(path, node):
-        if _is_no_response(facts, value):
+        if _is_no_response(shape, value):
             return f"something else than the response may be there as well ({facts.span(path, node)})"
         if isinstance(value, Instance) and value.site not in (None, made) and facts.made_by_call(value):
             if value.site not in nodes:
@@ -179,9 +223,9 @@ def _claim(
     )
 
 
-def _is_no_response(facts: Facts, value: Value) -> bool:
+def _is_no_response(shape: Shape, value: Value) -> bool:
     if isinstance(value, Instance):
-        return value.type != RESPONSE
+        return value.type != shape.type
     if isinstance(value, Constant):
         return value.value is not None
     return isinstance(value, Object) or not isinstance(value, Unknown)

@@ -50,8 +50,6 @@ ONE_SHOT = frozenset(
 )
 STATEFUL = frozenset(
     [
-        "http.client.HTTPConnection",
-        "http.client.HTTPSConnection",
         "socket.create_connection",
         "socket.socket",
         "smtplib.SMTP",
@@ -74,21 +72,21 @@ STATEFUL = frozenset(
         "pymongo.MongoClient",
         "boto3.client",
         "boto3.resource",
-        "httpx.get",
-        "httpx.post",
-        "httpx.put",
-        "httpx.patch",
-        "httpx.delete",
-        "httpx.head",
-        "httpx.request",
-        "httpx.Client",
         "urllib3.PoolManager",
         "urllib3.request",
         "select.select",
     ]
 )
 
-_OPENING = ("urllib.request.urlopen", "urllib.request.urlretrieve")  # the rule urllib_request moves them
+_OPENING = (  # other rules move them
+    *(
+        "urllib.request.urlopen",
+        "urllib.request.urlretrieve",
+        "http.client.HTTPConnection",
+        "http.client.HTTPSConnection",
+    ),
+    *("httpx.Client", *(f"httpx.{verb}" for verb in "get post put patch delete head options request stream".split())),
+)
 
 # Methods of objects of the standard library that wait, by the class that is constructed.
 WAITING_METHODS = {

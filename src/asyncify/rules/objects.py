@@ -56,6 +56,7 @@ class Family:
     kinds: Mapping[str, Kind]
     escapes: RefusalCode
     taken_by: frozenset[str] = frozenset()  # other external calls that may receive such an object
+    whom: str = "others"  # its methods wait for
     found: dict[str, tuple[Instance, list[Place]]] = field(default_factory=dict)
     blocked: dict[str, Refusal] = field(default_factory=dict)
 
@@ -282,7 +283,7 @@ class Family:
         func = self.facts.node(named, ast.expr)
         edits: list[Edit] = [
             ReplaceExpr(named, kind.becomes, reason),
-            import_of(self.facts.file(call.span.path).source, "aio_support", call.span, reason),
+            import_of(self.facts.file(call.span.path).source, kind.becomes.partition(".")[0], call.span, reason),
         ]
         if func is not None:
             edits += orphaned_import(func, call.span, reason)
@@ -300,7 +301,7 @@ class Family:
 
     def waiting(self, call: CallSite, nodes: frozenset[str], method: str, *, stops: bool) -> Claim:
         """The claim on a call that waits; ``stops``: it stops the loop if the object does not move."""
-        reason = Reason(f"{method}() waits for others", call.span)
+        reason = Reason(f"{method}() waits for {self.whom}", call.span)
         return Claim(
             self.rule,
             call.span,

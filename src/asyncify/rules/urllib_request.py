@@ -31,7 +31,7 @@ from asyncify.index.catalogue import Catalogue, Signature
 from asyncify.index.project import CallSite
 from asyncify.index.values import External, Instance
 from asyncify.model import Await, Edit, Reason, Refusal, ReplaceExpr, Span, Verdict
-from asyncify.rules.awaited_responses import RESPONSE, uses
+from asyncify.rules.awaited_responses import FILE_LIKE, RESPONSE, uses
 from asyncify.rules.base import Block, Claim, Finding, RefusalCode, Role, Rule, site_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import annotation_claims, orphaned_import
@@ -89,7 +89,7 @@ def match(facts: Facts) -> Iterator[Finding]:
     for opening in openings:
         found = _refuse(OWN_HANDLER, opening.span, replaced) if replaced else opening.found
         claims = [found] if isinstance(found, Claim) else []
-        for use in uses(facts, opening.made, nodes, "urllib_request") if opening.made and claims else ():
+        for use in uses(facts, FILE_LIKE, opening.made, nodes, "urllib_request") if opening.made and claims else ():
             if isinstance(use, str):
                 found = _refuse(RESPONSE_ESCAPES, opening.span, f"{use[0].upper()}{use[1:]}.")
                 break

@@ -17,7 +17,7 @@ from typing import Literal
 
 from asyncify.support._scope import bound_by, globals_read
 
-Module = Literal["aio_support", "aio_requests", "aio_http", "aio_urllib"]
+Module = Literal["aio_support", "aio_requests", "aio_http", "aio_urllib", "aio_httpx"]
 
 _PARTS: dict[Module, tuple[str, ...]] = {
     "aio_support": (
@@ -51,6 +51,7 @@ _PARTS: dict[Module, tuple[str, ...]] = {
     ),
     "aio_http": ("aio_http_response.py", "aio_http_request.py", "aio_http.py"),
     "aio_urllib": ("aio_urllib_wire.py", "aio_urllib_client.py", "aio_urllib.py"),
+    "aio_httpx": ("aio_httpx.py",),
 }
 _DOCSTRINGS: dict[Module, str] = {
     "aio_support": '''"""Helpers for asyncio, added by asyncify when this project moved from threads and requests.
@@ -69,6 +70,11 @@ to read and to change.
 
 The same calls with an await, the same responses, the same exceptions; requests itself is no longer
 needed. The file does not need asyncify: it is yours to read and to change.
+"""''',
+    "aio_httpx": '''"""httpx with an await, added by asyncify when this project moved to asyncio.
+
+It is httpx's own asynchronous client, with the errors of the synchronous one. The file does not need
+asyncify: it is yours to read and to change.
 """''',
     "aio_urllib": '''"""urllib.request and http.client with an await, added by asyncify when this project moved to asyncio.
 

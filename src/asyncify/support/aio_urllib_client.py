@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +27,8 @@ class HTTPConnection:
 
     async def _flush(self) -> None:
         data, self._connection.captured = self._connection.captured, b""
-        if self._connection.sock is None:
+        wire = self._connection.sock
+        if wire is None or wire.loop is not asyncio.get_running_loop():
             await self.connect()
         await self._connection.sock.send(data)
 

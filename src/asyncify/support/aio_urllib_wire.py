@@ -10,7 +10,8 @@ import math
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+import weakref
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from functools import cache
 from typing import Any, TypeVar
 
@@ -49,6 +50,29 @@ async def _within(seconds: float | None) -> AsyncIterator[None]:
             yield
     except TimeoutError as error:
         raise error if error.errno else TimeoutError("timed out") from None
+
+
+_open: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = weakref.WeakKeyDictionary()
+
+
+async def _until_shutdown(wires: weakref.WeakSet[_Wire]) -> AsyncGenerator[None, None]:
+    """Close what the program has left open, with the loop that it belongs to."""
+    try:
+        yield
+    finally:
+        for wire in list(wires):
+            wire.transport.abort()
+        await asyncio.sleep(0)  # the transports tell of their end in the next round of the loop
+
+
+def _close_with_loop(wire: _Wire) -> None:
+    if wire.loop not in _open:
+        wires: weakref.WeakSet[_Wire] = weakref.WeakSet()
+        guard = _until_shutdown(wires)
+        with contextlib.suppress(StopIteration):
+            guard.__anext__().send(None)  # run to its yield; the loop notes it, and closes it in the end
+        _open[wire.loop] = wires, guard
+    _open[wire.loop][0].add(wire)
 
 
 class _Wire(asyncio.Protocol):
@@ -225,6 +249,7 @@ async def _connect(connection: Any) -> _Wire:
                 _, wire = await loop.create_connection(
                     lambda: _Wire(timeout), sock=sock, **(secure if context is not None else {})
                 )
+            _close_with_loop(wire)
             return wire
         except ssl.SSLError:
             sock.close()
