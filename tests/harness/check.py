@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
@@ -159,12 +159,7 @@ def check_runs(
     server: LocalServer,
     start: Starter = start_process,
 ) -> None:
-    """Both sides run against the local server and behave the same.
-
-    The native profile names aiohttp in the User-Agent, as its documentation says.
-    """
-    if any(path.rpartition("/")[2] == "aio_http.py" for path in after.keys() - before.keys()):
-        fixture = replace(fixture, ignore_headers=(*fixture.ignore_headers, "user-agent"))
+    """Both sides run against the local server and behave the same."""
     for attempt in range(1, ATTEMPTS + 1):
         with tempfile.TemporaryDirectory(prefix="asyncify-fixture-") as folder:
             first = run_program(fixture, before, Path(folder, "before"), server, quiet=True, start=start)

@@ -4,6 +4,7 @@
 ``/json-as-text/<n>``  the body of ``/json/<n>`` as text/plain
 ``/headers/repeated``  the header ``X-Tag`` three times
 ``/login`` (POST)      sets a cookie and redirects to ``/cookies``
+``/digest-auth``       200 with digest credentials, whichever; else 401 with a challenge
 """
 
 from __future__ import annotations
@@ -36,9 +37,17 @@ async def _login(_: web.Request) -> web.Response:
     return response
 
 
+async def _digest_auth(request: web.Request) -> web.Response:
+    if request.headers.get("Authorization", "").startswith("Digest "):
+        return web.Response(text="yes")
+    challenge = 'Digest realm="local", nonce="abc", qop="auth", algorithm=MD5'
+    return web.Response(status=401, headers={"WWW-Authenticate": challenge}, text="no")
+
+
 def add_routes(app: web.Application) -> None:
     """Add all of them."""
     app.router.add_get("/no-charset", _no_charset)
     app.router.add_get("/json-as-text/{n:[0-9]+}", _json_as_text)
     app.router.add_get("/headers/repeated", _repeated)
     app.router.add_post("/login", _login)
+    app.router.add_get("/digest-auth", _digest_auth)

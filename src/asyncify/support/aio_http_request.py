@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import json as _json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urljoin, urlparse, urlsplit
 
@@ -23,15 +26,29 @@ from asyncify.support.aio_http_response import (
     MissingSchema,
 )
 
+
+@functools.cache
+def _user_agent(package: str, version_in: str) -> str:
+    """How requests, or urllib3 below it, calls itself where it is installed: what the program has always sent."""
+    spec = importlib.util.find_spec(package)
+    path = Path(spec.origin).with_name(version_in) if spec is not None and spec.origin else None
+    text = path.read_text("utf-8") if path is not None and path.exists() else ""
+    found = re.search(r"^__version__ = .*['\"](.+)['\"]", text, re.MULTILINE)
+    return f"python-{package}/{found[1]}" if found else SERVER_SOFTWARE
+
+
+_USER_AGENT = _user_agent("requests", "__version__.py")
 _DEFAULT_HEADERS = Headers(
     [
-        ("User-Agent", SERVER_SOFTWARE),
+        ("User-Agent", _USER_AGENT),
         ("Accept-Encoding", aiohttp.ClientRequest.DEFAULT_HEADERS[multidict.istr("Accept-Encoding")]),
         ("Accept", "*/*"),
         ("Connection", "keep-alive"),
     ]
 )
-_PLAIN = multidict.CIMultiDict({"Connection": "keep-alive"})  # aiohttp itself adds the other three
+_PLAIN = multidict.CIMultiDict(
+    {"User-Agent": _USER_AGENT, "Connection": "keep-alive"}
+)  # aiohttp itself adds the others
 # What requests leaves as it is: no escapes, no dot segments, nothing to be quoted, a lower-case host.
 _SIMPLE = re.compile(
     r"(https?://[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::[1-9]\d{0,3}|:[1-5]\d{4})?)"
@@ -203,6 +220,8 @@ def _merged(own: Mapping[Any, Any] | None, extra: Mapping[Any, Any] | None) -> m
             raise InvalidHeader(f"aiohttp cannot send this header as requests would, in latin-1: {name}: {text!r}")
         merged[name] = text
     merged.setdefault("Accept-Encoding", "identity")
+    if "User-Agent" not in merged:
+        merged["User-Agent"] = _user_agent("urllib3", "_version.py")
     return merged
 
 
