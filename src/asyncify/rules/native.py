@@ -119,6 +119,12 @@ def _call(facts: Facts, path: str, node: ast.Call) -> str | None:
     named = {keyword.arg for keyword in node.keywords}
     if None in named or not named <= _KEYWORDS | {"url", "method"}:
         return f"the call has arguments that aio_http does not know ({where})"
+    headers = next((keyword.value for keyword in node.keywords if keyword.arg == "headers"), None)
+    if headers is not None and any(
+        isinstance(part, ast.Constant) and isinstance(part.value, str) and not part.value.isascii()
+        for part in ast.walk(headers)
+    ):
+        return f"a header is not ASCII ({where})"
     data = next((keyword.value for keyword in node.keywords if keyword.arg == "data"), None)
     if data is None and verb in ("post", "put", "patch") and len(node.args) > 1:
         data = node.args[1]

@@ -7,6 +7,7 @@ import functools
 import http.client
 import io
 import os
+import re
 import socket
 import ssl
 import time
@@ -15,7 +16,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 import requests
@@ -76,12 +77,12 @@ def _timeouts(timeout: Any) -> tuple[float | None, float | None]:
     if isinstance(timeout, tuple):
         try:
             connect, read = timeout
+            timeout = urllib3.Timeout(connect=connect, read=read)
         except ValueError:
             raise ValueError(
                 f"Invalid timeout {timeout}. Pass a (connect, read) timeout tuple, "
                 f"or a single float to set both timeouts to the same value."
             ) from None
-        timeout = urllib3.Timeout(connect=connect, read=read)
     elif not isinstance(timeout, urllib3.Timeout):
         timeout = urllib3.Timeout(connect=timeout, read=timeout)
     limits = timeout.clone()
@@ -116,6 +117,16 @@ def _fits(request: Any, proxy: str | None) -> None:
         raise _Unsupported
 
 
+def _target(path: str) -> str:
+    """The path and query of a URL as urllib3 quotes them before they are sent."""
+    parts = []
+    for part, safe in zip(path.split("?", 1), ("!$&'()*+,;=:@/", "!$&'()*+,;=:@/?"), strict=False):
+        text, escapes = re.subn("%[a-fA-F0-9]{2}", lambda escape: escape[0].upper(), part)
+        own = "%" if escapes == text.count("%") else ""  # else each of them stands for itself
+        parts.append(quote(text.encode("utf-8", "surrogatepass"), safe + own))
+    return "?".join(parts)
+
+
 class _Exchange:
     """One request to be carried: everything `HTTPAdapter.send` works out before it calls urllib3."""
 
@@ -133,7 +144,7 @@ class _Exchange:
         kind = "HTTPSConnectionPool" if self.secure else "HTTPConnectionPool"
         self.pool: Any = f"{kind}(host={self.host!r}, port={port or (443 if self.secure else 80)})"
         netloc = parts.netloc.rpartition("@")[2]
-        self.url = yarl.URL(f"{parts.scheme}://{netloc}{request.path_url}", encoded=True)
+        self.url = yarl.URL(f"{parts.scheme}://{netloc}{_target(request.path_url)}", encoded=True)
         self.connect, self.read = _timeouts(timeout)
         headers = {k: v.decode("latin-1") if isinstance(v, bytes) else v for k, v in request.headers.items()}
         names = {name.lower() for name in headers}
@@ -149,6 +160,8 @@ class _Exchange:
             "allow_redirects": False,
             "timeout": aiohttp.ClientTimeout(total=None, sock_connect=self.connect, sock_read=self.read),
         }
+        if request.body in ("", b""):
+            self.options["chunked"] = True  # as requests does it
         if self.secure:
             self.options["ssl"] = _tls_for(verify, cert)
         if proxy:
