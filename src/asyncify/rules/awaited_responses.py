@@ -102,16 +102,9 @@ def _use(facts: Facts, shape: Shape, path: str, node: ast.expr) -> _Found | str 
             info = facts.project.functions.get(facts.enclosing(path, node))
             if info is None or not facts.project.callers(info.name):
                 return "the response is returned to code that asyncify does not see"
-        case (
-            ast.For()
-            | ast.comprehension()
-            | ast.Yield()
-            | ast.YieldFrom()
-            | ast.Await()
-            | ast.BinOp()
-            | ast.Subscript()
-            | ast.AugAssign()
-        ):
+        case ast.For() | ast.comprehension() if parent.iter is node:
+            return "the response is used in a way that asyncify does not know"
+        case ast.Yield() | ast.YieldFrom() | ast.Await() | ast.BinOp() | ast.Subscript() | ast.AugAssign():
             return "the response is used in a way that asyncify does not know"
         case ast.Compare() if not all(isinstance(op, (ast.Is, ast.IsNot, ast.Eq, ast.NotEq)) for op in parent.ops):
             return "the response is used in a way that asyncify does not know"

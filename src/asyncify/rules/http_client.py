@@ -79,5 +79,6 @@ RULE = Rule(
     doc=__doc__,
     catalogue=Catalogue(signatures=dict(_signatures()), modules=frozenset({"HTTPConnection", "HTTPSConnection"})),
     match=match,
+    starts={"http.client": ("HTTPConnection", "HTTPSConnection")},
     refusals=(CONNECTION_ESCAPES,),
 )

@@ -236,5 +236,6 @@ RULE = Rule(
         modules=frozenset({"urlopen", "urlretrieve", "build_opener", "OpenerDirector"}),
     ),
     match=match,
+    starts={"urllib.request": ("urlopen", "urlretrieve", "build_opener", "OpenerDirector")},
     refusals=(RESPONSE_ESCAPES, UNCLEAR_OPEN, OWN_HANDLER),
 )

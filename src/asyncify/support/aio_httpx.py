@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import os
 import ssl
 import weakref
@@ -13,6 +14,7 @@ from typing import Any
 import httpx
 
 _OF_CONNECTIONS = ("transport", "mounts", "proxy", "proxies", "verify", "cert", "http1", "http2", "limits")
+_contexts: dict[Any, ssl.SSLContext] = {}
 _OF_CLIENT = ("cookies", "proxy", "verify", "timeout", "trust_env")
 
 
@@ -33,12 +35,22 @@ def _worded(error: httpx.TransportError) -> httpx.TransportError:
     return error
 
 
+def _trusted(trust_env: bool) -> ssl.SSLContext:
+    """What httpx takes its time for with the first request: some modules, and the certificates that are trusted."""
+    for name in ("httpcore", "anyio._backends._asyncio"):
+        importlib.import_module(name)
+    return httpx.create_ssl_context(trust_env=trust_env)
+
+
 class Client(httpx.AsyncClient):
     """`httpx.Client`, awaited. It can be made anywhere and used in several event loops: each has connections of its own."""
 
     def __init__(self, **options: Any) -> None:
         own = {name: value for name, value in options.items() if name not in _OF_CONNECTIONS}
         super().__init__(**own, transport=httpx.AsyncBaseTransport())  # never asked: see _transport_for_url
+        verify, cert = options.get("verify", True), options.pop("cert", None)
+        if verify is not True or cert is not None:
+            options["verify"] = httpx.create_ssl_context(verify=verify, cert=cert, trust_env=self.trust_env)
         self._options = options
         self._carriers: Any = weakref.WeakKeyDictionary()
 
@@ -54,11 +66,22 @@ class Client(httpx.AsyncClient):
         found: httpx.AsyncClient = self._carriers[loop][0]
         return found
 
+    async def _prepare(self) -> None:
+        """Read the certificates in a thread, once for all clients that set nothing of their own."""
+        places = self.trust_env and (os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        key = (places, bool(self._options.get("http2")))
+        if key not in _contexts:
+            made = await asyncio.to_thread(_trusted, self.trust_env)
+            _contexts.setdefault(key, made)
+        if self._options.get("verify", True) is True:
+            self._options["verify"] = _contexts[key]
+
     def _transport_for_url(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
         return self._carrier()._transport_for_url(url)
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """`httpx.Client.send`, awaited."""
+        await self._prepare()
         try:
             return await super().send(request, **options)
         except httpx.TransportError as error:
