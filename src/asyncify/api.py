@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from asyncify import cache
 from asyncify.config import Config
 from asyncify.discover import Tree, discover
+from asyncify.discover.notebook import SUFFIX, as_python, with_code
 from asyncify.entry_points import ENTRY_FILES, check_names
-from asyncify.errors import CheckError
+from asyncify.errors import CheckError, InputError
 from asyncify.index.project import Diagnostic, Kind
 from asyncify.model import Edit, FileChange, GroupChange, MakeAsync, Plan, Witness
 from asyncify.packaging import discover_config
@@ -173,15 +174,26 @@ def rewrite(result: ScanResult, chosen: Collection[str], notes: list[str] | None
         for path, new in sorted(after.items()):
             before = state.get(path, data.get(path, result.config_files.get(path)))
             if before != new:
-                changes.append(FileChange(path, before, new))
+                changes.append(_change(result.tree, path, before, new))
                 state[path] = new
         out.append(GroupChange(group.id, tuple(changes)))
     return tuple(out)
 
 
+def _change(tree: Tree, path: str, before: bytes | None, after: bytes | None) -> FileChange:
+    """The change of a file; notebooks carry the Python that the other stages see."""
+    notebook = tree.notebooks.get(path)
+    if notebook is None or before is None or after is None:
+        return FileChange(path, before, after)
+    try:
+        return FileChange(path, with_code(notebook, before), with_code(notebook, after))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
 def _config_files(result: ScanResult, state: Mapping[str, bytes | None]) -> list[tuple[str, bytes]]:
     """The configuration files as they were read, and those that a group before added."""
-    added = {path: text for path, text in state.items() if text is not None and not path.endswith(".py")}
+    added = {path: text for path, text in state.items() if text is not None and not path.endswith((".py", SUFFIX))}
     return list((added | dict(result.config_files)).items())
 
 
@@ -207,6 +219,9 @@ def _problems(result: ScanResult, changes: Sequence[GroupChange]) -> dict[str, S
     for change in changes:
         for file in change.changes:
             owner[file.path] = change.group
+            if file.path.endswith(SUFFIX) and file.after is not None:
+                after[file.path] = as_python(file.after)
+                continue
             if file.after is not None and (file.path in config or not file.path.endswith(".py")):
                 config[file.path] = file.after
             if not file.path.endswith(".py"):

@@ -10,6 +10,7 @@ that a mistake of theirs is not repeated here.
 
 from __future__ import annotations
 
+import ast
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -42,7 +43,7 @@ def check(
 
     Raises nothing for bad source; a problem whose ``fatal`` is false does not keep the change from being written.
     """
-    changed = [p for p in after if p.endswith(".py") and before.get(p) != after[p]]
+    changed = [p for p in after if p.endswith((".py", ".ipynb")) and before.get(p) != after[p]]
     lost = [p for p in before if p not in after]
     if not changed and not lost:
         return ()
@@ -113,7 +114,8 @@ def _compile_error(path: str, data: bytes) -> tuple[str, int, int] | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            compile(data, path, "exec", dont_inherit=True)
+            flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if path.endswith(".ipynb") else 0
+            compile(data, path, "exec", flags, dont_inherit=True)
     except SyntaxError as error:
         return error.msg or "invalid syntax", error.lineno or 1, error.offset or 1
     except (ValueError, RecursionError, MemoryError, LookupError) as error:

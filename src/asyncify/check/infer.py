@@ -332,7 +332,7 @@ class Evaluator:
                 return NONE
 
     def _module_member(self, path: str, name: str) -> Values:
-        module = self.tree.module(path) if path.endswith(".py") else None
+        module = self.tree.module(path) if path.endswith((".py", ".ipynb")) else None
         if module is not None:
             if name in module.root.bindings:
                 return self.bound(module.root, name, module)

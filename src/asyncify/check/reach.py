@@ -120,7 +120,7 @@ def _users(names: frozenset[Global], tree: Tree) -> list[str]:
         modules = {name.module: _pattern([name.module]) for name in fresh}
         more: set[Global] = set()
         for path, data in tree.files.items():
-            if not path.endswith(".py"):
+            if not path.endswith((".py", ".ipynb")):
                 continue
             near = {module for module, pattern in modules.items() if module.encode() in data and pattern.search(data)}
             for name, pattern in wanted.items():
@@ -168,7 +168,7 @@ def _closure(words: frozenset[str], members: frozenset[str], tree: Tree) -> tupl
     renamed: set[str] = set()
     while fresh:
         pattern = _pattern(fresh)
-        mentions = [p for p, data in tree.files.items() if p.endswith(".py") and pattern.search(data)]
+        mentions = [p for p, data in tree.files.items() if p.endswith((".py", ".ipynb")) and pattern.search(data)]
         found.update(dict.fromkeys(mentions))
         aliases: set[str] = set()
         for path in mentions:

@@ -16,7 +16,7 @@ from asyncify.rules.facts import Facts
 def module_pins(facts: Facts, programs: frozenset[str]) -> Iterator[tuple[str, Refusal]]:
     """Module bodies that must stay as they are: imported ones, and those that cannot become a function's body."""
     for info in facts.project.functions.values():
-        if info.kind is Kind.MODULE and info.path in facts.project.files:
+        if info.kind is Kind.MODULE and not info.is_async and info.path in facts.project.files:
             if info.path not in programs and not _has_guard(facts, info.path):
                 yield function_node(info.name), refusal(IMPORT_TIME, info.span)
             elif not can_wrap(facts, info.path):

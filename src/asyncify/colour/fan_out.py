@@ -96,7 +96,7 @@ def _called_from_outside(facts: Facts, info: FunctionInfo, inside: set[str], pro
         if call.within in inside:
             continue
         caller = facts.project.functions.get(call.within)
-        if caller is not None and caller.kind is Kind.MODULE:
+        if caller is not None and caller.kind is Kind.MODULE and not caller.is_async:
             plan = plan_call(facts, call, programs)
             if plan.entry and plan.refusal is None:
                 continue

@@ -477,6 +477,8 @@ class Solver(Splitting):
                     if self._already_async(step.premise):
                         self._on_loop_already.add((step.premise, node))
                     changed = True
+                elif self._in_cell(call.within) and not self._awaits_some(call, holds):
+                    continue  # a cell may block: nothing else of the notebook runs meanwhile
                 elif call.span not in self.bridges or self._awaits_some(call, holds):
                     changed |= self._bridge(call, last, waiting[target], holds)
         for plan in list(self._unmet_faces(holds)):

@@ -9,7 +9,7 @@ from asyncify.colour.faces import NO_SECOND_FORM, Faces
 from asyncify.colour.pins import refusal
 from asyncify.colour.structure import NO_AWAIT_HERE, CallPlan, await_place
 from asyncify.graph import Implication, Implications
-from asyncify.index.project import CallSite, ImplicitCall
+from asyncify.index.project import CallSite, ImplicitCall, Kind
 from asyncify.model import Reason, Refusal, Span
 from asyncify.rules.base import Claim, function_node
 from asyncify.rules.facts import Facts
@@ -58,6 +58,11 @@ class Splitting:
     def _already_async(self, node: str) -> bool:
         info = self.facts.project.functions.get(node.removeprefix("function:"))
         return info is not None and info.is_async
+
+    def _in_cell(self, function: str) -> bool:
+        """Whether it is the top level of a notebook."""
+        info = self.facts.project.functions.get(function)
+        return info is not None and info.is_async and info.kind is Kind.MODULE
 
     def _has_face(self, name: str, holds: Mapping[str, Reason]) -> bool:
         node = function_node(name)

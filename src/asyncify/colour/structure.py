@@ -198,7 +198,7 @@ def plan_call(facts: Facts, call: CallSite, scripts: frozenset[str]) -> CallPlan
     if caller.kind is Kind.CLASS_BODY:
         return CallPlan(call, True, refusal=refusal(IMPORT_TIME, call.span))
     place = await_place(facts, path, node)
-    if caller.kind is Kind.MODULE:
+    if caller.kind is Kind.MODULE and not caller.is_async:
         if place.edits or (path not in scripts and not in_main_guard(facts, path, node)):
             return CallPlan(call, True, refusal=refusal(IMPORT_TIME, call.span))
         return CallPlan(call, True, entry=True, refusal=place.refusal, locks=place.locks)

@@ -162,7 +162,8 @@ def _top(colouring: Colouring, name: str) -> Reason | None:
             f"{short}() keeps its synchronous form, so that its callers stay as they are", info.span, face.reason
         )
     if info.kind is Kind.MODULE:
-        return Reason(f"{info.path} runs it when the program starts", info.span)
+        when = "in its cells" if info.is_async else "when the program starts"
+        return Reason(f"{info.path} runs it {when}", info.span)
     if info.in_test and info.parent is None and short.startswith("test"):
         return Reason(f"{short}() is run by the test framework", info.span)
     if colouring.runs_to_end(name):

@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from asyncify.config import Config
 from asyncify.discover.keep import kept_lines
 from asyncify.discover.naming import ModuleName, module_names, module_names_on_disk
-from asyncify.discover.read import MAX_BYTES, NotTaken, read_source
+from asyncify.discover.notebook import MAX_NOTEBOOK, SUFFIX, as_python
+from asyncify.discover.read import MAX_BYTES, NotTaken, read_bytes, read_source
 from asyncify.discover.walk import SKIPPED, Walker
 from asyncify.errors import UsageError
 from asyncify.index.project import Diagnostic, SourceFile
@@ -40,6 +41,7 @@ class Tree:
     root: Path
     sources: tuple[SourceFile, ...]
     diagnostics: tuple[Diagnostic, ...]
+    notebooks: Mapping[str, bytes] = field(default_factory=dict)  # as read; their source is the Python in them
 
 
 def discover(paths: Sequence[Path], config: Config, *, libraries: frozenset[str] = frozenset()) -> Tree:
@@ -69,9 +71,15 @@ def discover(paths: Sequence[Path], config: Config, *, libraries: frozenset[str]
         walker.add(path)
     walker.follow_links()
     files: dict[str, tuple[bytes, str, str]] = {}
+    notebooks: dict[str, bytes] = {}
     for relative in sorted(walker.found):
         try:
-            files[relative] = read_source(walker.found[relative])
+            if relative.endswith(SUFFIX):
+                data = read_bytes(walker.found[relative], MAX_NOTEBOOK)
+                code = as_python(data)
+                files[relative], notebooks[relative] = (code, code.decode(), "utf-8"), data
+            else:
+                files[relative] = read_source(walker.found[relative])
         except OSError as error:
             walker.report(relative, f"cannot be read: {error.strerror or error}")
         except NotTaken as error:
@@ -79,10 +87,12 @@ def discover(paths: Sequence[Path], config: Config, *, libraries: frozenset[str]
     names = module_names_on_disk(root, {path: data for path, (data, _, _) in files.items()}, libraries)
     sources = tuple(
         SourceFile(path, *content, names[path].name, names[path].package, names[path].home)
+        if path not in notebooks  # it runs in its own folder, whatever package that is
+        else SourceFile(path, *content, names[path].name, "", path.rpartition("/")[0])
         for path, content in files.items()
     )
     diagnostics = sorted(walker.diagnostics, key=lambda item: (item.path, item.message))
-    return Tree(root, sources, tuple(diagnostics))
+    return Tree(root, sources, tuple(diagnostics), notebooks)
 
 
 def candidates(sources: Iterable[SourceFile], modules: frozenset[str]) -> Iterator[SourceFile]:

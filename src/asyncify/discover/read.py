@@ -18,12 +18,18 @@ class NotTaken(Exception):
     """A file that cannot be taken along; the message is the diagnostic's."""
 
 
+def read_bytes(path: str, limit: int) -> bytes:
+    """The content of a regular file."""
+    with open(path, "rb", opener=_open_regular) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise NotTaken(f"larger than {limit // 1_000_000} MB")
+    return data
+
+
 def read_source(path: str) -> tuple[bytes, str, str]:
     """Bytes, text and encoding of a file. The text keeps its newlines and is free of a byte order mark."""
-    with open(path, "rb", opener=_open_regular) as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise NotTaken(f"larger than {MAX_BYTES // 1_000_000} MB")
+    data = read_bytes(path, MAX_BYTES)
     match = _TWO_LINES.match(data)
     head = match.group() if match else b""
     encoding = "utf-8"

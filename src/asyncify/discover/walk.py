@@ -14,6 +14,7 @@ from typing import Final
 import pathspec
 
 from asyncify.config import DEFAULT_EXCLUDE, Config
+from asyncify.discover.notebook import SUFFIX
 from asyncify.errors import UsageError
 from asyncify.index.project import Diagnostic
 
@@ -31,6 +32,7 @@ SKIPPED: Final = frozenset(
         ".pytest_cache",
         ".ruff_cache",
         "__pycache__",
+        ".ipynb_checkpoints",
         "node_modules",
         "site-packages",
     }
@@ -79,7 +81,7 @@ class Walker:
             try:
                 mode = Path(path).stat().st_mode
             except OSError as error:
-                if path.endswith(".py"):
+                if path.endswith((".py", SUFFIX)):
                     loop = error.errno == errno.ELOOP
                     self.report(self._relative(path), "symbolic link in a loop" if loop else "dangling symbolic link")
                 continue
@@ -122,7 +124,7 @@ class Walker:
             stack.extend(reversed(below))
 
     def _wanted_entry(self, entry: os.DirEntry[str]) -> bool:
-        if entry.name.endswith(".py"):
+        if entry.name.endswith((".py", SUFFIX)):
             return True
         if "." in entry.name:
             return False
@@ -134,7 +136,7 @@ class Walker:
     def _wanted(self, path: str, mode: int) -> bool:
         """Whether it is a Python file by its suffix, or an executable script by its first line."""
         name = os.path.basename(path)
-        if name.endswith(".py"):
+        if name.endswith((".py", SUFFIX)):
             return True
         if "." in name or not stat.S_ISREG(mode) or not mode & 0o111:
             return False

@@ -49,6 +49,7 @@ class Lowering(BindLowering):
         """Lower the module's body, then every function body that it holds."""
         facts = self.facts
         body = FunctionFacts(facts.module, Kind.MODULE, tree)
+        body.is_async = facts.path.endswith(".ipynb")  # IPython runs each cell on its event loop
         body.returns = self.new()
         facts.owners[tree] = body
         self.function = body

@@ -154,7 +154,7 @@ class _Builder:
                 out.setdefault(call.span.path, ([], []))[0].append(call.span)
         for claim in claims:
             info = self.facts.project.functions.get(claim.within)
-            at_top = claim.needs_async and info is not None and info.kind is Kind.MODULE
+            at_top = claim.needs_async and info is not None and info.kind is Kind.MODULE and not info.is_async
             if at_top and not self._runs_to_end(claim.within):
                 out.setdefault(claim.span.path, ([], []))[1].append(claim.span)
         return out
@@ -270,7 +270,7 @@ class _Builder:
         if self.colouring.runs_to_end(function):
             return True
         info = self.facts.project.functions.get(function)
-        if info is None or info.kind is not Kind.MODULE:
+        if info is None or info.kind is not Kind.MODULE or info.is_async:
             return False
         if function not in self._waiting_modules:
             self._waiting_modules[function] = self._waits_otherwise(function)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from asyncify.colour.colouring import Colouring
+from asyncify.index.project import Kind
 from asyncify.rules.base import function_node
 from asyncify.rules.facts import Facts
 
@@ -17,7 +18,7 @@ def ran_on_loop(facts: Facts, colouring: Colouring) -> frozenset[str]:
     for node, plan in colouring.plans.items():
         if node in colouring.holds:
             called[plan.call.within] |= {name for name in plan.call.targets if function_node(name) in colouring.holds}
-    todo = [name for name, info in facts.project.functions.items() if info.is_async]
+    todo = [name for name, info in facts.project.functions.items() if info.is_async and info.kind is not Kind.MODULE]
     found = set(todo)
     while todo:
         name = todo.pop()

@@ -21,7 +21,7 @@ from collections.abc import Collection, Iterator
 
 from asyncify.index.catalogue import Catalogue, Invoke, Signature
 from asyncify.index.elsewhere import ABSENT
-from asyncify.index.project import CallSite
+from asyncify.index.project import CallSite, Kind
 from asyncify.index.values import External
 from asyncify.model import AddImport, Await, Edit, Reason, Refusal, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import Block, Claim, Finding, RefusalCode, Role, Rule, site_node
@@ -48,6 +48,7 @@ ONE_SHOT = frozenset(
         "shutil.make_archive",
     ]
 )
+_ASKING = frozenset(["builtins.input", "getpass.getpass"])
 STATEFUL = frozenset(
     [
         "socket.create_connection",
@@ -146,7 +147,8 @@ def match(facts: Facts) -> Iterator[Finding]:
     """All calls of the two tables."""
     for name in sorted(ONE_SHOT | _METHODS | set(facts.project.waiting_elsewhere)):
         for call in facts.calls_by_external.get(name, ()):
-            yield one_shot(facts, call, ())
+            if not (name in _ASKING and _in_cell(facts, call)):
+                yield one_shot(facts, call, ())
     for name in sorted(STATEFUL | _STATEFUL_METHODS):
         for call in facts.calls_by_external.get(name, ()):
             yield stays(call, name)
@@ -165,6 +167,12 @@ def match(facts: Facts) -> Iterator[Finding]:
             node = facts.node(call.span, ast.Call)
             if node is not None and isinstance(facts.parent(call.span.path, node), ast.withitem):
                 yield _processes(call, name)
+
+
+def _in_cell(facts: Facts, call: CallSite) -> bool:
+    """Whether the call stands at the top level of a notebook, whose kernel asks its questions only there."""
+    info = facts.project.functions.get(call.within)
+    return info is not None and info.kind is Kind.MODULE and info.is_async
 
 
 def _processes(call: CallSite, name: str) -> Block:
