@@ -324,7 +324,7 @@ def pooled(scene: Scene) -> str:
         f"def note(future):\n    found[repr(future.exception() or future.result())] = future.done()\nfor n in range({items}):\n"
         "    pool.submit(job, n).add_done_callback(note)",
         "def grow(n):\n    found[n] = job(n)\n    if n < 3:\n        todo.append(pool.submit(grow, n + 4))\n"
-        "todo = [pool.submit(grow, n) for n in (1, 2, 3)]\nwhile todo:\n    todo.pop().result()",
+        "todo = []\nfor n in (1, 2, 3):\n    todo.append(pool.submit(grow, n))\nwhile todo:\n    todo.pop().result()",
     ]
     way = scene.random.choice(ways)
     fails = "if n == 5:\n    raise ValueError('five')\n" if "grow" not in way else ""

@@ -491,6 +491,24 @@ async def test_names() -> None:
         assert await pool.submit(name).result() == "fetch_0"
 
 
+async def test_a_worker_takes_its_next_job_before_the_failure_of_the_last_is_known() -> None:
+    """As a thread does: it is interrupted where it waits, or when it has computed for long."""
+    started: list[int] = []
+
+    async def job(n: int) -> int:
+        started.append(n)
+        if n == 1:
+            raise ValueError(n)
+        await asyncio.sleep(0.01)
+        return n
+
+    async with TaskPool(1) as pool:
+        with pytest.raises(ValueError, match="1"):
+            async for _ in pool.map(job, range(4)):
+                pass
+    assert started == [0, 1, 2]
+
+
 async def test_a_job_that_never_waits_does_not_shut_out_others() -> None:
     seen: list[object] = []
 

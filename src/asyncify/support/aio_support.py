@@ -9,6 +9,7 @@ import inspect
 import itertools
 import logging
 import os
+import sys
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
@@ -348,11 +349,16 @@ class TaskPool:
                 await _finish_callbacks(first._settle(_FAILED, BrokenThreadPool(self._broken)))
             future: PoolFuture[Any] | None = first
             del first
+            turn = 0.0  # when this worker last let the others go on
             while future is not None and not worker.cancelling():
                 if not future.done():
                     await future._run(worker)
                 del future
-                await asyncio.sleep(0)  # jobs that never wait must not shut out the others
+                # Jobs that never wait must not shut out the others, but as in a thread a worker takes its next job
+                # before it is known what became of the last one.
+                if time.monotonic() - turn > sys.getswitchinterval():
+                    await asyncio.sleep(0)
+                    turn = time.monotonic()
                 future = self._queue.popleft() if self._queue else None
         finally:
             self._workers.discard(worker)
