@@ -28,13 +28,15 @@ from asyncify.index.project import Kind, SourceFile
 from asyncify.model import Span
 from asyncify.reach_below import Below
 from asyncify.relevance import Links, Starts, loads_by_name, mentioning, starting
-from asyncify.rules.base import Rule
+from asyncify.rules.base import Role, Rule
 from asyncify.rules.requests_names import SESSION_FROM_OUTSIDE
 
 _OPEN = frozenset(
     "session-escapes unused-session pool-escapes thread-escapes queue-escapes lock-escapes unknown-job unclear-call".split()
 ) | {SESSION_FROM_OUTSIDE.code}
 """Refusals that more files may lift."""
+_UNDECIDED = frozenset(["maybe-called", "mixed-call", "unknown-job", "stays-sync"])
+"""Why functions stay that more files may move: what is called somewhere is not known yet, or it is of another file."""
 _OBJECTS = frozenset(["queues", "thread_locks", "threads"])
 """Rules whose objects matter as those of starting libraries do, once some of them move."""
 _STAR = re.compile(r"import[ \t]*\(?[ \t]*\*")
@@ -254,6 +256,7 @@ def _needed(ground: Ground, analysis: Analysis, libraries: Collection[str]) -> I
     """Paths of the files that belong to a part, among them some that are in it already."""
     project, colouring = analysis.project, analysis.colouring
     moving = frozenset(n.removeprefix("function:") for n in colouring.holds if n.startswith("function:"))
+    moving |= _undecided(project, colouring)
     if any(claim.rule in _OBJECTS and claim.node in colouring.holds for claim in colouring.claims):
         libraries = frozenset(libraries) | {"threading", "queue"}
     yield from map(ground.path, project.carriers(moving, frozenset(libraries)).wanted())
@@ -288,6 +291,24 @@ def _settled(colouring: Colouring) -> Iterator[Span]:
     for block in colouring.blocks:
         if block.refusal.code not in _OPEN:
             yield block.refusal.span
+
+
+def _undecided(project: LinkedProject, colouring: Colouring) -> frozenset[str]:
+    """The functions that do what starts a migration, and stay for a reason that more files may lift; and their callers."""
+    stay = {
+        node.removeprefix("function:")
+        for node, pin in colouring.pins.items()
+        if pin.code in _UNDECIDED and node.startswith("function:")
+    }
+    claims = (claim for claim in colouring.claims if claim.role is Role.ROOT and claim.node in colouring.disabled)
+    todo = [claim.within for claim in claims if claim.within in stay]
+    seen = set(todo)
+    while todo:
+        for call in project.callers(todo.pop()):
+            if call.within in stay and call.within not in seen:
+                seen.add(call.within)
+                todo.append(call.within)
+    return frozenset(seen & project.functions.keys())
 
 
 def _suspected(project: LinkedProject, name: str, ground: Ground) -> bool:

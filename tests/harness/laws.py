@@ -207,11 +207,11 @@ def same_concurrency(fixture: Fixture, before: Run, after: Run) -> None:
 
 def clean_loop(run: Run, before: Run | None = None) -> None:
     """Nothing blocked the event loop (that did not before), nothing was left un-awaited, unclosed or pending."""
-    if run.blocked and not (before is not None and before.blocked):
-        raise Broken("after: blocks the event loop: " + "; ".join(run.blocked))
     for needle in LEFT_ON_STDERR:
         if needle in run.stderr:
             raise Broken(f"after: {needle!r} on stderr:\n{run.stderr}")
+    if run.blocked and not (before is not None and before.blocked):
+        raise Broken("after: blocks the event loop: " + "; ".join(run.blocked))
 
 
 def _lines(text: str, unordered: bool) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from asyncify import analysis, api
 from asyncify.analysis import analyse
 from asyncify.config import Config
-from asyncify.demand import Ground, parts, seeds
+from asyncify.demand import Ground, parts
 from asyncify.discover import discover
 from asyncify.model import Plan
 from asyncify.rules.blocking import waits
@@ -181,4 +181,5 @@ def test_a_module_of_the_tree_is_not_the_library_of_its_name(tmp_path: Path, mon
 )
 def test_seeds(text: str, found: bool, tmp_path: Path) -> None:
     config = _write(tmp_path, {"a.py": text})
-    assert bool(seeds(discover([tmp_path], config).sources, {"requests"})) is found
+    ground = Ground(discover([tmp_path], config).sources, catalogue(), waits)
+    assert bool(ground.seeds({"requests": ("requests",)})) is found

@@ -16,9 +16,9 @@ from asyncify.entry_points import Boundary, Flow
 from asyncify.graph import Implication
 from asyncify.index.project import CallSite, FunctionInfo, Kind
 from asyncify.index.values import BoundMethod, Class, External, Function, Object, Partial, Value
-from asyncify.model import Edit, Reason, Refusal, Span
+from asyncify.model import Edit, Reason, Refusal, ReplaceExpr, Span
 from asyncify.rules.base import Block, Claim, Companion, Finding, Handles, RefusalCode, Replaced, function_node
-from asyncify.rules.caches import CACHES
+from asyncify.rules.builtin_callbacks import CALLED_BACK
 from asyncify.rules.facts import Facts
 from asyncify.rules.test_mocks import TEST_DOUBLE
 
@@ -80,8 +80,14 @@ class Faces:
     def settled(self, findings: Iterable[Finding], facts: Facts) -> Iterator[Finding]:
         """The findings without what would follow for tests: they go on to call the synchronous form."""
         nodes = {function_node(name) for name in self.of}
+        findings = list(findings)
+        kept = _called_back(findings, nodes)
         for finding in findings:
             match finding:
+                case Handles(span=span) if span in kept:
+                    continue
+                case Claim(variant=variant, span=span) if variant == CALLED_BACK and span in kept:
+                    continue
                 case Implication(premise=premise, span=span) if premise in nodes and facts.in_test(span.path):
                     continue
                 case Implication(span=span) if (own := self._inside(facts, finding)) is not None:
@@ -91,8 +97,8 @@ class Faces:
                     continue
                 case Block(node=node, refusal=found) if node in nodes and found.code == TEST_DOUBLE.code:
                     continue
-                case Companion(node=node, edits=edits) if node in nodes and all(
-                    facts.in_test(edit.span.path) for edit in edits
+                case Companion(node=node, edits=edits) if node in nodes and (
+                    self._decorates(facts, node, edits) or all(facts.in_test(edit.span.path) for edit in edits)
                 ):
                     continue
                 case Claim(follows=follows, span=span) if set(follows) & nodes and facts.in_test(span.path):
@@ -102,6 +108,11 @@ class Faces:
                     continue
             yield finding
         yield from self.companions
+
+    def _decorates(self, facts: Facts, node: str, edits: Iterable[Edit]) -> bool:
+        """Whether the edits change a decorator of the function, which stays on its synchronous form."""
+        decorators = facts.project.functions[node.removeprefix("function:")].decorators
+        return any(outer.contains(edit.span) for outer in decorators for edit in edits)
 
     def _inside(self, facts: Facts, step: Implication) -> str | None:
         """The function with a face that a rule's step passes over: from a call of it to the function around the call."""
@@ -257,8 +268,6 @@ def _face(facts: Facts, info: FunctionInfo, boundary: Boundary, replaced: bool, 
             both.append(facts.text(info.path, decorator))
             static = static or "builtins.staticmethod" in names
             class_method = class_method or "builtins.classmethod" in names
-        elif names & CACHES:
-            return _refused("Its results are remembered, and each form would remember its own.", span)
         elif not (names and names <= _INERT):
             wrapped = True
     default = _own_default(facts, info, node)
@@ -411,7 +420,8 @@ def _jobs(
     """Where a rule runs such a function as a value (a job of a pool): there the coroutine function goes in."""
     companions: list[Companion] = []
     lost: dict[str, Refusal] = {}
-    for span in sorted({f.span for f in findings if isinstance(f, Handles)}):
+    kept = _called_back(findings, {function_node(name) for name in faces})
+    for span in sorted({f.span for f in findings if isinstance(f, Handles)} - kept):
         node = facts.node(span, ast.expr)
         if node is None or facts.in_test(span.path) or isinstance(node, ast.Lambda):
             continue
@@ -431,6 +441,15 @@ def _jobs(
             else:
                 companions.append(Companion(function_node(name), edits))
     return companions, lost
+
+
+def _called_back(findings: Iterable[Finding], nodes: set[str]) -> set[Span]:
+    """The calls of builtins that go on to call the synchronous form, and where they are given the function."""
+    out: set[Span] = set()
+    for finding in findings:
+        if isinstance(finding, Claim) and finding.variant == CALLED_BACK and set(finding.follows) & nodes:
+            out |= {finding.span, *(edit.span for edit in finding.sync_edits or () if isinstance(edit, ReplaceExpr))}
+    return out
 
 
 def _named(values: Iterable[Value]) -> list[str]:

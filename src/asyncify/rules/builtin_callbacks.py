@@ -32,6 +32,8 @@ from asyncify.rules.iteration import consumption
 from asyncify.rules.support import import_of
 
 ID = "builtin_callbacks"
+CALLED_BACK = "callback"
+"""The variant of this rule's claims."""
 _LAZY = {"builtins.map": "map_awaited", "builtins.filter": "filter_awaited"}
 _AWAITED = {
     "builtins.sorted": "sorted_async",
@@ -179,7 +181,7 @@ def _findings(facts: Facts, use: _Use, edits: tuple[Edit, ...]) -> Iterator[Find
         {"": edits},
         follows=nodes,
         leads=nodes,
-        variant="callback",
+        variant=CALLED_BACK,
         sync_edits=(wrapped, _support(facts, use)),
     )
 

@@ -245,6 +245,7 @@ RULE = Rule(
         modules=frozenset({"threading"}),
     ),
     match=match,
+    starts={},
     refusals=(THREAD_LOCAL, THREAD_IDENTITY),
     starts={},
 )
