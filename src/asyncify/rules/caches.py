@@ -55,18 +55,15 @@ def match(facts: Facts) -> Iterator[Finding]:
             elif any(_is_cache(facts, value) for value in facts.project.values(span)):
                 text = "The cache is made apart from the function: others may share it."
                 yield Block(function_node(info.name), _refuse(span, text), ID)
-    for path in facts.project.files if _used(facts) else ():
-        for call in facts.nodes(path, ast.Call):
-            functions = _functions(facts, path, call)
-            if functions:
-                cached |= functions
-                yield from _called(facts, path, call, functions)
+    calls = {site.span: site for name in (*CACHES, f"{_MADE}.__call__") for site in facts.calls_by_external.get(name, ())}
+    for span in sorted(calls):
+        call = calls[span].node
+        functions = _functions(facts, span.path, call)
+        if functions:
+            cached |= functions
+            yield from _called(facts, span.path, call, functions)
     if cached:
         yield from _unwrapped(facts, cached)
-
-
-def _used(facts: Facts) -> bool:
-    return bool(CACHES & set(facts.external_names))
 
 
 def _cache(facts: Facts, path: str, decorator: ast.expr | None) -> str | None:
@@ -152,8 +149,8 @@ def _called(facts: Facts, path: str, call: ast.Call, functions: set[str]) -> Ite
 
 def _unwrapped(facts: Facts, cached: set[str]) -> Iterator[Finding]:
     """A function is fetched out of its cache: who calls it then is not known."""
-    for path in facts.project.files:
-        for node in facts.nodes(path, ast.Attribute):
+    for path, file in facts.project.files.items():
+        for node in facts.nodes(path, ast.Attribute) if "__wrapped__" in file.source.text else ():
             if node.attr != "__wrapped__":
                 continue
             for function in sorted(cached & set(_named(facts, path, node.value))):
