@@ -247,5 +247,4 @@ RULE = Rule(
     match=match,
     starts={},
     refusals=(THREAD_LOCAL, THREAD_IDENTITY),
-    starts={},
 )
