@@ -55,7 +55,9 @@ def match(facts: Facts) -> Iterator[Finding]:
             elif any(_is_cache(facts, value) for value in facts.project.values(span)):
                 text = "The cache is made apart from the function: others may share it."
                 yield Block(function_node(info.name), _refuse(span, text), ID)
-    calls = {site.span: site for name in (*CACHES, f"{_MADE}.__call__") for site in facts.calls_by_external.get(name, ())}
+    calls = {
+        site.span: site for name in (*CACHES, f"{_MADE}.__call__") for site in facts.calls_by_external.get(name, ())
+    }
     for span in sorted(calls):
         call = calls[span].node
         functions = _functions(facts, span.path, call)
