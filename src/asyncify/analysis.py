@@ -129,7 +129,7 @@ def analyse(
 
 def _coloured(root: Path, config: Config, constraints: Constraints) -> Colouring:
     ends = entry_points(root, constraints.facts.project, config)
-    return colour(constraints, ends, fan_out=config.boundary == "fan-out")
+    return colour(constraints, {**constraints.handlers, **ends}, fan_out=config.boundary == "fan-out")
 
 
 def merged(analyses: Sequence[Analysis], choices: bool = False) -> tuple[Plan, tuple[Diagnostic, ...]]:

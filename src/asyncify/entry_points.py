@@ -18,6 +18,8 @@ from asyncify.config import Config
 from asyncify.errors import UsageError
 from asyncify.index.project import FunctionInfo, Kind, Project, SourceFile
 from asyncify.model import Reason
+from asyncify.rules.facts import Facts
+from asyncify.rules.handlers import handlers
 
 ENTRY_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
 """The files, in the root of a tree, that may declare console scripts."""
@@ -65,6 +67,14 @@ def entry_points(root: Path, project: Project, config: Config) -> dict[str, Boun
             if info.kind is Kind.FUNCTION and _matches(pattern, function):
                 out[function] = Boundary(Reason(f"stop-at keeps {pattern} synchronous", info.span))
     return out
+
+
+def handled(facts: Facts) -> dict[str, Boundary]:
+    """Project functions that a framework calls and waits for, in threads or processes of its own."""
+    return {
+        info.name: Boundary(Reason(f"{called_by} calls it without await", info.span))
+        for info, called_by in handlers(facts)
+    }
 
 
 def check_names(config: Config, sources: Iterable[SourceFile]) -> None:

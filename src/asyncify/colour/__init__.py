@@ -14,7 +14,7 @@ from asyncify.colour.fan_out import find_region
 from asyncify.colour.pins import pins
 from asyncify.colour.solve import Solver
 from asyncify.colour.structure import CallPlan, plan_call, scripts
-from asyncify.entry_points import Boundary
+from asyncify.entry_points import Boundary, handled
 from asyncify.model import Refusal
 from asyncify.rules.base import Finding, Handles
 from asyncify.rules.facts import Facts
@@ -35,6 +35,11 @@ class Constraints:
     def programs(self) -> frozenset[str]:
         """The files that run as programs."""
         return scripts(self.facts)
+
+    @cached_property
+    def handlers(self) -> Mapping[str, Boundary]:
+        """The functions that frameworks call and wait for."""
+        return handled(self.facts)
 
     @cached_property
     def plans(self) -> tuple[CallPlan, ...]:

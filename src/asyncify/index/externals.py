@@ -179,6 +179,9 @@ class Externals(ContainerCalls, Mocks):
         if signature is None:
             self._uncatalogued(args, result, caller)
             return
+        if caller.decorates is not None and (signature.returns or "").startswith("arg0 |"):
+            self.edge(args.positional[0], result)
+            return
         holder = instance.holder
         own = self.object_of(holder, False) if holder is not None else instance
         self._evaluate(signature, Application(args, instance, own, caller, name), result)

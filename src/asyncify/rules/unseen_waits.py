@@ -17,13 +17,14 @@ _COMPUTING = frozenset(
     "abc argparse ast base64 binascii bisect builtins calendar collections colorsys concurrent contextlib copy csv dataclasses "
     "datetime decimal difflib email enum fractions functools hashlib heapq hmac html http inspect itertools json logging math "
     "mimetypes numbers operator os pprint pydantic pydantic_settings random re requests secrets statistics string struct "
-    "textwrap time traceback types typing typing_extensions unicodedata urllib uuid warnings zoneinfo fastapi starlette".split()
+    "textwrap time traceback types typing typing_extensions unicodedata urllib uuid warnings zoneinfo fastapi starlette flask werkzeug markupsafe".split()
 )
 # What these have besides, and does not only compute: files, processes, other threads, state that is the thread's own.
 _OTHERWISE = re.compile(
     r"builtins\.(open|file|exec|eval|compile|__import__|breakpoint)\b"
     r"|os\.(?!environ|getenv|path\.(join|basename|dirname|splitext|split|normpath|isabs)|sep|urandom|getpid|fspath)"
     r"|http\.(client|server|cookiejar)\b|urllib\.(?!parse|error)|logging\.(handlers|config)\b|concurrent\.(?!futures\.)"
+    r"|flask\.(g|stream_with_context)\b|flask\.current_app\.(?!config|logger|name|debug)|flask\.(\w+\.)?files\b"
     r"|requests_|email\.mime|(fastapi|starlette)\.(templating|testclient|staticfiles|concurrency|UploadFile|WebSocket)\b"
     r"|(fastapi|starlette)\.(\w+\.)?Request\.(?!headers|query_params|cookies|path_params|client|url|method|base_url)"
     r"|(fastapi|starlette)\.(\w+\.)?(FastAPI|Starlette|APIRouter)\.state\b"
