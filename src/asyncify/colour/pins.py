@@ -18,6 +18,7 @@ from asyncify.rules.base import RefusalCode, function_node, object_node, site_no
 from asyncify.rules.caches import CACHES
 from asyncify.rules.decorators import FOLLOWING
 from asyncify.rules.facts import BUILTIN_METHODS, Facts
+from asyncify.rules.requests_names import SESSIONS
 from asyncify.support import Module
 
 SPECIAL_METHOD = RefusalCode(
@@ -138,7 +139,7 @@ _INERT_BASES = frozenset(
         "typing.Protocol",
         "typing.Generic",
         "typing.NamedTuple",
-        "requests.Session",
+        *SESSIONS,
         "typing.TypedDict",
         "typing_extensions.Protocol",
         "typing_extensions.TypedDict",

@@ -8,7 +8,7 @@ from asyncify.colour.colouring import Colouring
 from asyncify.model import Reason, Site, Verdict
 from asyncify.rules.base import function_node, object_node
 from asyncify.rules.facts import Facts
-from asyncify.rules.requests_names import SESSION, SESSION_VERBS
+from asyncify.rules.requests_names import SESSION_VERBS, SESSIONS
 
 
 def kept_calls(facts: Facts, colouring: Colouring) -> Iterator[Site]:
@@ -16,7 +16,7 @@ def kept_calls(facts: Facts, colouring: Colouring) -> Iterator[Site]:
     seen = set()
     for info in facts.project.classes.values():
         owner = object_node(info.span)
-        if SESSION not in info.external_bases or owner in colouring.holds:
+        if not info.external_bases & SESSIONS or owner in colouring.holds:
             continue
         found = colouring.pins.get(owner)
         why = found.reason if found is not None else None

@@ -9,7 +9,7 @@ a worker thread (verdict `bridge`).
 ## What it refuses
 
 Calls of libraries that keep a connection or hand out objects which wait later (database drivers, sockets, mail),
-of sessions built on requests (OAuth, caches, base URLs), and pools of processes: the function around them stays
+of sessions built on requests that keep what they get (requests_cache, requests_html), and pools of processes: the function around them stays
 synchronous. An asynchronous function that calls it does so
 through `asyncio.to_thread`.
 """
@@ -97,13 +97,9 @@ WAITING_METHODS = {
 STATEFUL_METHODS = {
     "multiprocessing.Queue": ("get", "put"),
 }
-# Sessions of libraries built on requests, with their own methods that wait beside the verbs.
+# Sessions of libraries built on requests that do more with a response than to hand it on.
 _VERBS = ("get", "options", "head", "post", "put", "patch", "delete", "request", "send")
-_OAUTH = ("fetch_token", "refresh_token", "fetch_request_token", "fetch_access_token")
 SESSIONS = {
-    "requests_oauthlib.OAuth1Session": (*_VERBS, *_OAUTH),
-    "requests_oauthlib.OAuth2Session": (*_VERBS, *_OAUTH),
-    "requests_toolbelt.sessions.BaseUrlSession": _VERBS,
     "requests_cache.CachedSession": _VERBS,
     "requests_html.HTMLSession": _VERBS,
 }
@@ -261,7 +257,6 @@ RULE = Rule(
         | {cls: Signature(returns=cls) for cls in SESSIONS}
         | {f"{cls}.__enter__": Signature(returns="self") for cls in SESSIONS}
         | {f"{cls}.{verb}": Signature(returns="requests.Response") for cls in SESSIONS for verb in _VERBS}
-        | {f"{cls}.{method}": Signature(returns=None) for cls in SESSIONS for method in _OAUTH}
         | {
             f"multiprocessing.Pool.{name}": Signature(
                 returns="multiprocessing.ProcessResult", invokes=(Invoke("arg0", ("arg1[]",)),)
@@ -278,9 +273,6 @@ RULE = Rule(
         },
         aliases={
             "multiprocessing.pool.Pool": "multiprocessing.Pool",
-            "requests_oauthlib.oauth1_session.OAuth1Session": "requests_oauthlib.OAuth1Session",
-            "requests_oauthlib.oauth2_session.OAuth2Session": "requests_oauthlib.OAuth2Session",
-            "requests_toolbelt.BaseUrlSession": "requests_toolbelt.sessions.BaseUrlSession",
             "requests_cache.session.CachedSession": "requests_cache.CachedSession",
         },
         modules=frozenset(name.partition(".")[0] for name in ONE_SHOT | STATEFUL | _METHODS | _STATEFUL_METHODS)

@@ -21,6 +21,7 @@ from asyncify.rules.greenlet_names import REMAINS, UNPATCHED
 from asyncify.rules.greenlets import Greenlets
 from asyncify.rules.registry import catalogue
 from asyncify.rules.requests_names import FUNCTIONS, VERBS
+from asyncify.rules.requests_names import SESSIONS as SESSIONS_OF_REQUESTS
 from asyncify.rules.urllib_request import OPENER, URLOPEN, URLRETRIEVE
 
 # Which part of the standard library has to be patched so that calls of these modules let greenlets take turns.
@@ -50,7 +51,7 @@ _OWN = tuple(
     for name in "local get_ident get_native_id current_thread main_thread active_count enumerate".split()
 )
 _OPENING = frozenset([URLOPEN, URLRETRIEVE, f"{OPENER}.open"])
-_REQUESTS = FUNCTIONS | _OPENING | {f"requests.Session.{verb}" for verb in VERBS}
+_REQUESTS = FUNCTIONS | _OPENING | {f"{session}.{verb}" for session in SESSIONS_OF_REQUESTS for verb in VERBS}
 
 
 def patches(family: Greenlets) -> Iterator[Finding]:

@@ -31,6 +31,7 @@ from asyncify.rules.flow import orphaned_import
 from asyncify.rules.greenlet_names import ESCAPES, Library, Starter
 from asyncify.rules.iteration import EAGER, consumption
 from asyncify.rules.objects import Family, Kind
+from asyncify.rules.requests_names import SESSIONS
 from asyncify.rules.support import import_of
 from asyncify.rules.thread_pool_futures import results
 from asyncify.rules.thread_pool_jobs import on_the_loop
@@ -320,7 +321,7 @@ class Greenlets(Family):
                     known = known and not (waits(name) and not name.startswith("requests."))
                 case ExternalMethod():
                     known = known and value.full_name not in self._awaited_methods()
-                    if value.instance.type == "requests.Session":
+                    if value.instance.type in SESSIONS:
                         nodes.add(site_node(given))
                 case Instance(type=name) | Class(name=name):
                     known = known and name in self.kinds

@@ -16,6 +16,7 @@ from asyncify.model import AddImport, DropImport, Edit, ReplaceExpr, SetArgument
 from asyncify.rules.base import Claim
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import receiving_call
+from asyncify.rules.requests_names import OF_OTHERS, SESSIONS
 
 _POSITIONAL = {"get": 2, "options": 1, "head": 1, "post": 3, "put": 2, "patch": 2, "request": 2}
 _KEYWORDS = frozenset({"params", "data", "json", "headers", "timeout", "allow_redirects"})
@@ -59,6 +60,8 @@ def blocker(facts: Facts, claims: Iterable[Claim], paths: Collection[str]) -> st
             return "a part of requests is used that aio_http does not have"
     for instance, uses in facts.instances.items():
         why = None
+        if instance.type in OF_OTHERS and instance.site in places:
+            return f"the session is one of {instance.type.partition('.')[0]}"
         if instance.type == "requests.Session" and instance.site in places:
             why = next((w for path, node in uses if (w := _session_use(facts, path, node))), None)
         elif instance.type == "requests.Response" and instance.site in responses:
@@ -72,7 +75,7 @@ def blocker(facts: Facts, claims: Iterable[Claim], paths: Collection[str]) -> st
 
 def _makes_session(facts: Facts, claim: Claim) -> bool:
     call = facts.project.call_at(claim.span)
-    return call is not None and "requests.Session" in call.externals
+    return call is not None and bool(call.externals & SESSIONS)
 
 
 def _other_mention(facts: Facts, paths: Collection[str], replaced: Collection[Span]) -> str | None:

@@ -8,6 +8,8 @@
 - A verb may be chosen first and called afterwards: `getattr(session, method)`, a dictionary of verbs,
   `verb = session.post if data else session.get`. It may be an argument (`self._call(session.get, url)`) or lie in a table, as long as only the
   project gets it; and a call may be made on a session or the module (`(session or requests).get(url)`). Default arguments put on a session (`session.get = partial(session.get, timeout=5)`) stay.
+- Sessions of libraries that only prepare requests in their own way (`BaseUrlSession` of requests_toolbelt, `OAuth1Session` and `OAuth2Session` of
+  requests_oauthlib) keep their class, with awaited verbs: `aio_requests.awaited(OAuth2Session)(...)`. What fetches tokens runs in a thread.
 - Streamed bodies (`stream=True`, or where it may be so): loops over `iter_content`, `iter_lines` or the response become `async for`; `content`,
   `text` and `json()` are awaited; so are `shutil.copyfileobj(response.raw, file)` and `response.raw.read(n)`.
 
@@ -26,6 +28,7 @@ Two modules can be added to your project; they have the shape of requests, so th
   call stays synchronous through `session.blocking`; so does one in a function that has to stay synchronous.
 - A session that reaches code asyncify does not see (it would call it without `await`), or that comes from there.
 - A verb called through a name that may be something else as well, or stored where asyncify does not see all calls.
+- An `OAuth2Session` that refreshes its token by itself (`auto_refresh_url`), and classes derived from it.
 - A session on which nothing is requested in the code that was scanned.
 
 ## What differs
@@ -63,11 +66,14 @@ from asyncify.rules.requests_functions import entailed_by_stream
 from asyncify.rules.requests_names import (
     FUNCTIONS,
     METHODS,
+    OF_OTHERS,
     SESSION,
     SESSION_ESCAPES,
     SESSION_FROM_OUTSIDE,
     SESSION_VERBS,
+    SESSIONS,
     STREAMING,
+    TOKENS,
     UNCLEAR_CALL,
     UNUSED_SESSION,
     VERBS,
@@ -87,6 +93,8 @@ CATALOGUE = Catalogue(
         "requests.Request": Signature(returns="requests.Request"),
         "requests.Request.prepare": Signature(returns="requests.PreparedRequest"),
         f"{SESSION}.prepare_request": Signature(returns="requests.PreparedRequest"),
+        **{session: Signature(returns=session) for session in OF_OTHERS},
+        **{name: Signature(returns=None) for name in TOKENS},
         "requests.Response.__enter__": Signature(returns="self"),
         "requests.Response.json": Signature(returns=None),
     },
@@ -102,11 +110,15 @@ CATALOGUE = Catalogue(
         "requests.session": SESSION,
         "requests.sessions.Session": SESSION,
         "requests.sessions.session": SESSION,
+        "requests_oauthlib.oauth1_session.OAuth1Session": "requests_oauthlib.OAuth1Session",
+        "requests_oauthlib.oauth2_session.OAuth2Session": "requests_oauthlib.OAuth2Session",
+        "requests_toolbelt.BaseUrlSession": "requests_toolbelt.sessions.BaseUrlSession",
         "requests.models.Response": "requests.Response",
         "requests.models.Request": "requests.Request",
     },
-    computed={SESSION: SESSION_VERBS, "requests": VERBS},
-    modules=frozenset({"requests"}),
+    computed={**dict.fromkeys(SESSIONS, SESSION_VERBS), "requests": VERBS},
+    bases=dict.fromkeys(OF_OTHERS, (SESSION,)),
+    modules=frozenset({"requests", "requests_toolbelt", "requests_oauthlib"}),
 )
 
 
@@ -122,7 +134,7 @@ def _declared_session(facts: Facts, call: CallSite) -> bool:
     """Whether an annotation says that the receiver is a session, whatever else may flow there."""
     func = facts.node(call.func, ast.Attribute)
     return func is not None and any(
-        isinstance(value, Instance) and value.type == SESSION and not facts.made_by_call(value)
+        isinstance(value, Instance) and value.type in SESSIONS and not facts.made_by_call(value)
         for value in facts.values(call.span.path, func.value)
     )
 
@@ -175,5 +187,10 @@ RULE = Rule(
     doc=__doc__,
     catalogue=CATALOGUE,
     match=match,
+    starts={
+        "requests": (),
+        "requests_toolbelt": ("BaseUrlSession",),
+        "requests_oauthlib": ("OAuth1Session", "OAuth2Session"),
+    },
     refusals=(STREAMING, SESSION_ESCAPES, SESSION_FROM_OUTSIDE, UNCLEAR_CALL, UNUSED_SESSION),
 )

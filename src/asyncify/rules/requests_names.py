@@ -13,8 +13,18 @@ from asyncify.rules.support import import_of
 VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request")
 SESSION_VERBS = (*VERBS, "send")
 SESSION = "requests.Session"
+# Sessions of other libraries that only prepare requests in their own way, and leave the sending to requests.Session.
+OF_OTHERS = (
+    "requests_toolbelt.sessions.BaseUrlSession",
+    "requests_oauthlib.OAuth1Session",
+    "requests_oauthlib.OAuth2Session",
+)
+SESSIONS = frozenset({SESSION, *OF_OTHERS})
+# Their methods that make requests of their own, and read the answers.
+TOKEN_METHODS = frozenset({"fetch_token", "refresh_token", "fetch_request_token", "fetch_access_token"})
+TOKENS = frozenset(f"{session}.{name}" for session in OF_OTHERS[1:] for name in TOKEN_METHODS)
 FUNCTIONS = frozenset(f"requests.{verb}" for verb in VERBS)
-METHODS = frozenset(f"{SESSION}.{verb}" for verb in SESSION_VERBS)
+METHODS = frozenset(f"{session}.{verb}" for session in SESSIONS for verb in SESSION_VERBS)
 
 # Attributes of a session that do no I/O; they mean the same on aio_requests.Session, which inherits them.
 PLAIN_ATTRIBUTES = frozenset(
@@ -44,6 +54,19 @@ PLAIN_ATTRIBUTES = frozenset(
         "__attrs__",
         "__class__",
         "__dict__",
+        # of sessions of other libraries
+        "base_url",
+        "create_url",
+        "token",
+        "authorized",
+        "authorization_url",
+        "client_id",
+        "scope",
+        "new_state",
+        "access_token",
+        "parse_authorization_response",
+        "token_from_fragment",
+        "register_compliance_hook",
     ]
 )
 # External callables that look at a session without using it, or keep it where the index follows it.

@@ -9,7 +9,7 @@ from asyncify.index.project import CallSite
 from asyncify.index.values import ExternalMethod, Instance, Object, Value
 from asyncify.rules.base import object_node
 from asyncify.rules.facts import Facts
-from asyncify.rules.requests_names import SESSION
+from asyncify.rules.requests_names import SESSIONS
 
 
 def session_owners(facts: Facts, call: CallSite) -> tuple[set[str], bool]:
@@ -21,13 +21,13 @@ def session_owners(facts: Facts, call: CallSite) -> tuple[set[str], bool]:
     from_tests = not facts.in_test(path)  # product code that only tests give a session to
     receivers = facts.values(path, func.value) if func is not None else frozenset()
     for value in _sessions_among(facts, receivers) or _bound_to(facts.project.values(call.func)):
-        if isinstance(value, Instance) and value.type == SESSION:
+        if isinstance(value, Instance) and value.type in SESSIONS:
             if value.site is not None and facts.made_by_call(value):
                 owners.add(object_node(value.site))
                 from_tests &= facts.in_test(value.site.path)
         elif isinstance(value, Object):
             info = facts.project.classes.get(value.cls)
-            if info is not None and SESSION in info.external_bases:
+            if info is not None and info.external_bases & SESSIONS:
                 owners.add(object_node(info.span))
                 from_tests = False
     receiver = func.value if func is not None else None
@@ -43,8 +43,8 @@ def _sessions_among(facts: Facts, values: Iterable[Value]) -> list[Value]:
     return [
         value
         for value in values
-        if (isinstance(value, Instance) and value.type == SESSION)
-        or (isinstance(value, Object) and SESSION in _bases(facts, value.cls))
+        if (isinstance(value, Instance) and value.type in SESSIONS)
+        or (isinstance(value, Object) and _bases(facts, value.cls) & SESSIONS)
     ]
 
 

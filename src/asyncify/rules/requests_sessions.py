@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from asyncify.graph import Implication
 from asyncify.index.project import Sink
 from asyncify.index.values import Class, External, ExternalMethod
-from asyncify.model import Edit, Reason, Refusal, ReplaceExpr, Span, Verdict
+from asyncify.model import Reason, Refusal, ReplaceExpr, Span, Verdict
+from asyncify.rules import requests_of_others
 from asyncify.rules.base import Block, Claim, Finding, Role, function_node, object_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import called_in_the_end, given_by_mock, is_getattr, receiving_call, stands_in, with_item
@@ -20,17 +21,19 @@ from asyncify.rules.requests_names import (
     SESSION_ESCAPES,
     SESSION_FROM_OUTSIDE,
     SESSION_VERBS,
+    SESSIONS,
     STREAMING,
+    TOKEN_METHODS,
     UNCLEAR_CALL,
     UNUSED_SESSION,
     given_to_jobs,
     imports,
-    named_in_requests,
     refuse,
     runs_jobs,
 )
 from asyncify.rules.requests_values import in_sight, kept_verbs, stored_out_of_sight
 
+_MAY_REFRESH = "requests_oauthlib.OAuth2Session"
 VALUE = "a method of the session is used as a value"
 
 
@@ -41,12 +44,13 @@ def findings(facts: Facts) -> Iterator[Finding]:
     yield from _kept(facts)
     yield from _subclasses(facts)
     yield from _unbound_verbs(facts)
+    yield from requests_of_others.findings(facts)
 
 
 def _session_jobs(facts: Facts) -> Iterator[Finding]:
     """Verbs of a session that are given to a pool as jobs."""
     for instance, places in facts.instances.items():
-        if instance.type != SESSION or instance.site is None:
+        if instance.type not in SESSIONS or instance.site is None:
             continue
         for path, node in places:
             attribute = facts.parent(path, node)
@@ -73,22 +77,23 @@ def _session_jobs(facts: Facts) -> Iterator[Finding]:
 
 def _sessions(facts: Facts) -> Iterator[Finding]:
     """Where sessions are made, and every place that one of them reaches."""
-    for call in facts.calls_by_external.get(SESSION, ()):
+    for call in facts.calls_of(SESSIONS):
         func = facts.node(call.func, ast.expr)
         info = next((c for c in facts.project.classes.values() if c.span == call.span), None)
         if func is None or info is not None:
             continue
         owner = object_node(call.span)
-        if call.externals != {SESSION} or call.targets:
-            if SESSION in call.externals and not any(isinstance(v, Class) for v in facts.project.values(call.func)):
+        made = min(call.externals & SESSIONS)
+        if call.externals != {made} or call.targets:
+            if not any(isinstance(v, Class) for v in facts.project.values(call.func)):
                 yield Block(owner, refuse(UNCLEAR_CALL, call.span), "requests", call.within)
             continue
+        refreshing = requests_of_others.refreshes(facts, call, made)
+        if refreshing is not None:
+            yield Block(owner, refreshing, "requests", call.within)
+            continue
         reason = Reason("the session is made here", call.span)
-        name = "session" if named_in_requests(facts, call.span.path, func) == "session" else "Session"
-        edits: tuple[Edit, ...] = (
-            ReplaceExpr(call.func, f"aio_requests.{name}", reason),
-            *imports(facts, call.span, func, reason),
-        )
+        edits = requests_of_others.renamed(facts, call.span, func, made, reason)
         yield Claim(
             "requests",
             call.span,
@@ -102,7 +107,7 @@ def _sessions(facts: Facts) -> Iterator[Finding]:
         )
     used = _used(facts)
     for instance, places in facts.instances.items():
-        if instance.type == SESSION and instance.site is not None:
+        if instance.type in SESSIONS and instance.site is not None:
             owner = object_node(instance.site)
             yield from _made_indirectly(facts, instance.site, owner)
             function = handed_out_by_test(facts, instance.site)
@@ -142,7 +147,7 @@ def _used(facts: Facts) -> set[Span]:
     """Where sessions are made on which some call is made, or that go where asyncify does not see what happens."""
     used: set[Span] = set()
     for instance, places in facts.instances.items():
-        if instance.type == SESSION and instance.site is not None:
+        if instance.type in SESSIONS and instance.site is not None:
             for path, node in places:
                 parent = facts.parent(path, node)
                 verb = isinstance(parent, ast.Attribute) and parent.attr in SESSION_VERBS
@@ -156,7 +161,7 @@ def _made_indirectly(facts: Facts, site: Span, owner: str) -> Iterator[Finding]:
     """A session that somebody else's call makes from the class given to it: ``field(default_factory=Session)``."""
     call = facts.project.call_at(site)
     node = facts.node(site, ast.Call)
-    if call is None or node is None or SESSION in call.externals:
+    if call is None or node is None or call.externals & SESSIONS:
         return
     arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
     classes = [a for a in arguments if facts.values(site.path, a) == {External(SESSION)}]
@@ -206,6 +211,9 @@ def _escape(facts: Facts, path: str, node: ast.expr) -> Refusal | None:
             return None
         if parent.attr in SESSION_VERBS:
             return _verb_use(facts, path, parent)
+        around = facts.parent(path, parent)
+        if parent.attr in TOKEN_METHODS and isinstance(around, ast.Call) and around.func is parent:
+            return None
         if any(not isinstance(v, ExternalMethod) for v in facts.values(path, parent)):
             return None
         return refuse(SESSION_ESCAPES, span, f"asyncify does not know the session attribute {parent.attr!r}")
@@ -237,7 +245,7 @@ def handed_out_by_test(facts: Facts, site: Span) -> str | None:
 
 def _computed_verb(facts: Facts, path: str, call: ast.Call) -> Refusal | None:
     """``getattr(session, name)``: what may be a verb is called, anything else is one of the plain attributes."""
-    names = {v.name for v in facts.values(path, call) if isinstance(v, ExternalMethod) and v.instance.type == SESSION}
+    names = {v.name for v in facts.values(path, call) if isinstance(v, ExternalMethod) and v.instance.type in SESSIONS}
     if not names & set(SESSION_VERBS) and names <= set(PLAIN_ATTRIBUTES):
         return None
     if names <= set(SESSION_VERBS) and called_in_the_end(facts, path, call):
@@ -281,8 +289,8 @@ def _unbound_verbs(facts: Facts) -> Iterator[Finding]:
             continue
         span = facts.span(path, node)
         refusal = refuse(SESSION_ESCAPES, span, f"{facts.text(path, node)} is taken from the class and called there")
-        owners = {object_node(c.span) for c in facts.project.classes.values() if SESSION in c.external_bases}
-        owners |= {object_node(i.site) for i in facts.instances if i.type == SESSION and i.site is not None}
+        owners = {object_node(c.span) for c in facts.project.classes.values() if c.external_bases & SESSIONS}
+        owners |= {object_node(i.site) for i in facts.instances if i.type in SESSIONS and i.site is not None}
         for owner in sorted(owners):
             yield Block(owner, refusal, "requests")
 
@@ -293,7 +301,7 @@ def _is_super(node: ast.expr) -> bool:
 
 def _subclasses(facts: Facts) -> Iterator[Finding]:
     for info in facts.project.classes.values():
-        if SESSION not in info.external_bases:
+        if not info.external_bases & SESSIONS:
             continue
         owner = object_node(info.span)
         node = facts.node(info.span, ast.ClassDef)
@@ -301,7 +309,11 @@ def _subclasses(facts: Facts) -> Iterator[Finding]:
             continue
         for base in node.bases:
             values = facts.values(info.path, base)
-            if values == {External(SESSION)}:
+            named = next((s for s in sorted(SESSIONS) if values == {External(s)}), None)
+            if named == _MAY_REFRESH:
+                text = "a class derived from a session that may refresh its token by itself, in a request that blocks"
+                yield Block(owner, refuse(SESSION_ESCAPES, facts.span(info.path, base), text), "requests")
+            elif named is not None:
                 span = facts.span(info.path, base)
                 reason = Reason(f"{info.name.rpartition('.')[2]} is a session", span)
                 yield Claim(
@@ -311,7 +323,7 @@ def _subclasses(facts: Facts) -> Iterator[Finding]:
                     Role.PART,
                     Verdict.EXACT,
                     reason.text,
-                    {"": (ReplaceExpr(span, "aio_requests.Session", reason), *imports(facts, span, base, reason))},
+                    {"": requests_of_others.renamed(facts, span, base, named, reason)},
                     needs_async=False,
                     follows=(owner,),
                     leads=(owner,),

@@ -13,7 +13,7 @@ from asyncify.index.project import CallSite
 from asyncify.index.values import Class, External, Instance, ModuleRef, Object, Value
 from asyncify.rules.facts import Facts, Place
 from asyncify.rules.flow import chosen_among, given_by_mock, is_getattr, stands_in
-from asyncify.rules.requests_names import FUNCTIONS, HARMLESS, SESSION, SESSION_VERBS, VERBS, runs_jobs
+from asyncify.rules.requests_names import FUNCTIONS, HARMLESS, SESSION_VERBS, SESSIONS, VERBS, runs_jobs
 
 _REAL = frozenset({"__self__", "__func__", "__call__", "__get__"})  # what of a method leads back to it
 _PASSING = (ast.BoolOp, ast.NamedExpr, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Starred, ast.keyword)
@@ -66,7 +66,7 @@ def _followed_into(facts: Facts, path: str, call: ast.Call, node: ast.expr) -> b
 def kept_verbs(facts: Facts) -> Iterator[tuple[Instance, Place]]:
     """Where a verb of a session may be and goes out of sight, with the session."""
     for method, places in facts.methods.items():
-        if method.instance.type == SESSION and method.name in SESSION_VERBS:
+        if method.instance.type in SESSIONS and method.name in SESSION_VERBS:
             for path, node in places:
                 if not in_sight(facts, path, node):
                     yield method.instance, (path, node)

@@ -12,7 +12,7 @@ from asyncify.rules.base import Claim, Role, site_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import receiving_call
 from asyncify.rules.iteration import consumption
-from asyncify.rules.requests_names import METHODS, SESSION, SESSION_VERBS
+from asyncify.rules.requests_names import METHODS, SESSION_VERBS, SESSIONS
 from asyncify.rules.streaming_raw import raw_uses
 
 RESPONSE = "requests.Response"
@@ -62,7 +62,7 @@ def _passed_on(facts: Facts, function: str, seen: set[str]) -> bool:
     if any(isinstance(n, ast.Constant) and n.value == "stream" for n in ast.walk(facts.file(info.path).tree)):
         return True
     cls = facts.project.classes.get(info.cls or "")
-    if cls is not None and SESSION in cls.external_bases and _streams_on_a_session(facts):
+    if cls is not None and cls.external_bases & SESSIONS and _streams_on_a_session(facts):
         return True
     for call in facts.project.callers(function):
         node = facts.node(call.span, ast.Call)
@@ -114,7 +114,7 @@ def _use(facts: Facts, call: CallSite, path: str, node: ast.expr) -> Iterator[Cl
 def _answers_requests(facts: Facts, info: FunctionInfo) -> bool:
     """Whether the function overrides a verb of a session: requests' own verbs return what it returns."""
     cls = facts.project.classes.get(info.cls or "")
-    return cls is not None and SESSION in cls.external_bases and info.name.rpartition(".")[2] in SESSION_VERBS
+    return cls is not None and bool(cls.external_bases & SESSIONS) and info.name.rpartition(".")[2] in SESSION_VERBS
 
 
 def _iterated(facts: Facts, call: CallSite, path: str, node: ast.expr) -> Claim | str:

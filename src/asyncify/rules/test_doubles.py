@@ -25,7 +25,7 @@ from asyncify.rules.base import (
     site_node,
 )
 from asyncify.rules.facts import Facts
-from asyncify.rules.requests_names import METHODS, SESSION
+from asyncify.rules.requests_names import METHODS, SESSIONS
 from asyncify.rules.requests_sessions import handed_out_by_test
 from asyncify.rules.requests_values import stored_out_of_sight
 from asyncify.rules.test_mocks import (
@@ -68,7 +68,7 @@ def _sessions_out_of_sight(facts: Facts, reach: Reach) -> Iterator[Finding]:
     """A session that a test hands out where it is not seen who gets it: whatever the test may run stays as it is."""
     for instance, places in facts.instances.items():
         site = instance.site
-        if instance.type != SESSION or site is None or not facts.in_test(site.path):
+        if instance.type not in SESSIONS or site is None or not facts.in_test(site.path):
             continue
         if handed_out_by_test(facts, site) or any(stored_out_of_sight(facts, path, node) for path, node in places):
             node = facts.node(site, ast.Call)
@@ -138,11 +138,7 @@ def _replacement(facts: Facts, place: Replacement, found: list[Shadow]) -> Itera
             yield from _by_text(facts, f"{module}.{name}", place, found)
             return
     for value in facts.values(place.path, owner):
-        if (
-            not stored
-            or isinstance(value, (ModuleRef, Class, Object))
-            or getattr(value, "type", "") == "requests.Session"
-        ):
+        if not stored or isinstance(value, (ModuleRef, Class, Object)) or getattr(value, "type", "") in SESSIONS:
             yield from _attribute(facts, value, name, place, found)
 
 
@@ -265,7 +261,7 @@ def _attribute(facts: Facts, value: object, name: str, place: Replacement, found
                 yield from _in_module(facts, module, path, [name], place, found)
         case Class(cls) | Object(cls):
             yield from _in_class(facts, cls, [name], place)
-        case Instance("requests.Session", Span() as site) if name in VERBS:
+        case Instance(kind, Span() as site) if kind in SESSIONS and name in VERBS:
             yield from _replaced(facts, object_node(site), name, place)
 
 

@@ -250,6 +250,17 @@ def _face_of(cls: Any) -> Any:
     return type(cls.__name__, (cls,), {"__module__": cls.__module__, **{name: verb(name) for name in _VERBS}})
 
 
+@functools.cache
+def awaited(cls: Any) -> Any:
+    """A class of sessions of another library, derived from `requests.Session`, with awaited verbs."""
+
+    async def request(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return _stream_double(await _awaited(super(made, self).request(*args, **kwargs)), kwargs)
+
+    made: Any = type(cls.__name__, (cls, Session), {"__module__": cls.__module__, "request": request})
+    return made
+
+
 async def _read_redirect(response: Any) -> None:
     """Only needed where the body is on the wire; else `resolve_redirects` looks at it, as it always does."""
     if getattr(response, "_wire", None) is not None and response.is_redirect:
