@@ -1,4 +1,4 @@
-"""The table of what was compared for pools: ``python tests/situations.py --update`` runs it and writes the page.
+"""The table of what was compared for pools, threads and greenlets: ``python tests/situations.py --update`` runs it and writes the page.
 
 Every fixture ``situations_*`` is a program for one construct that prints a line for each situation. Both sides run against
 the local server; the page says what both printed, and how many requests were in flight at most.
@@ -19,9 +19,9 @@ from asyncify.verify.server import LocalServer
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "concurrency.md"
 HEAD = """\
-# Pools before and after
+# Pools, threads and greenlets before and after
 
-Each program below runs with threads, is migrated, and runs again. Every line is one situation; a cell says `same` where both
+Each program below runs with threads or greenlets, is migrated, and runs again. Every line is one situation; a cell says `same` where both
 sides printed the same outcome: results in their order, the type of what was raised, what had run and what had not. The
 programs are the fixtures `situations_*`; `python tests/situations.py --update` runs them and writes this page.
 """

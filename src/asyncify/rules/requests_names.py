@@ -140,7 +140,7 @@ _RUNNING = tuple(
     f".{name}" for name in "submit map starmap apply imap imap_unordered apply_async map_async starmap_async".split()
 )
 _STARTING = frozenset(
-    ["gevent.Greenlet", "gevent.with_timeout"]
+    ["gevent.Greenlet", "gevent.with_timeout", "joblib.delayed"]
     + [f"{owner}.{name}" for owner in ("gevent", "gevent.Greenlet") for name in ("spawn", "spawn_later")]
     + [f"gevent.pool.{name}.spawn" for name in ("Pool", "Group")]
     + ["eventlet.spawn", "eventlet.spawn_n", "eventlet.spawn_after"]

@@ -28,6 +28,7 @@ _PARTS: dict[Module, tuple[str, ...]] = {
         "aio_support_iteration.py",
         "aio_support_ahead.py",
         "aio_support_jobs.py",
+        "aio_support_parallel.py",
         "aio_support_cache.py",
         "aio_support_sessions.py",
         "aio_support_sync.py",
