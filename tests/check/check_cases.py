@@ -405,7 +405,6 @@ for _call, _head in (
     ("t = threading.Thread(target=print)\nt.join()", "import threading"),
     ("e = threading.Event()\ne.wait()", "import threading"),
     ("q = queue.Queue()\nq.get()", "import queue"),
-    ("c = sqlite3.connect('d')", "import sqlite3"),
     ("c = redis.Redis()\nc.get('d')", "import redis"),
     ("gevent.sleep(1)", "import gevent"),
     ("c = psycopg2.connect('d')\nk = c.cursor()\nk.execute('x')", "import psycopg2"),

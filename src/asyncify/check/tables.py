@@ -192,8 +192,6 @@ BLOCKING: frozenset[str] = frozenset(
     | _names("queue.PriorityQueue", "get put join")
     | _names("psycopg2", "connect cursor.execute cursor.executemany connection.commit connection.rollback")
     | _names("pymysql", "connect Cursor.execute Cursor.executemany Connection.commit Connection.rollback")
-    | _names("sqlite3", "connect Connection.execute Connection.commit Cursor.execute Cursor.executemany")
-    | _names("sqlite3.Connection", "executemany executescript rollback")
     | _names("redis.Redis", "get set delete hget hset hgetall incr expire execute_command ping publish lpush rpush")
     | _names("redis.Redis", "blpop brpop keys scan exists sadd smembers mget mset")
     | _names("gevent", "sleep joinall wait")

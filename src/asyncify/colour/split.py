@@ -13,6 +13,7 @@ from asyncify.index.project import CallSite, ImplicitCall, Kind
 from asyncify.model import Reason, Refusal, Span
 from asyncify.rules.base import Claim, function_node
 from asyncify.rules.facts import Facts
+from asyncify.rules.thread_bound import is_bound
 
 
 class Splitting:
@@ -113,6 +114,7 @@ class Splitting:
             or caller.kind.value != "function"
             or call.externals
             or self._awaits_some(call, holds)
+            or is_bound(self.facts, call.targets)
         ):
             text = f"{name}() waits (at {waits}) and cannot be awaited or moved to a thread here"
             found = refusal(NO_AWAIT_HERE, call.span, text)

@@ -8,7 +8,7 @@ a worker thread (verdict `bridge`).
 
 ## What it refuses
 
-Calls of libraries that keep a connection or hand out objects which wait later (database drivers, sockets, mail),
+Calls of libraries that keep a connection or hand out objects which wait later (database servers, sockets, mail),
 of sessions built on requests that keep what they get (requests_cache, requests_html), and pools of processes: the function around them stays
 synchronous. An asynchronous function that calls it does so
 through `asyncio.to_thread`.
@@ -61,7 +61,6 @@ STATEFUL = frozenset(
         "imaplib.IMAP4_SSL",
         "poplib.POP3",
         "telnetlib.Telnet",
-        "sqlite3.connect",
         "psycopg2.connect",
         "psycopg.connect",
         "pymysql.connect",
