@@ -28,7 +28,7 @@ from asyncify.colour.structure import (
 )
 from asyncify.graph import Implication, Implications
 from asyncify.index.project import CallSite, ImplicitCall, Kind
-from asyncify.model import Reason, Refusal, Span
+from asyncify.model import Reason, Refusal, Span, Verdict
 from asyncify.rules.base import (
     Block,
     Claim,
@@ -326,7 +326,9 @@ class Solver(Splitting):
                 continue
             if claim.role is Role.ROOT:
                 roots[claim.node] = Reason(claim.text, claim.span)
-            elif claim.role is Role.FOLLOWER and concurrent:
+            elif (
+                claim.role is Role.FOLLOWER and concurrent and claim.verdict is not Verdict.BRIDGE
+            ):  # a thread as it is
                 reached = graph.closure({claim.node: Reason("")})
                 if concurrent & reached.keys() and not (reached.keys() & self.pins.keys()):
                     roots[claim.node] = Reason(f"{claim.text}, and it waits in a job of a pool", claim.span)

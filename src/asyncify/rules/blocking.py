@@ -2,7 +2,7 @@
 
 ## What it rewrites
 
-One-shot calls such as `subprocess.run(...)`, `input(...)` or `os.system(...)` become
+One-shot calls such as `subprocess.run(...)`, `input(...)` or `os.system(...)`, and requests of `urllib3` that read the whole body, become
 `await asyncio.to_thread(subprocess.run, ...)` where their function becomes asynchronous. They do exactly what they did, in
 a worker thread (verdict `bridge`).
 
@@ -40,6 +40,7 @@ ONE_SHOT = frozenset(
         "os.waitpid",
         "builtins.input",
         "getpass.getpass",
+        "urllib3.request",
         "socket.gethostbyname",
         "socket.getaddrinfo",
         "socket.gethostbyaddr",
@@ -72,8 +73,6 @@ STATEFUL = frozenset(
         "pymongo.MongoClient",
         "boto3.client",
         "boto3.resource",
-        "urllib3.PoolManager",
-        "urllib3.request",
         "select.select",
     ]
 )
@@ -93,6 +92,11 @@ WAITING_METHODS = {
     "subprocess.Popen": ("wait", "communicate"),
     "multiprocessing.Process": ("join",),
 }
+# Pools of connections of urllib3, which threads may share: a request whose body is read before it returns is a call like any other.
+POOLED = {
+    f"urllib3.{name}": ("request", "urlopen", "request_encode_url", "request_encode_body")
+    for name in ("PoolManager", "ProxyManager", "HTTPConnectionPool", "HTTPSConnectionPool")
+}
 STATEFUL_METHODS = {
     "multiprocessing.Queue": ("get", "put"),
 }
@@ -111,7 +115,7 @@ SHARED = frozenset(
     + [f"queue.{name}" for name in "Queue LifoQueue PriorityQueue SimpleQueue".split()]
 )
 _ITER = "builtins.iter"
-_METHODS = frozenset(f"{cls}.{method}" for cls, methods in WAITING_METHODS.items() for method in methods)
+_METHODS = frozenset(f"{cls}.{method}" for cls, methods in (WAITING_METHODS | POOLED).items() for method in methods)
 _STATEFUL_METHODS = frozenset(f"{cls}.{method}" for cls, methods in STATEFUL_METHODS.items() for method in methods)
 
 _OF_PROCESSES = {
@@ -134,7 +138,7 @@ def waits(name: str) -> bool:
     """Whether the external function of that name waits, or the class is one whose methods wait."""
     if name == "time.sleep" or name.startswith("requests.") or name in _OPENING:
         return True
-    tables = (ONE_SHOT, STATEFUL, SHARED, WAITING_METHODS, STATEFUL_METHODS)
+    tables = (ONE_SHOT, STATEFUL, SHARED, WAITING_METHODS, STATEFUL_METHODS, POOLED)
     return any(name in table for table in tables)
 
 
@@ -143,10 +147,13 @@ def match(facts: Facts) -> Iterator[Finding]:
     for name in sorted(ONE_SHOT | _METHODS | set(facts.project.waiting_elsewhere)):
         for call in facts.calls_by_external.get(name, ()):
             if not (name in _ASKING and _in_cell(facts, call)):
-                yield one_shot(facts, call, ())
+                yield stays(call, name) if _reads_later(call) else one_shot(facts, call, ())
     for name in sorted(STATEFUL | _STATEFUL_METHODS):
         for call in facts.calls_by_external.get(name, ()):
             yield stays(call, name)
+    for cls in POOLED:
+        for call in facts.calls_by_external.get(cls, ()):
+            yield stays(call, cls, "makes connections of", waits=False)
     for cls, methods in SESSIONS.items():
         for call in facts.calls_by_external.get(cls, ()):
             yield stays(call, cls, "makes sessions of", waits=False)
@@ -168,6 +175,17 @@ def _in_cell(facts: Facts, call: CallSite) -> bool:
     """Whether the call stands at the top level of a notebook, whose kernel asks its questions only there."""
     info = facts.project.functions.get(call.within)
     return info is not None and info.kind is Kind.MODULE and info.is_async
+
+
+def _reads_later(call: CallSite) -> bool:
+    """Whether a request of urllib3 may return before its body has been read."""
+    if not any(name.startswith("urllib3.") for name in call.externals):
+        return False
+    return any(
+        keyword.arg is None
+        or (keyword.arg == "preload_content" and not (isinstance(keyword.value, ast.Constant) and keyword.value.value))
+        for keyword in call.node.keywords
+    )
 
 
 def _processes(call: CallSite, name: str) -> Block:
@@ -247,11 +265,11 @@ RULE = Rule(
         }
         | {
             name: Signature(returns=name)
-            for name in WAITING_METHODS.keys() | STATEFUL_METHODS.keys() | _OF_PROCESSES.keys()
+            for name in WAITING_METHODS.keys() | POOLED.keys() | STATEFUL_METHODS.keys() | _OF_PROCESSES.keys()
         }
         | {
             f"{name}.__enter__": Signature(returns="self")
-            for name in ("subprocess.Popen", "multiprocessing.Pool", *WAITING_AT_THE_END)
+            for name in ("subprocess.Popen", "multiprocessing.Pool", *POOLED, *WAITING_AT_THE_END)
         }
         | {cls: Signature(returns=cls) for cls in SESSIONS}
         | {f"{cls}.__enter__": Signature(returns="self") for cls in SESSIONS}
@@ -272,6 +290,13 @@ RULE = Rule(
         },
         aliases={
             "multiprocessing.pool.Pool": "multiprocessing.Pool",
+            "urllib3.poolmanager.PoolManager": "urllib3.PoolManager",
+            "urllib3.poolmanager.ProxyManager": "urllib3.ProxyManager",
+            "urllib3.proxy_from_url": "urllib3.ProxyManager",
+            "urllib3.connectionpool.HTTPConnectionPool": "urllib3.HTTPConnectionPool",
+            "urllib3.connectionpool.HTTPSConnectionPool": "urllib3.HTTPSConnectionPool",
+            "urllib3.connection_from_url": "urllib3.HTTPConnectionPool",
+            "urllib3.connectionpool.connection_from_url": "urllib3.HTTPConnectionPool",
             "requests_cache.session.CachedSession": "requests_cache.CachedSession",
         },
         modules=frozenset(name.partition(".")[0] for name in ONE_SHOT | STATEFUL | _METHODS | _STATEFUL_METHODS)

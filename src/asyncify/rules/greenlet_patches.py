@@ -14,7 +14,7 @@ from asyncify.graph import Implication
 from asyncify.index.project import CallSite, Kind
 from asyncify.model import Edit, Reason, Refusal, ReplaceStatement, Span, Verdict
 from asyncify.rules.base import Block, Claim, Finding, RefusalCode, Role, site_node
-from asyncify.rules.blocking import SESSIONS, STATEFUL, STATEFUL_METHODS
+from asyncify.rules.blocking import POOLED, SESSIONS, STATEFUL, STATEFUL_METHODS
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import orphaned_import
 from asyncify.rules.greenlet_names import REMAINS, UNPATCHED
@@ -190,7 +190,7 @@ def _remaining(family: Greenlets) -> Iterator[Finding]:
             if name in _REQUESTS:
                 yield Implication(site_node(call.span), family.program, text, call.span)
                 yield Implication(family.program, site_node(call.span), text, call.span)
-            elif name in STATEFUL or name.rpartition(".")[0] in STATEFUL_METHODS or name in SESSIONS:
+            elif name in STATEFUL or name.rpartition(".")[0] in STATEFUL_METHODS or name in SESSIONS | POOLED:
                 yield Implication(family.program, site_node(call.span), f"{name} waits as well", call.span)
             elif _is_unknown(name.partition(".")[0], known):
                 found = f"asyncify does not know whether {name} waits, and the patches would be gone"
