@@ -43,7 +43,7 @@ END = """
 def main():
     assert run() == JOBS * (JOBS - 1) // 2
     with open("/proc/self/status") as file:  # the peak of getrusage() is at least that of the process before exec
-        peak = next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+        (peak,) = (int(line.split()[1]) for line in file if line.startswith("VmHWM"))
     usage = resource.getrusage(resource.RUSAGE_SELF)
     print(peak / 1024, usage.ru_utime + usage.ru_stime)
 
@@ -97,7 +97,7 @@ async def run():
 def main():
     assert asyncio.run(run()) == JOBS * (JOBS - 1) // 2
     with open("/proc/self/status") as file:  # the peak of getrusage() is at least that of the process before exec
-        peak = next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+        (peak,) = (int(line.split()[1]) for line in file if line.startswith("VmHWM"))
     usage = resource.getrusage(resource.RUSAGE_SELF)
     print(peak / 1024, usage.ru_utime + usage.ru_stime)
 

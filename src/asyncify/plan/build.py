@@ -33,7 +33,7 @@ from asyncify.model import (
 )
 from asyncify.plan.bounds import bounds
 from asyncify.plan.entry import runs_alone, start_loop
-from asyncify.plan.interleaving import INTERLEAVES, ran_on_loop
+from asyncify.plan.interleaving import Interleaving
 from asyncify.plan.kept_names import read_elsewhere
 from asyncify.plan.left_out import NOT_NATIVE, ONLY_TESTS, leave_out, only_tests
 from asyncify.plan.session_calls import kept_calls
@@ -110,7 +110,7 @@ class _Builder:
                 self.companions[finding.node] += finding.edits
             elif isinstance(finding, KeepImport):
                 self.kept_imports.add((finding.path, finding.local_name))
-        self.ran_on_loop = ran_on_loop(facts, colouring)
+        self.interleaving = Interleaving(facts, colouring)
         self._waiting_modules: dict[str, bool] = {}
         self.claims: dict[str, list[Claim]] = defaultdict(list)
         for claim in colouring.claims:
@@ -388,9 +388,9 @@ class _Builder:
 
     def _site(self, claim: Claim, group: str) -> Site:
         verdict, condition = claim.verdict, claim.condition
-        if claim.within in self.ran_on_loop and claim.role is not Role.PART and verdict is Verdict.EXACT:
+        if claim.within in self.interleaving.functions and claim.role is not Role.PART and verdict is Verdict.EXACT:
             # It blocked its loop before; that was perhaps what kept other tasks out.
-            verdict, condition = Verdict.REVIEW, condition or INTERLEAVES
+            verdict, condition = Verdict.REVIEW, condition or self.interleaving.condition(claim.within)
         reason = self.colouring.holds.get(claim.node) or Reason(claim.text, claim.span)
         if claim.role is Role.ROOT and claim.sync_edits is not None and self._runs_to_end(claim.within):
             verdict = Verdict.BRIDGE
