@@ -3,9 +3,9 @@
     python benchmarks/many_jobs.py [JOBS [WORKERS]]
 
 Three programs with a `ThreadPoolExecutor`: `submit` of all jobs, `map` with all results kept, and `map` over a generator whose
-results are read one by one. Each is migrated by asyncify, and each side is run in a process of its own with so many jobs, a
+results are read one by one; and one with gevent's `Pool.imap_unordered`, which takes no more items than it has places for. Each is migrated by asyncify, and each side is run in a process of its own with so many jobs, a
 tenth of them, and four times as many. A job sleeps for no time and returns its number. ``gather`` is what people write by hand:
-a task for each job, behind a semaphore. ``nothing`` has no jobs. Peaks are resident memory; the ratio is to the threads.
+a task for each job, behind a semaphore. ``nothing`` has no jobs. Peaks are resident memory; the ratio is to the program before.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ def numbers():
 
 
 """
+GEVENT = HEAD.replace(
+    "from concurrent.futures import ThreadPoolExecutor", "import gevent\nfrom gevent.pool import Pool"
+).replace("time.sleep(0)", "gevent.sleep(0)")
 END = """
 
 def main():
@@ -51,23 +54,34 @@ def main():
 main()
 """
 PROGRAMS = {
-    "submit": """\
+    "submit": HEAD
+    + """\
 def run():
     with ThreadPoolExecutor(WORKERS) as pool:
         futures = [pool.submit(job, number) for number in numbers()]
         return sum(future.result() for future in futures)
 """,
-    "map": """\
+    "map": HEAD
+    + """\
 def run():
     with ThreadPoolExecutor(WORKERS) as pool:
         return sum(list(pool.map(job, numbers())))
 """,
-    "map, one by one": """\
+    "map, one by one": HEAD
+    + """\
 def run():
     total = 0
     with ThreadPoolExecutor(WORKERS) as pool:
         for number in pool.map(job, numbers()):
             total += number
+    return total
+""",
+    "gevent, one by one": GEVENT
+    + """\
+def run():
+    total = 0
+    for number in Pool(WORKERS).imap_unordered(job, numbers()):
+        total += number
     return total
 """,
 }
@@ -129,15 +143,15 @@ def main() -> None:
     jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     workers = int(sys.argv[2]) if len(sys.argv) > 2 else 50
     print(
-        f"| {workers} workers | jobs | threads | asyncio | ratio | CPU, threads | CPU, asyncio |\n|-|-:|-:|-:|-:|-:|-:|"
+        f"| {workers} workers | jobs | before | asyncio | ratio | CPU, before | CPU, asyncio |\n|-|-:|-:|-:|-:|-:|-:|"
     )
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         for number, (title, body) in enumerate(PROGRAMS.items()):
             before = root / f"before{number}"
             before.mkdir()
-            (before / "main.py").write_text(HEAD + body + END)
-            migrated(root / f"after{number}", HEAD + body + END)
+            (before / "main.py").write_text(body + END)
+            migrated(root / f"after{number}", body + END)
             for size in (jobs // 10, jobs, jobs * 4):
                 old, new = measured(before, size, workers), measured(root / f"after{number}", size, workers)
                 row = f"{size:,} | {old[0]:.1f} MiB | {new[0]:.1f} MiB | {new[0] / old[0]:.2f} | {old[1]:.2f} s | {new[1]:.2f} s"
