@@ -8,7 +8,8 @@ A *part* starts with a file that uses a library whose use starts a migration. It
   by what becomes asynchronous (what waits further away runs in a thread);
 - a file with a call that may, for all it says itself, be a call of a function that becomes asynchronous;
 
-until nothing more is needed. Parts that meet become one. What depends on nothing of another part is planned apart from
+until nothing more is needed. What patches the whole program belongs to every part that imports connect with it.
+Parts that meet become one. What depends on nothing of another part is planned apart from
 it, so the cost follows the size of what changes. The text of every file is searched for names; parsed are the parts.
 """
 
@@ -27,7 +28,7 @@ from asyncify.index.linked import LinkedProject
 from asyncify.index.project import Kind, SourceFile
 from asyncify.model import Span
 from asyncify.reach_below import Below
-from asyncify.relevance import Links, Starts, loads_by_name, mentioning, starting
+from asyncify.relevance import Links, Starts, everywhere, loads_by_name, mentioning, starting
 from asyncify.rules.base import Role, Rule
 from asyncify.rules.requests_names import SESSION_FROM_OUTSIDE
 
@@ -71,6 +72,7 @@ class Ground:
         self.parsed: Parsed = {}
         self._catalogue = catalogue
         self._links = Links(sources)
+        self._both_ways: dict[str, set[str]] = {}
         self._mentions: dict[str, frozenset[str]] = {}
         self._open: dict[str, frozenset[str]] = {}
         self.below = Below(self.sources, self._locate, waiting)
@@ -177,6 +179,21 @@ class Ground:
             return True
         return any(f"{name}.".startswith(f"{module}.") for name in self._links.names(source.path))
 
+    def connected(self, path: str) -> set[str]:
+        """All files that imports connect with this one, in whatever direction."""
+        if not self._both_ways:
+            for one in self.sources:
+                for other in self._links.of(one):
+                    self._both_ways.setdefault(one, set()).add(other)
+                    self._both_ways.setdefault(other, set()).add(one)
+        seen = {path}
+        todo = [path]
+        while todo:
+            more = self._both_ways.get(todo.pop(), set()) - seen
+            seen |= more
+            todo += more
+        return seen
+
     def linked(self, seeds: Iterable[str]) -> list[set[str]]:
         """Seeds in sets of those that import each other."""
         out: list[set[str]] = []
@@ -194,7 +211,7 @@ class Ground:
 
 
 def parts(
-    ground: Ground, rules: Iterable[Rule], analyse: Callable[[Sequence[SourceFile]], _A], limit: int
+    ground: Ground, rules: Collection[Rule], analyse: Callable[[Sequence[SourceFile]], _A], limit: int
 ) -> list[_A] | None:
     """The analyses of all parts of the tree, in the order of their first files.
 
@@ -203,6 +220,11 @@ def parts(
     starts = starting(rules)
     libraries = frozenset(starts)
     todo = ground.linked(ground.seeds(starts))
+    for path in ground.seeds(everywhere(rules)):
+        around = ground.connected(path)
+        touched = [part for part in todo if part & around]
+        if touched:
+            todo = [part for part in todo if not part & around] + [{path}.union(*touched)]
     done: list[tuple[set[str], _A]] = []
     while todo:
         part = todo.pop()

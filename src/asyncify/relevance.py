@@ -66,6 +66,15 @@ def starting(rules: Iterable[Rule]) -> Starts:
     return out
 
 
+def everywhere(rules: Iterable[Rule]) -> Starts:
+    """The modules whose use changes what the whole program around it does (monkey patches), with the words for that."""
+    out: defaultdict[str, set[str]] = defaultdict(set)
+    for rule in rules:
+        for module, words in rule.everywhere.items():
+            out[module].update(words or (module.rpartition(".")[2],))
+    return out
+
+
 def mentioning(sources: Sequence[SourceFile], starts: Starts) -> list[SourceFile]:
     """The files that mention one of these modules and what they would start with, wherever that is.
 

@@ -100,6 +100,16 @@ def _both(root: Path, files: Mapping[str, str], monkeypatch: pytest.MonkeyPatch)
         pytest.param({"net.py": NET, "two.py": NET.replace("fetch", "other")}, [{"net.py"}, {"two.py"}], id="apart"),
         pytest.param(
             {
+                "boot.py": "from gevent import monkey\n\nmonkey.patch_all()\n",
+                "start.py": "import boot, net\n",
+                "net.py": NET,
+                "two.py": NET.replace("fetch", "other"),
+            },
+            [{"boot.py", "net.py"}, {"two.py"}],
+            id="what-patches-the-program",
+        ),
+        pytest.param(
+            {
                 "net.py": "import requests\nimport util\n\n\ndef fetch(url):\n    util.pause()\n    util.plain()\n    return requests.get(url)\n",
                 "util.py": "import time\nimport far\n\n\ndef pause():\n    time.sleep(1)\n\n\ndef plain(): ...\n",
                 "far.py": "",

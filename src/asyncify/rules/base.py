@@ -179,4 +179,7 @@ class Rule:
     match: Callable[[Facts], Iterable[Finding]]
     refusals: tuple[RefusalCode, ...] = field(default_factory=tuple)
     starts: Mapping[str, tuple[str, ...]] | None = None
+    everywhere: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # modules that change the whole program, as `starts`
     imports: tuple[str, ...] = ()  # local names' origins to drop where orphaned ("requests", "time")

@@ -134,5 +134,6 @@ RULE = Rule(
         modules=frozenset({"eventlet"}),
     ),
     match=match,
+    everywhere={"eventlet": ("monkey_patch",)},
     starts={"eventlet": ("spawn", "spawn_n", "spawn_after", "GreenPool", "GreenPile", "sleep")},
 )

@@ -283,5 +283,6 @@ RULE = Rule(
     ),
     match=match,
     refusals=(ESCAPES, UNPATCHED, REMAINS),
+    everywhere={"gevent": tuple(sorted(name.rpartition(".")[2] for name in LIBRARY.patches))},
     starts={"gevent": ("spawn", "spawn_later", "Greenlet", "Pool", "Group", "sleep")},
 )

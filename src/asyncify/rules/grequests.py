@@ -52,5 +52,6 @@ RULE = Rule(
     doc=__doc__,
     catalogue=Catalogue(modules=frozenset({"grequests"})),
     match=match,
+    everywhere={"grequests": ()},
     starts={},
 )
