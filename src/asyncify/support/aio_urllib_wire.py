@@ -218,6 +218,9 @@ class _Incoming(io.BufferedIOBase):
             wire.need(len(wire.buffer) + 1)
         return self.read((found + 1 if found >= 0 else min(limit, len(wire.buffer))) - wire.at)
 
+    def flush(self) -> None:
+        """Nothing is written; the garbage collector may close this before the response that flushes it."""
+
     def close(self) -> None:
         if not self.closed:
             super().close()
