@@ -54,8 +54,8 @@ def match(facts: Facts) -> Iterator[Finding]:
         if unseen is None:
             unseen = UnseenWaits(facts)
         found = unseen.below(info.name) if not places <= _ON_LOOP else None
+        yield Handles(use.span)
         if found is None:
-            yield Handles(use.span)
             if not places <= _ON_LOOP:
                 yield _review(use, info)
         else:
