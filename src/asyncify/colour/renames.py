@@ -82,11 +82,26 @@ def _imported(
     if top:
         if statement not in facts.file(path).tree.body:
             return None
-        return [AddImport(span, reason, text, new), *exported]
+        again = new if _is_exported(facts.file(path).tree, statement, local) else None
+        return [AddImport(span, reason, text, new, again), *exported]
     names = [f"{a.name} as {a.asname}" if a.asname else a.name for a in statement.names]
     if star or len(names) > 1 or span.line != span.end_line:
         return None  # another name of the same import may be brought here, too
     return [ReplaceStatement(span, f"from {text} import {', '.join([*names, new])}", reason), *exported]
+
+
+def _is_exported(tree: ast.Module, statement: ast.ImportFrom, name: str) -> bool:
+    """Whether the module says that the imported name is its own as well (PEP 484): by an alias, or in ``__all__``."""
+    if any(alias.asname == name == alias.name for alias in statement.names):
+        return True
+    for node in tree.body:
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
+        )
+        named = any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets)
+        if named and any(isinstance(part, ast.Constant) and part.value == name for part in ast.walk(node)):
+            return True
+    return False
 
 
 def _module_of(facts: Facts, path: str, statement: ast.ImportFrom) -> str | None:

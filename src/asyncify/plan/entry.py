@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import symtable
 from collections.abc import Sequence
 
 from asyncify.colour.structure import is_main_guard
@@ -10,6 +11,7 @@ from asyncify.model import AddImport, Edit, Reason, ReplaceExpr, Span, WrapState
 from asyncify.rules.facts import Facts
 from asyncify.rules.support import import_of
 
+_COMPREHENSIONS = frozenset(["listcomp", "setcomp", "dictcomp", "genexpr"])
 _LOOPS = (ast.For, ast.While, ast.comprehension)
 
 
@@ -75,7 +77,7 @@ def _wrap(
     start, end = facts.span(path, moved[0]), facts.span(path, moved[-1])
     span = Span(path, start.line, start.column, end.end_line, end.end_column)
     bound = _bound(moved)
-    outside = _used(tree, moved)
+    outside = _used(facts.file(path).source.text, tree, moved)
     taken = {
         node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
     }
@@ -111,11 +113,23 @@ def _bound(statements: Sequence[ast.stmt]) -> set[str]:
     return out
 
 
-def _used(tree: ast.Module, moved: Sequence[ast.stmt]) -> set[str]:
-    """Names read outside the moved statements, or in a function or class of the file."""
-    inside = {id(node) for statement in moved for node in ast.walk(statement)}
-    out = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in inside}
-    for scope in ast.walk(tree):
-        if isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            out |= {node.id for node in ast.walk(scope) if isinstance(node, ast.Name)}
+def _used(text: str, tree: ast.Module, moved: Sequence[ast.stmt]) -> set[str]:
+    """Names of the module that are read outside the moved statements, or in a function or class of the file."""
+    out = set()
+    todo: list[ast.AST] = [tree]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Name):
+            out.add(node.id)
+        body = node.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) else []
+        skipped = [*moved, *([node.body] if isinstance(node, ast.Lambda) else body)]
+        todo += [child for child in ast.iter_child_nodes(node) if not any(child is other for other in skipped)]
+    try:
+        tables = symtable.symtable(text, "<module>", "exec").get_children()
+    except SyntaxError:  # what does not compile
+        return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    for table in tables:  # grows
+        if table.get_name() not in _COMPREHENSIONS:  # those of the module itself are among its statements
+            out |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global()}
+        tables += table.get_children()
     return out

@@ -182,6 +182,7 @@ class _Place:
 
     def _claim(self, edits: tuple[Edit, ...]) -> Claim:
         support = import_of(self.facts.file(self.path).source, "aio_support", self.span, self.reason)
+        edits = (*edits, *self._parameter())
         here = ReplaceExpr(self.span, "aio_support.iterate_sync({items})", self.reason, {"items": self.span})
         return Claim(
             ID,
@@ -195,6 +196,26 @@ class _Place:
             leads=() if self._mixed else self.nodes,
             sync_edits=(here, support),
         )
+
+    def _parameter(self) -> tuple[Edit, ...]:
+        """The annotation of the parameter that is iterated here: of an asynchronous iterator, or of both."""
+        around = self._around()
+        if not isinstance(self.node, ast.Name) or not isinstance(around, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return ()
+        given = (*around.args.posonlyargs, *around.args.args, *around.args.kwonlyargs)
+        found = next((argument.annotation for argument in given if argument.arg == self.node.id), None)
+        if found is None:
+            return ()
+        edits = asynchronous_annotation(self.facts, self.path, found, self.reason)
+        if not self._mixed or not edits:
+            return edits
+        changed = edits[0]
+        if isinstance(found, ast.Constant) or not isinstance(changed, ReplaceExpr):
+            return ()
+        both = ReplaceExpr(
+            changed.span, f"{changed.template} | {{sync}}", self.reason, {**changed.holes, "sync": changed.span}
+        )
+        return both, *(edit for edit in edits[1:] if isinstance(edit, AddImport))
 
     @property
     def _mixed(self) -> bool:

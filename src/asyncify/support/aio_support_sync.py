@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import (
     AsyncGenerator,
+    AsyncIterator,
     Awaitable,
     Callable,
     Coroutine,
@@ -36,7 +37,7 @@ class _Runners:
 _runners = _Runners()
 
 
-def run_sync(coroutine: Coroutine[Any, Any, _Result] | _Result) -> _Result:
+def run_sync(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
     """Run a coroutine to its end from synchronous code and return its result.
 
     What is no coroutine (the answer of a test double, say) is returned as it is.
@@ -93,8 +94,8 @@ def _run_at_exit(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
 
 
 def iterate_sync(
-    items: AsyncGenerator[_Item, _Sent] | Iterable[_Item],
-) -> Generator[_Item, _Sent, None]:
+    items: AsyncIterator[_Item] | Iterable[_Item],
+) -> Generator[_Item, Any, None]:
     """Iterate an asynchronous generator from synchronous code, item by item.
 
     What is sent and thrown in reaches it, and closing one closes the other. It has an event loop of
@@ -102,7 +103,7 @@ def iterate_sync(
     answer of a test double, say) is iterated as it is.
     """
     if not isinstance(items, AsyncGenerator):
-        yield from items
+        yield from cast("Iterable[_Item]", items)
         return
     loop = _new_loop()
     try:
