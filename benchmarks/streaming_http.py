@@ -83,14 +83,14 @@ def main() -> None:
         for title, path in programs.items():
             path.write_text(PROGRAMS[title])
         compileall.compile_dir(folder, quiet=1)
-        runs: dict[str, list[tuple[float, float]]] = {title: [] for title in PROGRAMS}
+        runs: dict[str, list[tuple[float, float, int]]] = {title: [] for title in PROGRAMS}
         for _ in range(ROUNDS):
             for title, path in programs.items():
                 target = folder / "download"
                 runs[title].append(measured(path, f"{server.url}/bytes/{megabytes * 1_000_000}", str(target)))
                 if target.stat().st_size != megabytes * 1_000_000:
                     raise SystemExit(f"{title} did not write everything")
-        base = min(peak for _, peak in runs["by hand"])
+        base = min(peak for _, peak, _ in runs["by hand"])
         print(f"{megabytes} MB to a file\n{'':<12}{'CPU s':>8}{'peak MiB':>10}{'ratio':>7}")
         for title, results in runs.items():
             cpu, peak = min(r[0] for r in results), min(r[1] for r in results)

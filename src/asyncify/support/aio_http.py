@@ -72,11 +72,13 @@ def _login(url: str) -> str | None:
     return _basic(unquote(parts.username), unquote(parts.password))
 
 
-def _netrc_login(host: str | None) -> str | None:
+def _netrc_login(host: str | None, untouched: bool) -> str | None:
     """Basic authorization for `host` out of the .netrc; one that cannot be read does not count."""
-    path = _netrc_path(None if _untouched() else os.environ.get("NETRC"), int(time.monotonic()))
+    path = _netrc_path(None if untouched else os.environ.get("NETRC"), int(time.monotonic()))
+    if path is None:
+        return None
     try:
-        found = netrc.netrc(path).authenticators(host or "") if path else None
+        found = netrc.netrc(path).authenticators(host or "")
     except (netrc.NetrcParseError, OSError):
         return None
     return _basic(found[0] or found[1] or "", found[2] or "") if found and any(found) else None
@@ -99,13 +101,11 @@ _NAMES = frozenset(
 def _untouched() -> bool:
     """Whether the environment certainly names neither a proxy nor a .netrc: fast, because it is asked so often."""
     variables = None if sys.platform in ("win32", "darwin") else getattr(os.environ, "_data", None)
-    return variables is not None and _NAMES.isdisjoint(variables)
+    return variables is not None and variables.keys().isdisjoint(_NAMES)
 
 
 def _proxies(url: yarl.URL) -> dict[str, str]:
     """The proxies that the environment gives for `url`, by scheme or ``all``; none where no_proxy says so."""
-    if _untouched():
-        return {}
     host = url.host or ""
     without = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").replace(" ", "").split(",")
     try:
@@ -372,10 +372,11 @@ class Session:
                 sent.setdefault("Content-Type", kind)
         elif method not in ("GET", "HEAD"):
             sent.setdefault("Content-Length", "0")
-        if login := _netrc_login(target.host) or ("@" in text and _login(text)):
+        untouched = _untouched()
+        if login := _netrc_login(target.host, untouched) or ("@" in text and _login(text)):
             sent["Authorization"] = login
         limits = _limits(timeout)
-        proxies = _proxies(target)
+        proxies = {} if untouched else _proxies(target)
         history: list[Response] = []
         while True:
             if self._jar is not None and "Cookie" not in sent:
@@ -397,9 +398,9 @@ class Session:
             if not _keeps_authorization(earlier, text):
                 sent.pop("Authorization", None)
             target = _target(text)
-            if login := _netrc_login(target.host):
+            if login := _netrc_login(target.host, untouched):
                 sent["Authorization"] = login
-            proxies = {**_proxies(target), **proxies}
+            proxies = proxies if untouched else {**_proxies(target), **proxies}
 
     def _add_cookies(self, url: str, headers: multidict.CIMultiDict[str]) -> None:
         request = _as_urllib(url, headers)

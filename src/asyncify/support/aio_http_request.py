@@ -246,7 +246,7 @@ def _limits(timeout: Any) -> aiohttp.ClientTimeout:
     if timeout is None:
         return _FOREVER
     if type(timeout) in (int, float) and timeout > 0:
-        return aiohttp.ClientTimeout(total=None, sock_connect=timeout, sock_read=timeout)
+        return _limit_of(timeout)
     if isinstance(timeout, tuple):
         try:
             connect, read = timeout
@@ -260,6 +260,11 @@ def _limits(timeout: Any) -> aiohttp.ClientTimeout:
             ) from None
     limit = _limit("connect", timeout)
     return aiohttp.ClientTimeout(total=None, sock_connect=limit, sock_read=limit)
+
+
+@functools.lru_cache(maxsize=16, typed=True)
+def _limit_of(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds)
 
 
 def _limit(name: str, value: Any) -> float | None:

@@ -285,6 +285,7 @@ def _decoded(pieces: Iterator[bytes], decoder: codecs.IncrementalDecoder) -> Ite
 
 
 @functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=64)
 def _charset(content_type: str) -> str | None:
     kind, *parameters = content_type.split(";")
     found = None
