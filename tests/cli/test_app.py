@@ -133,7 +133,9 @@ def test_help_imports_no_pipeline() -> None:
 
 
 _ENDLESS = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs the tests in the background has it ignored
 from asyncify.cli import app, completion
 import click
 from asyncify.cli.console import Output
