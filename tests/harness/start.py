@@ -58,7 +58,8 @@ class Zygote:
         self, command: Sequence[str], folder: Path, environment: Mapping[str, str]
     ) -> tuple[int, bytes, bytes]:
         """Run the program in a child; see :class:`harness.run.Starter`."""
-        if command[1].startswith("-") and (command[1] != "-m" or command[2] in _TOOLS):
+        tool = command[1].startswith("-") and (command[1] != "-m" or command[2] in _TOOLS)
+        if tool or not environment["PYTHONDEVMODE"]:  # forks have the mode of this process
             return start_process(command, folder, environment)
         assert self._process is not None
         request = {

@@ -212,8 +212,8 @@ print(config.get("u"))  # NOT
 import os
 print(os.environ.get("u"))  # NOT
 === other library
-import httpx
-print(httpx.get("u"))  # NOT
+import treq
+print(treq.get("u"))  # NOT
 === string
 text = "requests.get('u')"
 print(text)  # NOT

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from asyncify.index.catalogue import Catalogue
 from asyncify.rules.base import Finding, Rule
 from asyncify.rules.facts import Facts
-from asyncify.rules.greenlet_names import Library
+from asyncify.rules.greenlet_names import ESCAPES, Library
 from asyncify.rules.greenlet_patches import patches
 from asyncify.rules.greenlets import greenlets_of
 
@@ -52,6 +52,7 @@ RULE = Rule(
     doc=__doc__,
     catalogue=Catalogue(modules=frozenset({"grequests"})),
     match=match,
+    refusals=(ESCAPES,),
     everywhere={"grequests": ()},
     starts={},
 )

@@ -20,7 +20,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from asyncify.index.catalogue import Catalogue, Signature
 from asyncify.rules.base import Finding, Rule
-from asyncify.rules.blocking import stays
+from asyncify.rules.blocking import NO_COUNTERPART, stays
 from asyncify.rules.facts import Facts
 
 CONNECT = "sqlite3.connect"
@@ -111,4 +111,5 @@ RULE = Rule(
     ),
     match=match,
     starts={},
+    refusals=(NO_COUNTERPART,),
 )
