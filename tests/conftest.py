@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
     from harness.start import Zygote
 
     from asyncify.verify.server import LocalServer
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Test processes for ``-n auto``: half as many again as processors, since programs wait for each other and the server."""
+    return (os.cpu_count() or 1) * 3 // 2
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -30,7 +30,7 @@ with warnings.catch_warnings():
 assert isinstance(asyncio.get_event_loop_policy().new_event_loop(), uvloop.Loop)
 """
 PROGRAMS = (
-    "situations_submit situations_threadpool_imap situations_wait thread_map futures_session urlopen_pool "
+    "situations_submit thread_map futures_session urlopen_pool "
     "thread_condition_timeout thread_join_timeout thread_rlock_nested thread_timer queue_daemon_workers queue_get_timeout "
     "gevent_kill gevent_order gevent_queue gevent_timeouts"
 ).split()
