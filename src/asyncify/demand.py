@@ -28,7 +28,7 @@ from asyncify.index.linked import LinkedProject
 from asyncify.index.project import Kind, SourceFile
 from asyncify.model import Span
 from asyncify.reach_below import Below
-from asyncify.relevance import Links, Starts, everywhere, loads_by_name, mentioning, starting
+from asyncify.relevance import Graph, Links, Starts, both_ways, closure, everywhere, loads_by_name, mentioning, starting
 from asyncify.rules.base import Role, Rule
 from asyncify.rules.requests_names import SESSION_FROM_OUTSIDE
 
@@ -72,7 +72,8 @@ class Ground:
         self.parsed: Parsed = {}
         self._catalogue = catalogue
         self._links = Links(sources)
-        self._both_ways: dict[str, set[str]] = {}
+        self._both_ways: Graph = {}
+        self._calling: dict[str, list[str]] = {}
         self._mentions: dict[str, frozenset[str]] = {}
         self._open: dict[str, frozenset[str]] = {}
         self.below = Below(self.sources, self._locate, waiting)
@@ -146,13 +147,12 @@ class Ground:
 
     def suspect(self, method: str, known: Collection[str]) -> str | None:
         """The first other file, part of the tree by its imports, with a call of the method on something unknown."""
-        call = re.compile(rf"{re.escape(method)}(?<=\.{re.escape(method)})\s*\(")
-        spelled = f".{method}"
-        for path in sorted(path for path, source in self.sources.items() if spelled in source.text):
-            source = self.sources[path]
-            if path in known or not call.search(source.text):
-                continue
-            if self._links.of(path) and method in self._unresolved(source):
+        if method not in self._calling:
+            call = re.compile(rf"{re.escape(method)}(?<=\.{re.escape(method)})\s*\(")
+            texts = ((path, source.text) for path, source in self.sources.items())
+            self._calling[method] = sorted(path for path, text in texts if f".{method}" in text and call.search(text))
+        for path in self._calling[method]:
+            if path not in known and self._links.of(path) and method in self._unresolved(self.sources[path]):
                 return path
         return None
 
@@ -182,17 +182,8 @@ class Ground:
     def connected(self, path: str) -> set[str]:
         """All files that imports connect with this one, in whatever direction."""
         if not self._both_ways:
-            for one in self.sources:
-                for other in self._links.of(one):
-                    self._both_ways.setdefault(one, set()).add(other)
-                    self._both_ways.setdefault(other, set()).add(one)
-        seen = {path}
-        todo = [path]
-        while todo:
-            more = self._both_ways.get(todo.pop(), set()) - seen
-            seen |= more
-            todo += more
-        return seen
+            self._both_ways = both_ways({one: self._links.of(one) for one in self.sources})
+        return closure([path], self._both_ways)
 
     def linked(self, seeds: Iterable[str]) -> list[set[str]]:
         """Seeds in sets of those that import each other."""

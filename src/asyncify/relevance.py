@@ -114,15 +114,16 @@ def relevant(sources: Sequence[SourceFile], rules: Iterable[Rule]) -> list[Sourc
     wanted: set[str] = set()
     if starts:
         starts |= {source.path for source in sources if loads_by_name(source)}
-        wanted = _closure(starts, _both_ways(links))
-    wanted |= _closure(seeds - wanted, _turned(links))
+        wanted = closure(starts, both_ways(links))
+    wanted |= closure(seeds - wanted, _turned(links))
     return [source for source in sources if source.path in wanted]
 
 
-_Graph = Mapping[str, set[str]]
+Graph = Mapping[str, set[str]]
+"""Files by what they name: paths to paths."""
 
 
-def _turned(links: _Graph) -> _Graph:
+def _turned(links: Graph) -> Graph:
     """Who names each file."""
     out: defaultdict[str, set[str]] = defaultdict(set)
     for path, others in links.items():
@@ -131,12 +132,14 @@ def _turned(links: _Graph) -> _Graph:
     return out
 
 
-def _both_ways(links: _Graph) -> _Graph:
+def both_ways(links: Graph) -> Graph:
+    """What each file names, and who names it."""
     turned = _turned(links)
     return {path: others | turned.get(path, set()) for path, others in links.items()}
 
 
-def _closure(start: Iterable[str], links: _Graph) -> set[str]:
+def closure(start: Iterable[str], links: Graph) -> set[str]:
+    """All that the links lead to from there, the start included."""
     seen = set(start)
     stack = list(seen)
     while stack:

@@ -142,11 +142,18 @@ def test_results_callbacks_and_time_outs() -> None:
         called: list[Any] = []
         jobs = Jobs({3})
         pool = JobPool(2)
-        result = pool.apply_async(jobs.asynchronous, (1,), callback=called.append)
+        go_on = asyncio.Event()
+
+        async def first() -> int:
+            await go_on.wait()
+            return await jobs.asynchronous(1)
+
+        result = pool.apply_async(first, callback=called.append)
         with pytest.raises(ValueError, match="not ready"):
             result.successful()
         with pytest.raises(multiprocessing.TimeoutError):
             await result.get(timeout=0)
+        go_on.set()
         assert await result.get() == 10
         assert result.ready()
         assert result.successful()

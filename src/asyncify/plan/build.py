@@ -138,7 +138,7 @@ class _Builder:
         return list(out.values())
 
     def _component_claims(self, component: set[str]) -> list[Claim]:
-        claims = (c for node in component for c in self.claims.get(node, ()) if not c.optional)
+        claims = (c for node in sorted(component) for c in self.claims.get(node, ()) if not c.optional)
         return [c for c in claims if not any(node in self.colouring.holds for node in c.unless)]
 
     def _starts_more(self, path: str) -> bool:

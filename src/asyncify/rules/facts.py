@@ -185,6 +185,16 @@ class Facts:
             out.setdefault(use.within, set()).add(use.function)
         return out
 
+    def reached(self, functions: Iterable[str]) -> set[str]:
+        """All that run when these functions do, themselves included."""
+        seen = set(functions)
+        todo = list(seen)
+        while todo:
+            more = self.runs.get(todo.pop(), set()) - seen
+            seen |= more
+            todo += more
+        return seen
+
     @cached_property
     def calls_by_external(self) -> dict[str, list[CallSite]]:
         """Call sites by the canonical name of each external callee."""

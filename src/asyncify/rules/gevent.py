@@ -38,8 +38,7 @@ from asyncify.index.catalogue import Catalogue, Invoke, Signature
 from asyncify.rules.base import Finding, Rule
 from asyncify.rules.facts import Facts
 from asyncify.rules.greenlet_names import ESCAPES, REMAINS, UNPATCHED, Library, Starter
-from asyncify.rules.greenlet_patches import patches
-from asyncify.rules.greenlets import greenlets_of
+from asyncify.rules.greenlet_patches import greenlet_findings
 from asyncify.rules.objects import Kind
 
 GREENLET = "gevent.Greenlet"
@@ -180,10 +179,7 @@ LIBRARY = Library(
 
 def match(facts: Facts) -> Iterator[Finding]:
     """All findings about gevent."""
-    family = greenlets_of(facts, LIBRARY)
-    if family is not None:
-        yield from family.all_findings()
-        yield from patches(family)
+    yield from greenlet_findings(facts, LIBRARY)
 
 
 def _signatures() -> Iterator[tuple[str, Signature]]:

@@ -17,8 +17,8 @@ from asyncify.rules.base import Block, Claim, Finding, RefusalCode, Role, site_n
 from asyncify.rules.blocking import POOLED, SESSIONS, STATEFUL, STATEFUL_METHODS
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import orphaned_import
-from asyncify.rules.greenlet_names import REMAINS, UNPATCHED
-from asyncify.rules.greenlets import Greenlets
+from asyncify.rules.greenlet_names import REMAINS, UNPATCHED, Library
+from asyncify.rules.greenlets import Greenlets, greenlets_of
 from asyncify.rules.registry import catalogue
 from asyncify.rules.requests_names import FUNCTIONS, VERBS
 from asyncify.rules.requests_names import SESSIONS as SESSIONS_OF_REQUESTS
@@ -54,7 +54,15 @@ _OPENING = frozenset([URLOPEN, URLRETRIEVE, f"{OPENER}.open"])
 _REQUESTS = FUNCTIONS | _OPENING | {f"{session}.{verb}" for session in SESSIONS_OF_REQUESTS for verb in VERBS}
 
 
-def patches(family: Greenlets) -> Iterator[Finding]:
+def greenlet_findings(facts: Facts, library: Library) -> Iterator[Finding]:
+    """All that is found about one library of greenlets, its patches included."""
+    family = greenlets_of(facts, library)
+    if family is not None:
+        yield from family.all_findings()
+        yield from _patches(family)
+
+
+def _patches(family: Greenlets) -> Iterator[Finding]:
     """What the monkey patches of the project allow, and what remains that needs them."""
     facts = family.facts
     found = [

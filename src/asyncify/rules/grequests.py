@@ -16,8 +16,7 @@ from asyncify.index.catalogue import Catalogue
 from asyncify.rules.base import Finding, Rule
 from asyncify.rules.facts import Facts
 from asyncify.rules.greenlet_names import ESCAPES, Library
-from asyncify.rules.greenlet_patches import patches
-from asyncify.rules.greenlets import greenlets_of
+from asyncify.rules.greenlet_patches import greenlet_findings
 
 _NOTHING: frozenset[str] = frozenset()
 LIBRARY = Library(
@@ -40,10 +39,7 @@ LIBRARY = Library(
 
 def match(facts: Facts) -> Iterator[Finding]:
     """Whatever is used of grequests keeps the program's requests."""
-    family = greenlets_of(facts, LIBRARY)
-    if family is not None:
-        yield from family.all_findings()
-        yield from patches(family)
+    yield from greenlet_findings(facts, LIBRARY)
 
 
 RULE = Rule(

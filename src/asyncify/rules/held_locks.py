@@ -116,13 +116,7 @@ def _taken(facts: Facts, call: CallSite, takers: dict[str, set[Instance]]) -> se
     names |= {value.function for value in values if isinstance(value, BoundMethod)}
     if len(names) < len(values) or not values:
         return set().union(*takers.values())
-    todo, seen = list(names), set(names)
-    while todo:
-        for target in facts.runs.get(todo.pop(), ()):
-            if target not in seen:
-                seen.add(target)
-                todo.append(target)
-    return set().union(*(takers.get(name, set()) for name in seen))
+    return set().union(*(takers.get(name, set()) for name in facts.reached(names)))
 
 
 RULE = Rule(

@@ -55,13 +55,7 @@ def _runs_at_once(facts: Facts, owner: str) -> bool:
     if cls is None:
         return True  # a session of requests itself
     known = [c for name in cls.mro if (c := facts.project.classes.get(name)) is not None]
-    todo = [c.methods[verb] for c in known for verb in SESSION_VERBS if verb in c.methods]
-    seen = set(todo)
-    while todo:
-        for name in facts.runs.get(todo.pop(), ()):
-            if name not in seen:
-                seen.add(name)
-                todo.append(name)
+    seen = facts.reached(c.methods[verb] for c in known for verb in SESSION_VERBS if verb in c.methods)
     for name in seen:
         info = facts.project.functions[name]
         node = facts.node(info.span, ast.AST)

@@ -54,7 +54,7 @@ def _raises(facts: Facts, call: CallSite) -> bool:
     for value in values:
         match value:
             case Function(name) | BoundMethod(name, _):
-                if any(_leaves(facts, reached) for reached in _reached(facts, name)):
+                if any(_leaves(facts, reached) for reached in facts.reached([name])):
                     return True
             case External(name) if name in ("signal.SIG_DFL", "signal.SIG_IGN"):
                 continue
@@ -71,19 +71,6 @@ def _leaves(facts: Facts, function: str) -> bool:
     return any(call.within == function for name in _EXITS for call in facts.calls_by_external.get(name, ()))
 
 
-def _reached(facts: Facts, start: str) -> set[str]:
-    """The functions that run when this one does."""
-    seen = {start}
-    todo = [start]
-    while todo:
-        name = todo.pop()
-        for target in facts.runs.get(name, ()):
-            if target not in seen:
-                seen.add(target)
-                todo.append(target)
-    return seen
-
-
 def program_of(facts: Facts, function: str) -> set[str]:
     """The functions of the program that sets the handler: whoever leads there, and all that they run."""
     above = {function}
@@ -93,7 +80,7 @@ def program_of(facts: Facts, function: str) -> set[str]:
             if call.within not in above:
                 above.add(call.within)
                 todo.append(call.within)
-    return set().union(*(_reached(facts, name) for name in above))
+    return facts.reached(above)
 
 
 RULE = Rule(

@@ -64,9 +64,9 @@ def awaited_attribute(facts: Facts, call: CallSite, reach: Reach) -> Iterator[Fi
     if not nodes:
         return
     arriving = facts.values(call.span.path, func)
-    called = [v for v in arriving if _is_mock(v)]
+    called = sorted((v for v in arriving if _is_mock(v)), key=_made)
     if Unknown(TOO_MANY) in arriving:  # of many mocks the index drops some: those of which the tests name this part
-        called += [mock for mock in reach.named(func.attr) if mock not in called]
+        called += sorted((mock for mock in reach.named(func.attr) if mock not in called), key=_made)
     owners = [v for v in facts.values(call.span.path, func.value) if _is_mock(v)]
     own = {(v.site, v.path) for v in called}
     stored = any((owner.site, f"{owner.path}.{func.attr}") not in own for owner in owners)
@@ -82,6 +82,12 @@ def awaited_attribute(facts: Facts, call: CallSite, reach: Reach) -> Iterator[Fi
 
 def _is_mock(value: object) -> TypeGuard[Instance]:
     return isinstance(value, Instance) and value.type.startswith("unittest.mock.Mock")
+
+
+def _made(mock: Instance) -> tuple[str, int, int, str]:
+    """The same order in each run: values are kept in sets."""
+    site = mock.site
+    return (site.path, site.line, site.column, mock.path) if site is not None else ("", 0, 0, mock.path)
 
 
 def _user(facts: Facts, site: Span) -> str:

@@ -16,7 +16,7 @@ for the next one, waiting for that lock, would hold up the event loop. The funct
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from asyncify.index.catalogue import Catalogue, Signature
 from asyncify.rules.base import Finding, Rule
@@ -54,7 +54,7 @@ def match(facts: Facts) -> Iterator[Finding]:
     calls = facts.calls_of((CONNECT,))
     if not calls:
         return
-    jobs = reached(facts, _jobs(facts))
+    jobs = facts.reached(_jobs(facts))
     for call in calls:
         if call.within in jobs:
             yield stays(call, CONNECT)
@@ -65,7 +65,7 @@ def is_bound(facts: Facts, functions: Iterable[str]) -> bool:
     bound = {call.within for call in facts.calls_of(_BOUND)}
     if any(not _shared(call.node) for call in facts.calls_of((CONNECT,))):
         bound |= {call.within for call in facts.calls_named(_OF_CONNECTIONS)}
-    return bool(bound) and not bound.isdisjoint(reached(facts, functions))
+    return bool(bound) and not bound.isdisjoint(facts.reached(functions))
 
 
 def _shared(connect: ast.Call) -> bool:
@@ -88,18 +88,6 @@ def _jobs(facts: Facts) -> set[str]:
             found.add(use.function)
     threads = (info for info in facts.project.classes.values() if info.external_bases & set(_THREAD))
     return found | {f"{info.name}.run" for info in threads}
-
-
-def reached(facts: Facts, functions: Iterable[str]) -> Collection[str]:
-    """The functions that run when these do, themselves included."""
-    seen = set(functions)
-    todo = list(seen)
-    while todo:
-        for target in facts.runs.get(todo.pop(), ()):
-            if target not in seen:
-                seen.add(target)
-                todo.append(target)
-    return seen
 
 
 RULE = Rule(
