@@ -106,6 +106,8 @@ TRANSPARENT = frozenset(
         "typing_extensions.override",
         "typing_extensions.final",
         "functools.wraps",
+        "functools.singledispatch",
+        "functools.singledispatchmethod",
         "typing.no_type_check",
         "contextlib.contextmanager",
     ]

@@ -13,7 +13,8 @@ SEQUENCES = frozenset(
     f"builtins.{name}" for name in ("list", "tuple", "set", "frozenset", "iter", "generator", "async_generator")
 ) | {"collections.deque"}
 MAPPINGS = frozenset({"builtins.dict", "collections.defaultdict", "collections.OrderedDict", "collections.Counter"})
-
+GENERIC = "functools.singledispatch"
+"""The type of the object behind a generic function, whose slot holds the implementations."""
 
 PATCHER = "unittest.mock.patch"
 MOCK = "unittest.mock.Mock"

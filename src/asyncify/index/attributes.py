@@ -102,15 +102,6 @@ class Attributes(Externals):
         elif isinstance(value, AUnknown):
             self.add(result, value)
 
-    def method(self, instance: AInstance, name: str) -> AMethod:
-        """The bound method of an external instance."""
-        key = (instance, name)
-        found = self._method_values.get(key)
-        if found is None:
-            found = self._method_values[key] = AMethod(instance, name)
-            found.precious = instance.precious
-        return found
-
     def _instance_attribute(
         self, value: AInstance, name: str, result: int, unit: Unit, node: ast.AST, within: FunctionFacts
     ) -> None:

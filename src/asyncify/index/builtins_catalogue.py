@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncify.index.abstract import GENERIC
 from asyncify.index.catalogue import Catalogue, Invoke, Signature
 from asyncify.index.library_objects import library_objects
 
@@ -78,7 +79,6 @@ _LIBRARY = {
     "functools.lru_cache": Signature("arg0 | functools._Decorator"),
     "functools.cache": Signature("arg0"),
     "functools.total_ordering": Signature("arg0"),
-    "functools.singledispatch": Signature("arg0"),
     "functools.reduce": Signature("result0 | arg2", (Invoke("arg0", ("arg1[]", "arg1[]")),)),
     "contextlib._GeneratorContextManager.__enter__": Signature("slot0"),
     "contextlib._GeneratorContextManager.__aenter__": Signature("slot0"),
@@ -130,6 +130,8 @@ _LIBRARY = {
     "weakref.ref.__call__": Signature("slot0"),
 }
 
+_ATTRIBUTES = {f"{GENERIC}.registry": "builtins.dict[object, slot0]"}
+
 _ALIASES = {
     **{f"typing.{name}": f"builtins.{name.lower()}" for name in ("List", "Dict", "Tuple", "Set", "FrozenSet")},
     "typing.Deque": "collections.deque",
@@ -165,4 +167,4 @@ def builtins_catalogue() -> Catalogue:
         signatures |= _container(name, _STR_METHODS)
     for name in (_ITER, "builtins.generator", "builtins.async_generator"):
         signatures |= _container(name, _GENERATOR)
-    return Catalogue(signatures | library_objects() | _LIBRARY, {}, _ALIASES)
+    return Catalogue(signatures | library_objects() | _LIBRARY, _ATTRIBUTES, _ALIASES)

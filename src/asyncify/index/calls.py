@@ -6,6 +6,7 @@ import ast
 from typing import Any
 
 from asyncify.index.abstract import (
+    GENERIC,
     MAPPINGS,
     SEQUENCES,
     ABound,
@@ -127,6 +128,9 @@ class Calls(Hierarchy):
         elif isinstance(value, AInstance):
             if value.type in UNCALLABLE:
                 return  # calling it raises TypeError: another object must be meant
+            if value.type == GENERIC:
+                caller.known = True  # what it calls is beside it
+                return
             caller.known = True
             self.call_method(AMethod(value, "__call__"), args, result, caller)
         elif isinstance(value, AUnknown):

@@ -96,6 +96,15 @@ class Heap(Engine):
             found.precious = self.known_library(type_name)
         return found
 
+    def method(self, instance: AInstance, name: str) -> AMethod:
+        """The bound method of an external instance."""
+        key = (instance, name)
+        found = self._method_values.get(key)
+        if found is None:
+            found = self._method_values[key] = AMethod(instance, name)
+            found.precious = instance.precious
+        return found
+
     def known_library(self, name: str) -> bool:
         """Whether the external thing belongs to a library that the catalogue was made for; Python's builtins do not."""
         top = name.partition(".")[0]

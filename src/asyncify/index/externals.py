@@ -30,7 +30,7 @@ from asyncify.index.abstract import (
     is_mock,
 )
 from asyncify.index.catalogue import Catalogue, Invoke, Signature
-from asyncify.index.container_calls import ContainerCalls
+from asyncify.index.generic_functions import GENERIC_MAKERS, GenericFunctions
 from asyncify.index.mocks import Mocks
 from asyncify.index.prefix import literal_prefix
 from asyncify.index.typeexpr import TypeExpr, parse_type
@@ -40,9 +40,7 @@ BUILTIN_CLASSES = frozenset(
 )
 
 # Decorators that put something of their own before what they are given.
-_WRAPPING = frozenset(
-    ["functools._Decorator.__call__", "functools.lru_cache", "functools.cache", "functools.singledispatch"]
-)
+_WRAPPING = frozenset(["functools._Decorator.__call__", "functools.lru_cache", "functools.cache"])
 
 
 @dataclass(slots=True, eq=False)
@@ -57,7 +55,7 @@ class Application:
     results: dict[str, int] = field(default_factory=dict)
 
 
-class Externals(ContainerCalls, Mocks):
+class Externals(GenericFunctions, Mocks):
     """Calls that leave the project."""
 
     def __init__(self, catalogue: Catalogue) -> None:
@@ -79,7 +77,7 @@ class Externals(ContainerCalls, Mocks):
             "builtins.format": self._dunders("str", "__format__"),
             "builtins.print": self._dunders("str", "__str__", "__repr__"),
             "builtins.object.__new__": self._object_new, "functools.partialmethod": self._partial_method,
-            "dataclasses.replace": self._replace,
+            "dataclasses.replace": self._replace, **dict.fromkeys(GENERIC_MAKERS, self.make_generic),
         }  # fmt: skip
 
     # --- signatures --------------------------------------------------------------------------------------------
@@ -175,6 +173,8 @@ class Externals(ContainerCalls, Mocks):
             return
         signature = self.method_signature(instance.type, method.name)
         if self.container_method(instance, method.name, args, result, caller):
+            return
+        if self.generic_method(instance, method.name, args, result, caller):
             return
         if signature is None:
             self._uncatalogued(args, result, caller)

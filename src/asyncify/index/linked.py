@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from asyncify.index import values as public
 from asyncify.index.abstract import (
+    GENERIC,
     ABound,
     AClass,
     AConstant,
@@ -373,7 +374,7 @@ class LinkedProject:
         found = self._converted.get(variable)
         if found is None:
             held = self._linker.held[variable] if variable else None
-            public = (self.public(value) for value in held or ())
+            public = (self.public(value) for value in held or () if not _is_generic(value))
             found = self._converted[variable] = frozenset(value for value in public if value is not None)
         return found
 
@@ -418,6 +419,11 @@ class LinkedProject:
         if isinstance(value, AUnknown):
             return public.Unknown(value.reason)
         return None
+
+
+def _is_generic(value: AValue) -> bool:
+    """Whether the value is the object of a generic function, beside which all its implementations are held."""
+    return isinstance(value, AInstance) and value.type == GENERIC
 
 
 def _is_plain(value: AValue) -> bool:

@@ -7,6 +7,9 @@ A function with one of these decorators becomes asynchronous like any other, and
 `Limiter.as_decorator` of `pyrate_limiter` waits for its permit without stopping the event loop; `beartype.beartype`,
 `typeguard.typechecked` and the `deprecated` decorators pass a coroutine on.
 
+`functools.singledispatch` and `functools.singledispatchmethod` stay, too: all implementations become asynchronous together with the name that calls
+them, or none.
+
 A command of click or typer keeps its function, with all decorators, and starts the event loop there: its body moves into a coroutine
 function behind it.
 
