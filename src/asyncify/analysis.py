@@ -14,7 +14,7 @@ from asyncify.config import Config
 from asyncify.demand import Ground, parts
 from asyncify.discover import Tree, kept_lines
 from asyncify.entry_points import entry_points
-from asyncify.index.build import Parsed, build, without_collecting
+from asyncify.index.build import Parsed, build
 from asyncify.index.elsewhere import Elsewhere
 from asyncify.index.linked import LinkedProject
 from asyncify.index.project import Diagnostic, SourceFile
@@ -97,10 +97,9 @@ def analyse_tree(tree: Tree, config: Config, progress: Progress) -> list[Analysi
     def analyse_part(wanted: Sequence[SourceFile]) -> Analysis:
         return analyse(wanted, tree.root, config, progress, ground.elsewhere, ground.parsed)
 
-    with without_collecting():
-        found = parts(ground, rules().values(), analyse_part, PART)
-        if found is None:
-            found = [analyse(relevant(sources, rules().values()), tree.root, config, progress)]
+    found = parts(ground, rules().values(), analyse_part, PART)
+    if found is None:
+        found = [analyse(relevant(sources, rules().values()), tree.root, config, progress)]
     return found
 
 

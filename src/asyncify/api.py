@@ -107,10 +107,12 @@ def _analysed(
 ) -> tuple[Plan, tuple[Diagnostic, ...], int]:
     """The plan of a tree, the files left out, and how many functions become asynchronous."""
     from asyncify.analysis import analyse_tree, merged
+    from asyncify.index.build import without_collecting
 
-    analyses = analyse_tree(tree, config, progress)
-    progress.stage("Comparing boundaries" if choices else "Planning")
-    plan, skipped = merged(analyses, choices)
+    with without_collecting():
+        analyses = analyse_tree(tree, config, progress)
+        progress.stage("Comparing boundaries" if choices else "Planning")
+        plan, skipped = merged(analyses, choices)
     functions = {
         info.span for analysis in analyses for info in analysis.project.functions.values()
     }  # `with` and `for` are made async, too

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ def command(output: Output, /, paths: tuple[Path, ...], form: str, fail_on: str 
     paths, config = configuration(paths, **options)
     with output.progress() as progress:
         result = api.scan(paths, config, progress)
+    gc.freeze()  # what is left of the index goes with the process, and is not searched for cycles before
     if form == "json":
         from asyncify.report.scan_json import scan_json
 

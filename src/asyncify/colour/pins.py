@@ -12,6 +12,7 @@ from typing import get_args
 
 from asyncify.index.prefix import literal_prefix
 from asyncify.index.project import CallSite, FunctionInfo, FunctionUse, ImplicitCall, Kind, Sink
+from asyncify.index.standard import NOT_IMPORTED
 from asyncify.index.values import Class, Constant, External, Instance, ModuleRef, Object, Unknown, Value
 from asyncify.model import Reason, Refusal, Span
 from asyncify.rules.base import RefusalCode, function_node, object_node, site_node
@@ -398,7 +399,7 @@ def _defines(base: str, method: str) -> bool | None:
     """Whether a class of the standard library defines the method; None for classes from elsewhere."""
     module, _, name = base.rpartition(".")
     top = module.partition(".")[0]
-    if top not in sys.stdlib_module_names or top in {"antigravity", "this", "idlelib", "turtledemo"}:
+    if top not in sys.stdlib_module_names or top in NOT_IMPORTED:
         return None
     while module:
         try:

@@ -6,7 +6,8 @@ import importlib
 import sys
 from functools import cache
 
-_NOT_IMPORTED = frozenset({"antigravity", "idlelib", "this", "turtledemo", "__main__"})  # importing them does something
+NOT_IMPORTED = frozenset({"antigravity", "distutils", "idlelib", "this", "turtledemo", "__main__"})
+"""Modules of which an import does something; that of distutils is replaced by setuptools, where there is one."""
 
 
 def may_export(module: str, name: str) -> bool:
@@ -20,7 +21,7 @@ def may_export(module: str, name: str) -> bool:
 @cache
 def _public_names(module: str) -> frozenset[str] | None:
     top = module.partition(".")[0]
-    if top not in sys.stdlib_module_names or top in _NOT_IMPORTED:
+    if top not in sys.stdlib_module_names or top in NOT_IMPORTED:
         return None
     try:
         found = importlib.import_module(module)
