@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from asyncify.graph import Implications
 from asyncify.model import Reason, Refusal
@@ -40,3 +41,21 @@ def kept_jobs(
             for job in item.jobs if item.may_stay and item.node in causes else ():
                 if job in holds and job.startswith("function:"):
                     yield job, Refusal(pin.code, pin.span, pin.message, pin.remedy, causes[item.node])
+
+
+def jobs_left(
+    items: Collection[Jobs], moves: Callable[[str], bool], run_loops: Collection[str]
+) -> dict[str, list[str]]:
+    """By object, which of its jobs do not become asynchronous and cannot go through a thread either.
+
+    Where none of what one call hands to a pool moves, that call may hand on a thread's work instead; not if what it
+    hands on runs an event loop itself (``run_loops``).
+    """
+    moving = {item.node for item in items if any(moves(job) for job in item.jobs)}
+    left: dict[str, set[str]] = defaultdict(set)
+    for item in items:
+        own = {job for job in item.jobs if not moves(job)}
+        whole = item.in_thread and item.node in moving and len(own) == len(item.jobs) and own.isdisjoint(run_loops)
+        if not whole:
+            left[item.node] |= own
+    return {node: sorted(jobs) for node, jobs in left.items()}

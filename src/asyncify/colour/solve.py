@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from asyncify.colour.colouring import Colouring
-from asyncify.colour.conflicts import given_up_by, kept_jobs
+from asyncify.colour.conflicts import given_up_by, jobs_left, kept_jobs
 from asyncify.colour.faces import Faces
 from asyncify.colour.hidden import Hidden
 from asyncify.colour.pins import KEPT, LAMBDA, MAYBE_CALLED, NAME_TAKEN, PROPERTY, TOO_MANY_VALUES, refusal
@@ -389,12 +389,13 @@ class Solver(Splitting):
     def _mixed_jobs(self, holds: dict[str, Reason]) -> bool:
         changed = False
         waiting = self._blocking_functions(holds) if any(item.may_stay for item in self.jobs) else {}
-        jobs: dict[str, set[str]] = defaultdict(set)
-        for item in self.jobs:
-            jobs[item.node] |= set(item.jobs)
+        run_loops = {function_node(name) for name in self._waits_inside(holds)}
+        left = jobs_left(
+            [i for i in self.jobs if i.node in holds], lambda j: j in holds or self._already_async(j), run_loops
+        )
         for item in self.jobs:
             if item.node in holds and item.node not in self.pins:
-                missing = sorted(j for j in jobs[item.node] if j not in holds and not self._already_async(j))
+                missing = left.get(item.node, [])
                 waits = [job for job in missing if job.removeprefix("function:") in waiting and job not in self.pins]
                 if item.may_stay and waits:
                     where = item.refusal.span

@@ -109,13 +109,14 @@ class Handles:
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """The callables that the object of `node` runs: all of them become asynchronous, or none may."""
+    """Callables that one place hands to the object of `node`: all that it runs become asynchronous, or none may."""
 
     node: str
     jobs: tuple[str, ...]  # nodes of functions and sites
     refusal: Refusal  # what to say where only some of them would
     may_stay: bool = False  # the object works as well if all its jobs stay synchronous
     each_alone: bool = False  # those that do not wait may stay, whatever becomes of the others
+    in_thread: bool = False  # where none of these moves, but others of the object do, they may run in threads
 
 
 @dataclass(frozen=True, slots=True)

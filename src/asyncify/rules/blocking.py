@@ -4,7 +4,8 @@
 
 One-shot calls such as `subprocess.run(...)`, `input(...)` or `os.system(...)`, and requests of `urllib3` that read the whole body, become
 `await asyncio.to_thread(subprocess.run, ...)` where their function becomes asynchronous. They do exactly what they did, in
-a worker thread (verdict `bridge`).
+a worker thread (verdict `bridge`). The jobs of a pool, or of threads, had a thread each: in what they run it is `aio_support.to_thread`, which
+has a thread for each call that waits, where asyncio has a few for the whole program.
 
 ## What it refuses
 
@@ -26,6 +27,7 @@ from asyncify.index.values import External
 from asyncify.model import AddImport, Await, Edit, Reason, Refusal, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import Block, Claim, Finding, RefusalCode, Role, Rule, site_node
 from asyncify.rules.facts import Facts
+from asyncify.rules.support import import_of
 
 ONE_SHOT = frozenset(
     [
@@ -251,8 +253,12 @@ def to_thread(facts: Facts, node: ast.Call, span: Span, reason: Reason) -> tuple
     for number, keyword in enumerate(node.keywords):
         holes[f"k{number}"] = facts.span(span.path, keyword.value)
         parts.append(f"{keyword.arg}={{k{number}}}" if keyword.arg else f"**{{k{number}}}")
-    template = f"asyncio.to_thread({', '.join(parts)})"
-    return ReplaceExpr(span, template, reason, holes), Await(span, reason), AddImport(span, reason, "asyncio")
+    # Several at a time need a thread each: those of the event loop are a few for all.
+    several = facts.enclosing(span.path, node) in facts.side_by_side
+    template = f"{'aio_support' if several else 'asyncio'}.to_thread({', '.join(parts)})"
+    module = import_of(facts.file(span.path).source, "aio_support", span, reason)
+    needed = module if several else AddImport(span, reason, "asyncio")
+    return ReplaceExpr(span, template, reason, holes), Await(span, reason), needed
 
 
 RULE = Rule(

@@ -39,6 +39,19 @@ _PATCHING = frozenset(
 _OF_MOCKS = frozenset(["return_value", "side_effect", "called", "mock_calls", "method_calls", "reset_mock"])
 
 
+# What runs functions several at a time: pools, threads and servers.
+_SIDE_BY_SIDE = (
+    "concurrent.futures.",
+    "threading.",
+    "multiprocessing.",
+    "gevent.",
+    "eventlet.",
+    "_thread.",
+    "fastapi.",
+    "tqdm.contrib.",
+    "joblib.",
+)
+_THREADS = frozenset(["threading.Thread", "threading.Timer"])
 _CONTAINERS = frozenset(f"builtins.{name}" for name in ("dict", "list", "tuple", "set", "str", "frozenset"))
 Place = tuple[str, ast.expr]
 """An expression and the path of its file."""
@@ -194,6 +207,22 @@ class Facts:
             seen |= more
             todo += more
         return seen
+
+    @cached_property
+    def side_by_side(self) -> frozenset[str]:
+        """All that runs as part of a job of a pool, in a thread or for a server: several of them at a time."""
+        found = {
+            implicit.target
+            for implicit in self.implicit_calls
+            if implicit.kind == "callback" and (implicit.external or "").startswith(_SIDE_BY_SIDE)
+        }
+        for use in self.project.uses:
+            call = self.project.call_at(use.call) if use.call is not None else None
+            names = {use.external or "", *(call.externals if call is not None else ())}
+            if any(name.startswith(_SIDE_BY_SIDE) for name in names):
+                found.add(use.function)
+        threads = (info for info in self.project.classes.values() if info.external_bases & _THREADS)
+        return frozenset(self.reached(found | {f"{info.name}.run" for info in threads}))
 
     @cached_property
     def calls_by_external(self) -> dict[str, list[CallSite]]:

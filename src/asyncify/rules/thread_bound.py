@@ -24,6 +24,7 @@ from asyncify.rules.blocking import NO_COUNTERPART, stays
 from asyncify.rules.facts import Facts
 
 CONNECT = "sqlite3.connect"
+LOCKS = tuple(f"threading.{name}" for name in ("Lock", "RLock", "Condition", "Semaphore", "BoundedSemaphore"))
 _BOUND = (CONNECT, "signal.signal", "decimal.getcontext", "decimal.setcontext")
 # Last names of what is done with a connection; objects are not followed this far.
 _OF_CONNECTIONS = (
@@ -37,16 +38,6 @@ _OF_CONNECTIONS = (
     "fetchmany",
     "fetchall",
 )
-_SIDE_BY_SIDE = (
-    "concurrent.futures.",
-    "threading.",
-    "multiprocessing.",
-    "gevent.",
-    "eventlet.",
-    "_thread.",
-    "fastapi.",
-)
-_THREAD = ("threading.Thread", "threading.Timer")
 
 
 def match(facts: Facts) -> Iterator[Finding]:
@@ -54,9 +45,8 @@ def match(facts: Facts) -> Iterator[Finding]:
     calls = facts.calls_of((CONNECT,))
     if not calls:
         return
-    jobs = facts.reached(_jobs(facts))
     for call in calls:
-        if call.within in jobs:
+        if call.within in facts.side_by_side:
             yield stays(call, CONNECT)
 
 
@@ -68,26 +58,44 @@ def is_bound(facts: Facts, functions: Iterable[str]) -> bool:
     return bool(bound) and not bound.isdisjoint(facts.reached(functions))
 
 
+def works_in_any_thread(facts: Facts, functions: Iterable[str]) -> bool:
+    """Whether these functions do the same in whatever thread they are called, beside an event loop.
+
+    Not with what belongs to a thread, or sets context variables for the jobs that its worker runs later; nor with a lock held for longer than a
+    moment, for coroutines that take it too would stop their loop.
+    """
+    run = facts.reached(functions)
+    if is_bound(facts, run) or any(call.within in run for call in facts.calls_of(("contextvars.ContextVar.set",))):
+        return False
+    for instance, places in facts.instances.items():
+        for path, node in places if instance.type in LOCKS else ():
+            if facts.enclosing(path, node) in run and not _held_for_a_moment(facts, path, node):
+                return False
+    return True
+
+
+def _held_for_a_moment(facts: Facts, path: str, lock: ast.expr) -> bool:
+    """Whether the lock stands at the head of a `with` block that calls nothing but builtins."""
+    item = facts.parent(path, lock)
+    block = facts.parent(path, item) if isinstance(item, ast.withitem) else None
+    if not isinstance(block, ast.With):
+        return False
+    calls = [node for statement in block.body for node in ast.walk(statement) if isinstance(node, ast.Call)]
+    found = [facts.project.call_at(facts.span(path, node)) for node in calls]
+    return all(
+        call is not None
+        and not call.targets
+        and not call.unresolved
+        and call.externals
+        and all(name.startswith("builtins.") for name in call.externals)
+        for call in found
+    )
+
+
 def _shared(connect: ast.Call) -> bool:
     """Whether other threads may use the connection."""
     given = [keyword.value for keyword in connect.keywords if keyword.arg == "check_same_thread"]
     return any(isinstance(value, ast.Constant) and not value.value for value in given)
-
-
-def _jobs(facts: Facts) -> set[str]:
-    """Functions that pools, threads and servers run, several at a time."""
-    found = {
-        implicit.target
-        for implicit in facts.implicit_calls
-        if implicit.kind == "callback" and (implicit.external or "").startswith(_SIDE_BY_SIDE)
-    }
-    for use in facts.project.uses:
-        call = facts.project.call_at(use.call) if use.call is not None else None
-        names = {use.external or "", *(call.externals if call is not None else ())}
-        if any(name.startswith(_SIDE_BY_SIDE) for name in names):
-            found.add(use.function)
-    threads = (info for info in facts.project.classes.values() if info.external_bases & set(_THREAD))
-    return found | {f"{info.name}.run" for info in threads}
 
 
 RULE = Rule(

@@ -11,12 +11,15 @@
 - Callbacks of futures ask their future without waiting (`future.result_now()`); asynchronous ones are awaited by the pool.
 - In `with session, pool:` each item becomes asynchronous or stays; the statement is split where it must be.
 
-A pool moves only if its jobs wait for something that can be awaited. A pool that only computes stays as it is.
+A pool moves only if its jobs wait for something that can be awaited. A pool that only computes stays as it is. Where some jobs wait and
+others compute or block otherwise, `pool.submit(digest, data)` becomes `pool.submit(aio_support.in_thread(digest), data)`: that job runs in
+a thread, as before, and counts as one of the pool's `n` (verdict `bridge`).
 
 ## What it refuses
 
 - A pool or a future that reaches code asyncify does not see.
-- A pool that runs both waiting and computing jobs, or jobs that asyncify cannot identify.
+- A pool with jobs that asyncify cannot identify, or one call that hands it jobs of both kinds; and one whose other jobs would not do the same
+  beside an event loop: they hold a lock while they do more than a moment's work, use what belongs to one thread, or run coroutines to their end.
 - `ProcessPoolExecutor` stays: the function that waits for it stays synchronous, and asynchronous ones call it in a thread.
 
 ## What differs

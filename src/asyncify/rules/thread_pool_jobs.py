@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from asyncify.graph import Implication
 from asyncify.index.project import CallSite, Kind
 from asyncify.index.values import BoundMethod, External, ExternalMethod, Function, Partial
-from asyncify.model import Verdict
+from asyncify.model import Reason, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import (
     Block,
     Claim,
@@ -20,6 +20,8 @@ from asyncify.rules.base import (
     site_node,
 )
 from asyncify.rules.facts import Facts
+from asyncify.rules.support import import_of
+from asyncify.rules.thread_bound import works_in_any_thread
 from asyncify.rules.thread_pool_names import (
     MIXED_POOL,
     POOL_ESCAPES,
@@ -42,7 +44,7 @@ def jobs(facts: Facts, kind: PoolKind, call: CallSite, pools: set[str]) -> Itera
     yield Handles(job)
     yield Handles(call.span)
     nodes: set[str] = set()
-    known = True
+    known = separable = True
     for value in facts.project.values(job):
         match value:
             case Function(name) | BoundMethod(name, _):
@@ -57,18 +59,45 @@ def jobs(facts: Facts, kind: PoolKind, call: CallSite, pools: set[str]) -> Itera
                 known = known and bool(inner)
             case External() | ExternalMethod():
                 nodes.add(site_node(job))
+                separable &= isinstance(value, External)
             case _:
                 known = False
     if not known or not nodes:
         for pool in pools:
             yield Block(pool, refusal, kind.rule)
+    functions = [node.removeprefix("function:") for node in nodes if node.startswith("function:")]
+    separable = separable and known and works_in_any_thread(facts, functions)
     yield from _result_callbacks(facts, kind, call, pools)
     yield from on_the_loop(facts, kind, call, pools)
     mixed = refuse(MIXED_POOL, call.span)
     for pool in sorted(pools):
         for node in sorted(nodes):
             yield Implication(node, pool, "it runs as a job of the pool", call.span)
-        yield Jobs(pool, tuple(sorted(nodes)), mixed)
+        yield Jobs(pool, tuple(sorted(nodes)), mixed, in_thread=separable)
+    if separable and nodes:
+        yield _in_thread(facts, kind, job, call, pools, nodes)
+
+
+def _in_thread(facts: Facts, kind: PoolKind, job: Span, call: CallSite, pools: set[str], nodes: set[str]) -> Claim:
+    """The claim on a job that keeps its thread in a pool whose other jobs become tasks."""
+    reason = Reason("it stays synchronous and would block the event loop, as other jobs of the pool do not", job)
+    edits = (
+        ReplaceExpr(job, "aio_support.in_thread({job})", reason, {"job": job}),
+        import_of(facts.file(job.path).source, "aio_support", job, reason),
+    )
+    return Claim(
+        kind.rule,
+        job,
+        call.within,
+        Role.PART,
+        Verdict.BRIDGE,
+        reason.text,
+        {"": edits},
+        needs_async=False,
+        follows=tuple(sorted(pools)),
+        unless=tuple(sorted(nodes)),
+        variant="thread",
+    )
 
 
 def _result_callbacks(facts: Facts, kind: PoolKind, call: CallSite, pools: set[str]) -> Iterator[Finding]:

@@ -76,8 +76,8 @@ POOL_ESCAPES = RefusalCode(
 )
 MIXED_POOL = RefusalCode(
     "mixed-pool",
-    "The pool runs jobs that wait and jobs that do not.",
-    "Give the jobs that compute a pool of their own.",
+    "The pool runs jobs that wait and jobs that do not, and these cannot go on in threads of their own.",
+    "Submit each job by its own name, compute outside of locks, or give the jobs that compute a pool of their own.",
 )
 UNKNOWN_JOB = RefusalCode(
     "unknown-job",

@@ -21,10 +21,12 @@ Module = Literal["aio_support", "aio_requests", "aio_http", "aio_urllib", "aio_h
 
 _PARTS: dict[Module, tuple[str, ...]] = {
     "aio_support": (
+        "aio_off_loop.py",
         "aio_support_begin.py",
         "aio_support_local.py",
         "aio_support.py",
         "aio_support_run.py",
+        "aio_support_off_loop.py",
         "aio_support_iteration.py",
         "aio_support_ahead.py",
         "aio_support_jobs.py",
@@ -44,6 +46,7 @@ _PARTS: dict[Module, tuple[str, ...]] = {
         "aio_support_tests.py",
     ),
     "aio_requests": (
+        "aio_off_loop.py",
         "aio_requests_doubles.py",
         "aio_requests.py",
         "aio_requests_response.py",
@@ -51,7 +54,7 @@ _PARTS: dict[Module, tuple[str, ...]] = {
         "aio_requests_transport.py",
     ),
     "aio_http": ("aio_http_response.py", "aio_http_request.py", "aio_http.py"),
-    "aio_urllib": ("aio_urllib_wire.py", "aio_urllib_client.py", "aio_urllib.py"),
+    "aio_urllib": ("aio_off_loop.py", "aio_urllib_wire.py", "aio_urllib_client.py", "aio_urllib.py"),
     "aio_httpx": ("aio_httpx.py",),
 }
 _DOCSTRINGS: dict[Module, str] = {

@@ -19,12 +19,12 @@ import requests.cookies
 import requests.sessions
 import requests.utils
 
+from asyncify.support.aio_off_loop import _off_loop
 from asyncify.support.aio_requests_doubles import (
     _VERBS,
     _api,
     _awaited,
     _call_replaced,
-    _in_thread,
     _plumbing_replaced,
     _replaced,
     _Requests,
@@ -293,7 +293,7 @@ async def _transmit(adapter: Any, request: Any, **kwargs: Any) -> Any:
             response.content  # noqa: B018
         return response
 
-    return _readable(await _in_thread(send_and_read), kwargs, in_thread=True)
+    return _readable(await _off_loop(send_and_read), kwargs, in_thread=True)
 
 
 @functools.cache
@@ -316,7 +316,7 @@ async def _function(name: str, *args: Any, **kwargs: Any) -> Any:
         return _readable(await _call_replaced(vars(_api)[name], *args, **kwargs), kwargs)
     if _sessions.Session is not _Requests:
         blocks = inspect.isclass(_sessions.Session) and issubclass(_sessions.Session, _Requests)
-        call = _in_thread if blocks else _call_replaced
+        call = _off_loop if blocks else _call_replaced
         return _readable(await call(vars(_api)[name], *args, **kwargs), kwargs)
     options = _signature(name).bind(*args, **kwargs).arguments
     options |= options.pop("kwargs", {})

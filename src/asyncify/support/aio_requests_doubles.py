@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
-import contextvars
 import functools
 import inspect
 import socket
-import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import requests
@@ -17,21 +13,14 @@ import requests.api
 import requests.sessions
 import urllib3.connectionpool
 
+from asyncify.support.aio_off_loop import _off_loop
+
 # requests' own, whatever `requests` means here while a test runs.
 _Requests: Any = requests.Session
 _Answer: Any = requests.Response
 _api: Any = requests.api
 _sessions: Any = requests.sessions
 _VERBS = frozenset("get options head post put patch delete request send".split())
-# For adapters that only know blocking sockets. Threads are started when needed.
-_threads = concurrent.futures.ThreadPoolExecutor(256, "aio_requests")
-
-
-async def _in_thread(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    call = functools.partial(contextvars.copy_context().run, fn, *args, **kwargs)
-    if not threading.main_thread().is_alive():  # the interpreter exits, and starts no threads any more
-        return call()
-    return await asyncio.get_running_loop().run_in_executor(_threads, call)
 
 
 async def _awaited(outcome: Any) -> Any:
@@ -46,7 +35,7 @@ def _replaced(fn: Any, module: Any) -> bool:
 async def _call_replaced(fn: Any, *args: Any, **kwargs: Any) -> Any:
     """Mocks answer at once; a wrapper around the real thing (functools.wraps) would block, so it gets a thread."""
     if hasattr(fn, "__wrapped__"):
-        return await _awaited(await _in_thread(fn, *args, **kwargs))
+        return await _awaited(await _off_loop(fn, *args, **kwargs))
     return await _awaited(fn(*args, **kwargs))
 
 
@@ -107,7 +96,7 @@ class _SessionDouble(_Double):
 
     async def _call(self, verb: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(self._double, _Requests):  # an instrumented session would block
-            return _stream_double(await _awaited(await _in_thread(verb, *args, **kwargs)), kwargs)
+            return _stream_double(await _awaited(await _off_loop(verb, *args, **kwargs)), kwargs)
         return _stream_double(await _call_replaced(verb, *args, **kwargs), kwargs)
 
     @property

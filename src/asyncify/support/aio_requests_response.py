@@ -10,7 +10,8 @@ from typing import Any
 import requests
 import urllib3
 
-from asyncify.support.aio_requests_doubles import _Answer, _in_thread, _stream_double
+from asyncify.support.aio_off_loop import _off_loop
+from asyncify.support.aio_requests_doubles import _Answer, _stream_double
 from asyncify.support.aio_requests_wire import _Wire
 
 _END = object()
@@ -44,7 +45,7 @@ class Response(requests.Response):
         if self._wire is not None:
             self._content = b"".join([chunk async for chunk in self.aiter_content(65536)])
         elif self._in_thread:
-            await _in_thread(getattr, self, "content")
+            await _off_loop(getattr, self, "content")
         return self.content
 
     async def loaded(self) -> Response:
@@ -77,7 +78,7 @@ class Response(requests.Response):
     async def _sync_pieces(self, chunk_size: int | None) -> AsyncIterator[bytes]:
         pieces = super().iter_content(chunk_size)
         if self._in_thread and not self._content_consumed:
-            while (piece := await _in_thread(next, pieces, _END)) is not _END:
+            while (piece := await _off_loop(next, pieces, _END)) is not _END:
                 yield piece
         else:
             for piece in pieces:
@@ -124,7 +125,7 @@ async def copyfileobj(fsrc: Any, fdst: Any, length: int = 0) -> None:
     """`shutil.copyfileobj`, awaited, where `fsrc` is the `raw` of a response."""
     wire = getattr(fsrc, "_wire", None)
     if not isinstance(wire, _Wire):
-        await _in_thread(shutil.copyfileobj, fsrc, fdst, length)
+        await _off_loop(shutil.copyfileobj, fsrc, fdst, length)
         return
     while data := await wire.read(length or 65536, fsrc.decode_content):
         fdst.write(data)
@@ -134,7 +135,7 @@ async def read_raw(raw: Any, amt: int | None = None, decode_content: bool | None
     """``raw.read(amt)`` of a response, awaited: the bytes as they were sent, unless they are to be decoded."""
     wire = getattr(raw, "_wire", None)
     if not isinstance(wire, _Wire):
-        return await _in_thread(raw.read, *(() if amt is None else (amt,)), **_decoding(decode_content))
+        return await _off_loop(raw.read, *(() if amt is None else (amt,)), **_decoding(decode_content))
     return await wire.read(amt, raw.decode_content if decode_content is None else decode_content)
 
 

@@ -27,6 +27,7 @@ import urllib3.util.request
 import urllib3.util.ssl_
 import yarl
 
+from asyncify.support.aio_off_loop import _off_loop
 from asyncify.support.aio_requests_wire import _Body, _carrier, _Headers, _Unread, _Wire
 
 _with_scheme: Any = requests.utils.prepend_scheme_if_needed
@@ -96,7 +97,7 @@ async def _chunks(body: Any) -> AsyncIterator[bytes]:
     """The parts of a body that is a file or an iterable, never closing it; files are read off the loop."""
     if hasattr(body, "read"):
         in_memory = isinstance(body, io.BytesIO | io.StringIO)
-        while data := body.read(65536) if in_memory else await asyncio.to_thread(body.read, 65536):
+        while data := body.read(65536) if in_memory else await _off_loop(body.read, 65536):
             yield data.encode() if isinstance(data, str) else data
     else:
         for data in body:

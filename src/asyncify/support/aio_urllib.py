@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import copy
 import io
@@ -16,6 +15,7 @@ from typing import Any
 from urllib.error import ContentTooShortError, URLError
 from urllib.parse import urlsplit
 
+from asyncify.support.aio_off_loop import _off_loop
 from asyncify.support.aio_urllib_wire import Response, _Capture, _capturing, _connect, _Wire
 
 _UNSAID: Any = vars(socket)["_GLOBAL_DEFAULT_TIMEOUT"]  # the default that urlopen itself has
@@ -126,11 +126,11 @@ async def open_with(
     while True:
         kind = request.type
         if kind not in ("http", "https"):
-            return Response(await asyncio.to_thread(opener.open, request, None, timeout))
+            return Response(await _off_loop(opener.open, request, None, timeout))
         found = urllib.request.OpenerDirector.open(director, request, None, timeout)
         wire = None
         if isinstance(found, _InThread):
-            return Response(await asyncio.to_thread(opener.open, found.request, None, timeout))
+            return Response(await _off_loop(opener.open, found.request, None, timeout))
         if isinstance(found, _Prepared):
             request = found.request_for
             found, wire = await _exchange(found)
@@ -160,7 +160,7 @@ async def urlretrieve(
 ) -> tuple[Any, Any]:
     """`urllib.request.urlretrieve`, awaited. Raises `urllib.error.ContentTooShortError`, and what `urlopen` raises."""
     if urlsplit(url).scheme not in ("http", "https"):
-        return await asyncio.to_thread(urllib.request.urlretrieve, url, filename, reporthook, data)
+        return await _off_loop(urllib.request.urlretrieve, url, filename, reporthook, data)
     with contextlib.closing(await urlopen(url, data)) as response:
         headers = response.info()
         if not filename:

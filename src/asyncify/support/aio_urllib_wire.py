@@ -15,6 +15,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from functools import cache
 from typing import Any, TypeVar
 
+from asyncify.support.aio_off_loop import _off_loop
+
 _T = TypeVar("_T")
 _CUT = "UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol"
 _HIGH_WATER = 2**18  # so many bytes may lie here that nobody has asked for yet
@@ -293,7 +295,7 @@ class Response:
             return getattr(self._response, method)(*args)
 
         if self._wire is None:
-            return await asyncio.to_thread(call)  # a file, or what asyncio does not carry
+            return await _off_loop(call)  # a file, or what asyncio does not carry
         return await self._wire.run(call, self._response)
 
     async def read(self, *amt: int | None) -> bytes:
