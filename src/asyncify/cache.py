@@ -14,6 +14,7 @@ import os
 import pickle
 import sys
 import tempfile
+import time
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,10 @@ import platformdirs
 
 LIMIT: Final = 200 * 1024 * 1024
 """Bytes that all entries may take together; the ones longest unused go first."""
+TRIMMED_EVERY: Final = 60.0
+"""Seconds in which the entries are looked at once: with thousands of them that takes longer than a small scan."""
+
+_STAMP = ".trimmed"
 
 _DIGEST = 32
 _PLAIN = frozenset({"frozenset", "set", "complex"})
@@ -96,10 +101,17 @@ def store(name: str, value: object) -> None:
 
 
 def _trim(target: Path) -> None:
-    """Remove what was not used for longest until the rest is within the limit."""
+    """Remove what was not used for longest until the rest is within the limit, if that was not done just now."""
+    stamp = target / _STAMP
+    with contextlib.suppress(OSError):
+        if 0 <= time.time() - stamp.stat().st_mtime < TRIMMED_EVERY:
+            return
+    stamp.touch()
     entries = []
     with os.scandir(target) as found:
         for entry in found:
+            if entry.name == _STAMP:
+                continue
             with contextlib.suppress(OSError):
                 stat = entry.stat()
                 entries.append((stat.st_mtime_ns, stat.st_size, entry.path))

@@ -29,6 +29,10 @@ def tree(tmp_path: Path) -> Path:
     return root
 
 
+def _entries(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
 def _never(*args: object) -> None:
     raise AssertionError("analysed again")
 
@@ -62,7 +66,7 @@ def test_what_changed_is_analysed(change: str, folder: Path, tree: Path, monkeyp
 @pytest.mark.parametrize("damage", [b"", b"x" * 100, None])
 def test_a_damaged_entry_is_made_anew(damage: bytes | None, folder: Path, tree: Path) -> None:
     first = api.scan([tree], Config(root=tree))
-    (entry,) = folder.iterdir()
+    (entry,) = _entries(folder)
     good = entry.read_bytes()
     entry.write_bytes(good[:-1] + bytes([good[-1] ^ 1]) if damage is None else damage)
     assert api.scan([tree], Config(root=tree)).plan == first.plan
@@ -86,12 +90,23 @@ def test_nothing_is_written_into_the_scanned_tree(folder: Path, tree: Path) -> N
 
 def test_the_entries_longest_unused_go_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "LIMIT", 3000)
+    monkeypatch.setattr(cache, "TRIMMED_EVERY", 0)
     for number in range(3):
         cache.store(f"e{number}", "x" * 1200)
         os.utime(folder / f"e{number}", ns=(number, number))
     assert cache.load("e1") is not None  # used now
     cache.store("e3", "x" * 1200)
-    assert sorted(path.name for path in folder.iterdir()) == ["e1", "e3"]
+    assert [path.name for path in _entries(folder)] == ["e1", "e3"]
+
+
+def test_entries_are_looked_at_once_in_a_while(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "LIMIT", 3000)
+    for number in range(4):
+        cache.store(f"e{number}", "x" * 1200)
+    assert len(_entries(folder)) == 4
+    os.utime(folder / ".trimmed", (0, 0))
+    cache.store("e4", "x" * 1200)
+    assert len(_entries(folder)) == 2
 
 
 def test_an_entry_cannot_call_anything(folder: Path, tmp_path: Path) -> None:
