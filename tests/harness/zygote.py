@@ -7,6 +7,7 @@ and the output. The child is a program as any other: it runs ``main.py`` as ``__
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib.util
 import json
 import os
@@ -102,6 +103,7 @@ def _wait(pid: int, timeout: float) -> int:
 def main() -> None:
     """Serve until the input ends."""
     _preload()
+    gc.freeze()  # a collection in a child would copy every page that it shares with this process
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     for line in iter(sys.stdin.readline, ""):
         request = json.loads(line)
