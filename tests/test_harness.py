@@ -11,6 +11,8 @@ from harness.fixture import Expected, Fixture
 from harness.laws import Broken
 
 if TYPE_CHECKING:
+    from harness.start import Zygote
+
     from asyncify.verify.server import LocalServer
 
 BEFORE = """\
@@ -126,11 +128,11 @@ def test_a_right_result_passes(fixture_server: LocalServer) -> None:
 
 
 @pytest.mark.parametrize("what", SABOTAGE)
-def test_a_wrong_result_is_seen(what: str, fixture_server: LocalServer) -> None:
+def test_a_wrong_result_is_seen(what: str, fixture_server: LocalServer, zygote: Zygote) -> None:
     old, new, message = SABOTAGE[what]
     assert old in AFTER
     with pytest.raises(Broken, match=message):
-        check_runs(fixture(), program(BEFORE), program(AFTER.replace(old, new)), fixture_server)
+        check_runs(fixture(), program(BEFORE), program(AFTER.replace(old, new)), fixture_server, zygote)
 
 
 @pytest.mark.parametrize(

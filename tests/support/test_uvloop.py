@@ -13,6 +13,8 @@ from harness.run import run_program
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from harness.start import Zygote
+
     from asyncify.verify.server import LocalServer
 
 if sys.platform == "win32":
@@ -30,18 +32,19 @@ with warnings.catch_warnings():
 assert isinstance(asyncio.get_event_loop_policy().new_event_loop(), uvloop.Loop)
 """
 PROGRAMS = (
-    "situations_submit thread_map futures_session urlopen_pool "
-    "thread_condition_timeout thread_join_timeout thread_rlock_nested thread_timer queue_daemon_workers queue_get_timeout "
-    "gevent_kill gevent_order gevent_queue gevent_timeouts"
+    "thread_map futures_session urlopen_pool thread_condition_timeout thread_join_timeout thread_rlock_nested "
+    "thread_timer queue_daemon_workers queue_get_timeout gevent_kill gevent_timeouts"
 ).split()
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_migrated_program_does_the_same_on_uvloop(name: str, tmp_path: Path, fixture_server: LocalServer) -> None:
+def test_a_migrated_program_does_the_same_on_uvloop(
+    name: str, tmp_path: Path, fixture_server: LocalServer, zygote: Zygote
+) -> None:
     fixture = load(name)
     after = observe(fixture).after
-    asyncio_run = run_program(fixture, after, tmp_path / "asyncio", fixture_server, quiet=False)
+    asyncio_run = run_program(fixture, after, tmp_path / "asyncio", fixture_server, quiet=False, start=zygote)
     main = {**after, "main.py": POLICY + after["main.py"].replace(b"from __future__ import annotations\n", b"")}
-    uvloop_run = run_program(fixture, main, tmp_path / "uvloop", fixture_server, quiet=False)
+    uvloop_run = run_program(fixture, main, tmp_path / "uvloop", fixture_server, quiet=False, start=zygote)
     assert (uvloop_run.exit, uvloop_run.stdout) == (asyncio_run.exit, asyncio_run.stdout), uvloop_run.stderr
     assert bool(uvloop_run.stderr) == bool(asyncio_run.stderr), uvloop_run.stderr
