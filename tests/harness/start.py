@@ -14,13 +14,12 @@ from typing import IO, Self
 from .run import TIMEOUT, start_process
 
 ZYGOTE = Path(__file__).resolve().parent / "zygote.py"
-_TOOLS = ("pytest", "unittest")
 
 
 class Zygote:
     """Starts programs as children of a process that has the libraries loaded; a context manager.
 
-    What is neither a script nor a module of the program (its tests, a line of code) is started as a process of its own.
+    What is neither a script nor a module (a line of code) is started as a process of its own.
     """
 
     def __init__(self) -> None:
@@ -58,8 +57,8 @@ class Zygote:
         self, command: Sequence[str], folder: Path, environment: Mapping[str, str]
     ) -> tuple[int, bytes, bytes]:
         """Run the program in a child; see :class:`harness.run.Starter`."""
-        tool = command[1].startswith("-") and (command[1] != "-m" or command[2] in _TOOLS)
-        if tool or not environment["PYTHONDEVMODE"]:  # forks have the mode of this process
+        code = command[1].startswith("-") and command[1] != "-m"
+        if code or not environment["PYTHONDEVMODE"]:  # forks have the mode of this process
             return start_process(command, folder, environment)
         assert self._process is not None
         request = {

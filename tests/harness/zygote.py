@@ -21,16 +21,15 @@ import warnings
 from pathlib import Path
 from typing import IO, Any
 
+_LIBRARIES = """
+aiohttp aiohttp.client aiohttp.resolver requests idna charset_normalizer certifi asyncio concurrent.futures threading
+argparse csv json logging dataclasses functools contextlib tracemalloc pytest pytest_asyncio unittest unittest.mock
+"""
+
 
 def _preload() -> None:
     """The libraries that programs import, before and after the migration."""
-    for (
-        name
-    ) in "aiohttp requests concurrent.futures asyncio argparse csv json unittest logging dataclasses functools".split():
-        __import__(name)
-    for (
-        name
-    ) in "aiohttp.client aiohttp.resolver idna charset_normalizer certifi tracemalloc contextlib threading".split():
+    for name in _LIBRARIES.split():
         __import__(name)
 
 
