@@ -8,6 +8,7 @@ from functools import cached_property
 
 from asyncify.colour.class_pins import class_pins
 from asyncify.colour.colouring import Colouring
+from asyncify.colour.computed_names import computed_name_pins
 from asyncify.colour.entry import module_pins
 from asyncify.colour.faces import find_faces
 from asyncify.colour.fan_out import find_region
@@ -52,7 +53,7 @@ class Constraints:
         """What must stay synchronous, by node."""
         handled = frozenset(finding.span for finding in self.findings if isinstance(finding, Handles))
         own = pins(self.facts, handled, dict(self.kept))
-        return (*own, *class_pins(self.facts), *module_pins(self.facts, self.programs))
+        return (*own, *computed_name_pins(self.facts), *class_pins(self.facts), *module_pins(self.facts, self.programs))
 
 
 def colour(constraints: Constraints, boundaries: Mapping[str, Boundary], *, fan_out: bool = False) -> Colouring:

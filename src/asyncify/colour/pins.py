@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from functools import cache
 from typing import get_args
 
-from asyncify.index.prefix import literal_prefix
 from asyncify.index.project import CallSite, FunctionInfo, FunctionUse, ImplicitCall, Kind, Sink
 from asyncify.index.standard import NOT_IMPORTED
-from asyncify.index.values import Class, Constant, External, Instance, ModuleRef, Object, Unknown, Value
+from asyncify.index.values import External, Instance, Object, Value
 from asyncify.model import Reason, Refusal, Span
 from asyncify.rules.base import RefusalCode, function_node, object_node, site_node
 from asyncify.rules.caches import CACHES
@@ -179,7 +178,6 @@ def pins(facts: Facts, handled: frozenset[Span], kept: dict[str, frozenset[int]]
         reason = _own_pin(facts, info, kept, handled) or _maybe_called(facts, info)
         if reason is not None:
             yield function_node(info.name), reason
-    yield from _dynamic_pins(facts)
     yield from _runner_pins(facts, handled)
     yield from _lost_pins(facts)
     for implicit in facts.implicit_calls:
@@ -195,30 +193,6 @@ def pins(facts: Facts, handled: frozenset[Span], kept: dict[str, frozenset[int]]
             found = _use_pin(use, facts)
             if found is not None:
                 yield function_node(use.function), found
-
-
-_NAME_TABLES = frozenset({"builtins.globals", "builtins.vars", "builtins.locals"})
-
-
-def _dynamic_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
-    """Functions that may be fetched by a computed name: ``getattr(obj, name)``, ``globals()[name]``."""
-    project = facts.project
-    for call in facts.calls_of(("builtins.getattr", *_NAME_TABLES)):
-        node = call.node
-        if "builtins.getattr" in call.externals and len(node.args) >= 2 and not isinstance(node.args[1], ast.Constant):
-            if _names_are_known(facts, call, node.args[1]):
-                continue
-            prefix = literal_prefix(node.args[1])
-            for value in facts.values(call.span.path, node.args[0]):
-                for name in _members(facts, value):
-                    if name.rpartition(".")[2].startswith(prefix):
-                        text = "The function may be fetched here by a name that is computed."
-                        yield function_node(name), refusal(CALLBACK, call.span, text)
-        elif call.externals & _NAME_TABLES and not node.args:
-            for info in project.functions.values():
-                if info.path == call.span.path and info.parent is None and info.kind is Kind.FUNCTION:
-                    text = "The function may be fetched here from the table of names."
-                    yield function_node(info.name), refusal(CALLBACK, call.span, text)
 
 
 _RUNNERS = frozenset(
@@ -280,34 +254,6 @@ def _stop_iteration_caught(facts: Facts, path: str, node: ast.AST) -> bool:
             return False
         child = parent
     return False
-
-
-def _names_are_known(facts: Facts, call: CallSite, name: ast.expr) -> bool:
-    """Whether the index has followed every name that may be asked for: it starts with certain text, or is one of
-    certain texts and no caller from outside chooses it."""
-    if literal_prefix(name):
-        return not any(isinstance(value, Unknown) for value in facts.project.values(call.span))
-    values = facts.values(call.span.path, name)
-    if not values or not all(isinstance(v, Constant) and isinstance(v.value, str) for v in values):
-        return False
-    info = facts.project.functions.get(call.within)
-    public = info is not None and info.parent is None and not info.name.rpartition(".")[2].startswith("_")
-    return not (isinstance(name, ast.Name) and info is not None and name.id in info.parameters and public)
-
-
-def _members(facts: Facts, value: Value) -> Iterator[str]:
-    project = facts.project
-    match value:
-        case Object(name) | Class(name) if name in project.classes:
-            related = {name, *project.classes[name].mro}
-            related |= {c.name for c in project.classes.values() if name in c.mro}
-            for cls in related:
-                if cls in project.classes:
-                    yield from project.classes[cls].methods.values()
-        case ModuleRef(name):
-            for info in project.functions.values():
-                if info.module == name and info.parent is None and info.cls is None and info.kind is Kind.FUNCTION:
-                    yield info.name
 
 
 def _own_pin(

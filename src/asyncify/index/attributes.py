@@ -29,12 +29,21 @@ from asyncify.index.catalogue import Catalogue
 from asyncify.index.elsewhere import ABSENT
 from asyncify.index.externals import Application, Externals
 from asyncify.index.ir import FunctionFacts
+from asyncify.index.project import Kind
 from asyncify.index.typeexpr import parse_type
 
 _BUILTIN_CLASSES = {
     f"builtins.{kind.__name__}": kind
     for kind in (str, bytes, bytearray, int, float, complex, bool, list, tuple, dict, set, frozenset, range)
 }
+
+
+def _own_name(facts: FunctionFacts) -> str | None:
+    """What ``__name__`` of the function is; None for one that may have got the name of another (`functools.wraps`)."""
+    called = [d.func for d in facts.decorators if isinstance(d, ast.Call)]
+    if facts.parent is not None or facts.kind is not Kind.FUNCTION or any("wraps" in ast.unparse(d) for d in called):
+        return None
+    return facts.name.rpartition(".")[2]
 
 
 class Attributes(Externals):
@@ -99,6 +108,14 @@ class Attributes(Externals):
         elif isinstance(value, (AFunction, ABound)):
             owner = value if isinstance(value, AFunction) else value.function
             self.edge(self.field(owner, name), result)
+            if name == "__name__":
+                own = _own_name(owner.facts)
+                self.add(
+                    result,
+                    self.unknown("the name of a function that stands for others")
+                    if own is None
+                    else self.constant(own),
+                )
         elif isinstance(value, AUnknown):
             self.add(result, value)
 
@@ -108,6 +125,8 @@ class Attributes(Externals):
         builtin = _BUILTIN_CLASSES.get(value.type)
         if builtin is not None and not hasattr(builtin, name):
             return  # reading it raises AttributeError: another object must be meant
+        if name == "__name__" and value.type == "collections.abc.Callable":
+            return  # an annotation; the functions that callers give have names
         if is_mock(value.type) and value.type != PATCHER:
             self.mock_attribute(value, name, result)
             return

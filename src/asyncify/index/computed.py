@@ -70,6 +70,15 @@ class ComputedNames(Attributes):
                         self.read_attribute(value, caller.unit, (name, result, caller.node, caller.within))
         return new
 
+    def settle_unnamed(self) -> bool:
+        """A name that nothing in sight gives may be any; whether there was one that was not known to be so."""
+        unnamed = [key for key in self.named_by if not self.held[key[0]]]
+        for key in unnamed:
+            _, receiver, result = key
+            caller = self.named_by.pop(key)
+            self.on(receiver, self.on_computed, caller.unit, (result, caller.node, caller.within))
+        return bool(unnamed)
+
     def _is_closed(self, value: AValue) -> bool:
         """Whether all attributes of the value come from the project."""
         if isinstance(value, AModule):

@@ -61,6 +61,8 @@ class Externals(GenericFunctions, Mocks):
     def __init__(self, catalogue: Catalogue) -> None:
         super().__init__(catalogue)
         self._methods: dict[tuple[str, str], Signature | None] = {}
+        self.named_by: dict[tuple[int, int, int], Caller] = {}
+        """Calls of ``getattr``, by the variables of the name, the receiver and the result."""
         self._special: dict[str, Callable[[Args, int, Caller], None]] = {
             "builtins.property": self._property, "functools.cached_property": self._property,
             "abc.abstractproperty": self._property, "builtins.staticmethod": self._static,
@@ -381,6 +383,7 @@ class Externals(GenericFunctions, Mocks):
                 self.read_prefixed(args.positional[0], prefix, result, caller)
                 return
             self.on(args.positional[1], self._on_getattr, caller, (args.positional[0], result))
+            self.named_by[args.positional[1], args.positional[0], result] = caller
 
     def _computed_prefix(self, node: ast.AST) -> str:
         return literal_prefix(node.args[1]) if isinstance(node, ast.Call) and len(node.args) > 1 else ""

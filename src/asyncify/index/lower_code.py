@@ -68,7 +68,9 @@ class CodeLowering(ExpressionLowering):
         self.facts.parameters[variable] = (facts, arg.arg)
         self._expressions[arg] = variable
         if arg.annotation is not None:
-            self.edge(self.annotation(arg.annotation), variable)
+            declared = self.annotation(arg.annotation)
+            if self._enclosing() is None or not (isinstance(arg.annotation, ast.Name) and arg.annotation.id == "str"):
+                self.edge(declared, variable)  # the texts that a function within a function gets come from its callers
         return variable
 
     def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> int:

@@ -35,7 +35,7 @@ class Solver(Namespaces):
         keys = self._settle_keys()
         prefixed = self.settle_prefixed()
         mocks = self.settle_mocks()
-        return self.find_late() or keys or prefixed or mocks
+        return self.find_late() or keys or prefixed or mocks or self.settle_unnamed()
 
     # --- special methods ---------------------------------------------------------------------------------------
 

@@ -1,8 +1,9 @@
 """What the frameworks for tests do to values: fixtures become parameters, mocks stand in for anything.
 
 pytest gives a test (or a fixture) what the fixture of a parameter's name returns or yields. The nearest one counts: of
-the class, of the module, of the ``conftest.py`` of the folder, of a folder above. An object of :mod:`unittest.mock` has
-every attribute and every result, and each is a mock again.
+the class, of the module, of the ``conftest.py`` of the folder, of a folder above. ``request.instance`` and ``request.cls``
+are the test that runs and its class: any that may ask for the fixture. An object of :mod:`unittest.mock` has every
+attribute and every result, and each is a mock again.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from asyncify.index.abstract import MOCK, Unit
+from asyncify.index.abstract import MOCK, AClass, AInstance, Unit
 from asyncify.index.ir import FunctionFacts
 from asyncify.index.solve import Solver
 
@@ -21,13 +22,14 @@ _KNOWN = {
     "capfd": "pytest.CaptureFixture",
     "caplog": "pytest.LogCaptureFixture",
     "recwarn": "pytest.WarningsRecorder",
-    "request": "pytest.FixtureRequest",
     "tmp_path": "pathlib.Path",
     "mocker": "pytest_mock.MockerFixture",
     "requests_mock": "requests_mock.Mocker",
     "httpserver": "pytest_httpserver.HTTPServer",
     "httpbin": "pytest_httpbin.serve.Server",
 }
+
+_REQUEST = "pytest.FixtureRequest"
 
 
 def is_test(path: str) -> bool:
@@ -64,12 +66,34 @@ def bind_fixtures(solver: Solver) -> None:
                         solver.edge(
                             owner.offset + (fixture.yields if fixture.is_generator else fixture.returns), variable
                         )
+            elif name == "request":
+                solver.add(variable, _request(solver, unit, facts))
             elif name in _KNOWN:
                 solver.add(variable, solver.instance(_KNOWN[name], None, None))
             elif mocks:
                 decorator = mocks.pop(0)
                 solver.mock_homes[decorator] = facts
                 solver.add(variable, solver.instance(MOCK, unit, decorator))
+
+
+def _request(solver: Solver, unit: Unit, facts: FunctionFacts) -> AInstance:
+    """The request of the fixture: one object, whose ``instance`` and ``cls`` are the tests in its reach.
+
+    `pytest.FixtureRequest <https://docs.pytest.org/en/stable/reference/reference.html#request>`_
+    """
+    made = solver.instance(_REQUEST, unit, facts.node)
+    folder, _, name = unit.facts.path.rpartition("/")
+    for cls in solver.all_classes:
+        path = cls.unit.facts.path
+        below = name == "conftest.py" and (not folder or path.startswith(f"{folder}/")) and is_test(path)
+        if cls.facts is facts.cls or (facts.cls is None and (below or path == unit.facts.path) and _has_tests(cls)):
+            solver.add(solver.field(made, "instance"), solver.object_of(cls, True))
+            solver.add(solver.field(made, "cls"), cls)
+    return made
+
+
+def _has_tests(cls: AClass) -> bool:
+    return cls.facts.node.name.startswith("Test") or any(name.startswith("test") for name in cls.facts.methods)
 
 
 def _mocks(facts: FunctionFacts) -> list[ast.expr]:

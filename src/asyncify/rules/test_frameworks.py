@@ -398,6 +398,7 @@ CATALOGUE = Catalogue(
         "unittest.mock.Mock.part.__enter__": Signature(returns="self"),
         "unittest.mock.patch.__enter__": Signature(returns="self"),
     },
+    attributes={"pytest.FixtureRequest.instance": "None", "pytest.FixtureRequest.cls": "None"},
     aliases={
         "unittest.case.TestCase": CASE,
         "unittest.async_case.IsolatedAsyncioTestCase": ASYNC_CASE,

@@ -1,0 +1,77 @@
+"""Functions that are fetched by a computed name: ``getattr(obj, name)``, ``globals()[name]``."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from asyncify.colour.pins import CALLBACK, refusal
+from asyncify.index.prefix import literal_prefix, literal_suffix
+from asyncify.index.project import CallSite, Kind
+from asyncify.index.values import Class, Constant, ModuleRef, Object, Unknown, Value
+from asyncify.model import Refusal
+from asyncify.rules.base import function_node
+from asyncify.rules.facts import Facts
+from asyncify.rules.flow import chosen_among
+
+_NAME_TABLES = frozenset({"builtins.globals", "builtins.vars", "builtins.locals"})
+
+
+def computed_name_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
+    """Functions that may be fetched by a computed name: ``getattr(obj, name)``, ``globals()[name]``."""
+    project = facts.project
+    for call in facts.calls_of(("builtins.getattr", *_NAME_TABLES)):
+        node = call.node
+        if "builtins.getattr" in call.externals and len(node.args) >= 2 and not isinstance(node.args[1], ast.Constant):
+            if _names_are_known(facts, call, node.args[1]):
+                continue
+            forms = _spelled(facts, call.span.path, node.args[1])
+            for value in facts.values(call.span.path, node.args[0]):
+                for name in _members(facts, value):
+                    last = name.rpartition(".")[2]
+                    if any(last.startswith(start) and last.endswith(end) for start, end in forms):
+                        text = "The function may be fetched here by a name that is computed."
+                        yield function_node(name), refusal(CALLBACK, call.span, text)
+        elif call.externals & _NAME_TABLES and not node.args:
+            for info in project.functions.values():
+                if info.path == call.span.path and info.parent is None and info.kind is Kind.FUNCTION:
+                    text = "The function may be fetched here from the table of names."
+                    yield function_node(info.name), refusal(CALLBACK, call.span, text)
+
+
+def _names_are_known(facts: Facts, call: CallSite, name: ast.expr) -> bool:
+    """Whether the index has followed every name that may be asked for: it starts with certain text, or is one of
+    certain texts and no caller from outside chooses it."""
+    if literal_prefix(name):
+        return not any(isinstance(value, Unknown) for value in facts.project.values(call.span))
+    values = facts.values(call.span.path, name)
+    if not values or not all(isinstance(v, Constant) and isinstance(v.value, str) for v in values):
+        return False
+    info = facts.project.functions.get(call.within)
+    public = info is not None and (
+        any(use.function == info.name for use in facts.project.uses)
+        if info.parent is not None
+        else not info.name.rpartition(".")[2].startswith("_")
+    )
+    return not (isinstance(name, ast.Name) and info is not None and name.id in info.parameters and public)
+
+
+def _members(facts: Facts, value: Value) -> Iterator[str]:
+    project = facts.project
+    match value:
+        case Object(name) | Class(name) if name in project.classes:
+            related = {name, *project.classes[name].mro}
+            related |= {c.name for c in project.classes.values() if name in c.mro}
+            for cls in related:
+                if cls in project.classes:
+                    yield from project.classes[cls].methods.values()
+        case ModuleRef(name):
+            for info in project.functions.values():
+                if info.module == name and info.parent is None and info.cls is None and info.kind is Kind.FUNCTION:
+                    yield info.name
+
+
+def _spelled(facts: Facts, path: str, name: ast.expr) -> list[tuple[str, str]]:
+    """What the name certainly starts with and ends with, for each way in which it is put together."""
+    parts = chosen_among(facts, path, name) or [name]
+    return [(literal_prefix(part), literal_suffix(part)) for part in parts]
