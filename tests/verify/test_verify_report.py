@@ -15,8 +15,9 @@ from rich.console import Console, RenderableType
 
 from asyncify.model import FileChange
 from asyncify.report import verify_json as verify_json_module
-from asyncify.report.memory_chart import ASCII_MARKERS, MARKERS, MemoryChart, Series
+from asyncify.report.timeline import Panel, Series, panels_of
 from asyncify.report.timeline_svg import Theme, timeline_svg
+from asyncify.report.timeline_text import ASCII_MARKERS, MARKERS, TimelineChart
 from asyncify.report.verify_html import comparison_html, verify_html
 from asyncify.report.verify_json import SCHEMA_FILE, comparison_json, verify_json
 from asyncify.report.verify_text import comparison_report, verify_report
@@ -106,14 +107,18 @@ def test_the_json_has_a_schema_and_the_samples_on_request() -> None:
 
 
 SERIES = (
-    Series("steady", tuple((step / 10, 30.0 * MIB) for step in range(11))),
-    Series("rising", tuple((step / 10, step * 4.0 * MIB) for step in range(11))),
+    Series("steady", tuple((step / 10, 30.0) for step in range(11))),
+    Series("rising", tuple((step / 10, step * 4.0) for step in range(11))),
 )
+
+
+def chart(*series: Series) -> TimelineChart:
+    return TimelineChart([Panel("Memory, MiB", series, 240)])
 
 
 @pytest.mark.parametrize("width", [40, 57, 80, 200])
 def test_the_chart_fits_the_width_and_shows_every_series(width: int) -> None:
-    lines = shown(MemoryChart(SERIES), width=width).splitlines()
+    lines = shown(chart(*SERIES), width=width).splitlines()
     assert max(map(len, lines)) <= width
     plot = "\n".join(lines[:-2])
     assert all(marker in plot for marker in MARKERS[:2])
@@ -122,8 +127,8 @@ def test_the_chart_fits_the_width_and_shows_every_series(width: int) -> None:
 
 
 def test_the_chart_is_to_scale() -> None:
-    lines = shown(MemoryChart(SERIES, height=12), width=60).splitlines()[1:13]
-    top = max(value for each in SERIES for _, value in each.points) / MIB * 1.05
+    lines = shown(chart(*SERIES), width=60).splitlines()[1:13]
+    top = max(value for each in SERIES for _, value in each.points) * 1.05
     rows = {row for row, line in enumerate(lines) for mark in line if mark == MARKERS[0]}
     assert rows == {11 - int(30 / top * 12)}
     columns = [line.index(MARKERS[1]) for line in lines if MARKERS[1] in line]
@@ -131,28 +136,39 @@ def test_the_chart_is_to_scale() -> None:
 
 
 def test_the_chart_has_colours_only_where_wanted() -> None:
-    assert "\x1b[34m" in shown(MemoryChart(SERIES), colour=True)
-    assert "\x1b" not in shown(MemoryChart(SERIES))
+    assert "\x1b[34m" in shown(chart(*SERIES), colour=True)
+    assert "\x1b" not in shown(chart(*SERIES))
 
 
 def test_the_chart_in_ascii() -> None:
-    text = shown(MemoryChart(SERIES), encoding="ascii")
+    text = shown(chart(*SERIES), encoding="ascii")
     assert text.isascii()
     assert all(marker in text for marker in ASCII_MARKERS[:2])
 
 
 def test_a_far_longer_series_is_cut_and_says_so() -> None:
-    long = Series("long", ((0.0, 10.0 * MIB), (30.0, 10.0 * MIB)))
-    text = shown(MemoryChart((*SERIES, long)))
+    long = Series("long", ((0.0, 10.0), (30.0, 10.0)))
+    text = shown(chart(*SERIES, long))
     assert "long (to 30.0 s)" in text
     assert text.splitlines()[-2].split()[-2:] == ["2.5", "s"]
 
 
 def test_charts_of_little_or_nothing() -> None:
-    assert "nothing was sampled" in shown(MemoryChart([Series("a", ())]))
-    assert MARKERS[0] in shown(MemoryChart([Series("a", ((0.0, 5.0 * MIB),))]))
-    assert MARKERS[0] in shown(MemoryChart([Series("a", ((0.0, 0.0), (1.0, 0.0)))]))
+    assert "nothing was sampled" in shown(chart(Series("a", ())))
+    assert MARKERS[0] in shown(chart(Series("a", ((0.0, 5.0),))))
+    assert MARKERS[0] in shown(chart(Series("a", ((0.0, 0.0), (1.0, 0.0)))))
     ElementTree.fromstring(timeline_svg([], title="none"))
+
+
+def test_threads_and_requests_in_flight_stand_below_memory() -> None:
+    variants = (with_traffic(measured("before", 40, 2.0)), with_traffic(measured("after", 20, 1.0)))
+    lines = shown(TimelineChart(panels_of(variants)), width=60).splitlines()
+    titles = [number for number, line in enumerate(lines) if line in ("Memory, MiB", "Threads", "Requests in flight")]
+    assert len(titles) == 3
+    two, *_, none = lines[titles[2] + 1 : titles[2] + 5]
+    assert two.startswith("  2│   ") and none.startswith("  0│⣀")
+    assert MARKERS[0] in two and MARKERS[0] in none  # nothing at first, then two
+    assert sum("before" in line for line in lines) == 1  # one legend
 
 
 SPACE = "{http://www.w3.org/2000/svg}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from asyncify.report.memory_chart import MIB
+from asyncify.report.timeline import MIB
 from asyncify.verify.behaviour import Aspect
 from asyncify.verify.measure import Run
 from asyncify.verify.result import Gate, Measured, Metric, Ratio

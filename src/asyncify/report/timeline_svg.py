@@ -7,12 +7,11 @@ without colours too; the run shown is the one with the median peak. No script an
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from asyncify.report.html import Html, markup, tag
-from asyncify.report.memory_chart import MIB, Series, extent, number_text, series_of, ticks
 from asyncify.report.text import counted
+from asyncify.report.timeline import MIB, Panel, number_text, panels_of, seconds_shown, ticks
 from asyncify.verify.result import Measured
 
 LEFT, RIGHT = 52, 20  # margins in pixels
@@ -31,45 +30,11 @@ class Theme(StrEnum):
     DARK = "dark"
 
 
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """One plot: its title with the unit, its series in that unit, its height in pixels; `steps` for counts."""
-
-    title: str
-    series: tuple[Series, ...]
-    height: int
-    steps: bool = False
-
-    @property
-    def highest(self) -> float:
-        """The largest value."""
-        return max((value for each in self.series for _, value in each.points), default=0.0)
-
-
-def panels_of(variants: Sequence[Measured]) -> tuple[Panel, ...]:
-    """Memory always; threads and requests in flight where they are known."""
-    runs = [(each.name, each.typical, each.typical_traffic) for each in variants]
-    memory = tuple(
-        Series(each.name, tuple((at, value / MIB) for at, value in each.points)) for each in series_of(variants)
-    )
-    panels = [Panel("Memory, MiB", memory, 240)]
-    threads = tuple(Series(name, tuple((s.at, float(s.threads)) for s in run.samples)) for name, run, _ in runs)
-    panels.append(Panel("Threads", threads, 90, steps=True))
-    flights = tuple(
-        Series(name, tuple((at - run.started, float(count)) for at, count in traffic.in_flight()))
-        for name, run, traffic in runs
-        if traffic is not None
-    )
-    if any(each.points for each in flights):
-        panels.append(Panel("Requests in flight", flights, 90, steps=True))
-    return tuple(panels)
-
-
 def timeline_svg(variants: Sequence[Measured], *, title: str, theme: Theme = Theme.AUTO) -> Html:
     """The picture of any number of variants, as one SVG element."""
     names = [each.name for each in variants]
     panels = [panel for panel in panels_of(variants) if panel.highest > 0]
-    seconds, _ = extent(panels[0].series if panels else ())
+    seconds = seconds_shown(panels[0].series if panels else ())
     inner = WIDTH - LEFT - RIGHT
     parts: list[Html] = []
     top = 44

@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from asyncify.report.figures import ROWS, ending, gate_text, named, ratio_text, value_text
-from asyncify.report.memory_chart import MemoryChart, series_of
 from asyncify.report.text import clean, counted, safe
+from asyncify.report.timeline import panels_of
+from asyncify.report.timeline_text import TimelineChart
 from asyncify.verify.behaviour import Behaviour, Difference
 from asyncify.verify.result import Comparison, Gate, Measured, Ratio, VerifyResult
 
@@ -20,13 +21,14 @@ OUTPUT_LINES = 20  # of the output of a run that failed
 
 
 def verify_report(result: VerifyResult) -> Group:
-    """Behaviour, cost, demands, and memory over time of two versions."""
+    """Behaviour, cost, demands, and what two versions held over time."""
     return Group(*_verify_parts(result))
 
 
 def comparison_report(comparison: Comparison) -> Group:
-    """Any number of variants side by side, one column each, and their memory over time."""
-    return Group(_side_by_side(comparison), Text(), MemoryChart(series_of(comparison)), *_failures(comparison.variants))
+    """Any number of variants side by side, one column each, and what they held over time."""
+    chart = TimelineChart(panels_of(comparison.variants))
+    return Group(_side_by_side(comparison), Text(), chart, *_failures(comparison.variants))
 
 
 def _verify_parts(result: VerifyResult) -> Iterator[RenderableType]:
@@ -54,7 +56,7 @@ def _verify_parts(result: VerifyResult) -> Iterator[RenderableType]:
         yield safe(note, "yellow")
     yield from _failures((result.before, result.after))
     yield Text()
-    yield MemoryChart(series_of((result.before, result.after)))
+    yield TimelineChart(panels_of((result.before, result.after)))
 
 
 def _aspects(behaviour: Behaviour) -> Table:
