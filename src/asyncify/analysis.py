@@ -35,7 +35,8 @@ LARGE = 40_000
 
 
 PART = 60_000
-"""Lines of a part above which a large tree is indexed as a small one: looking for what belongs to it costs more."""
+"""Lines of a part, a quarter of the tree's at least, above which that is indexed as a small one: looking for what belongs
+to the part would cost more."""
 
 
 class Progress(Protocol):
@@ -88,7 +89,8 @@ def analyse_tree(tree: Tree, config: Config, progress: Progress) -> list[Analysi
     Support modules that an earlier run added are left out: they are what asyncify rewrites to.
     """
     sources = [source for source in tree.sources if not is_emitted(source.text)]
-    if sum(source.data.count(b"\n") for source in sources) < LARGE:
+    lines = sum(source.data.count(b"\n") for source in sources)
+    if lines < LARGE:
         wanted = relevant(sources, rules().values())
         return [analyse(wanted, tree.root, config, progress)]
     progress.stage("Looking for what matters")
@@ -97,7 +99,7 @@ def analyse_tree(tree: Tree, config: Config, progress: Progress) -> list[Analysi
     def analyse_part(wanted: Sequence[SourceFile]) -> Analysis:
         return analyse(wanted, tree.root, config, progress, ground.elsewhere, ground.parsed)
 
-    found = parts(ground, rules().values(), analyse_part, PART)
+    found = parts(ground, rules().values(), analyse_part, max(PART, lines // 4))
     if found is None:
         found = [analyse(relevant(sources, rules().values()), tree.root, config, progress)]
     return found

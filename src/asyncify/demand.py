@@ -17,10 +17,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import cache
 from typing import Protocol, TypeVar
 
 from asyncify.colour.colouring import Colouring
 from asyncify.colour.pins import may_be_suspected
+from asyncify.discover.words import Words
 from asyncify.index.build import Parsed, build
 from asyncify.index.catalogue import Catalogue
 from asyncify.index.elsewhere import ABSENT, Elsewhere, elsewhere
@@ -74,22 +76,14 @@ class Ground:
         self._links = Links(sources)
         self._both_ways: Graph = {}
         self._calling: dict[str, list[str]] = {}
-        self._mentions: dict[str, frozenset[str]] = {}
+        self._tails: dict[str, frozenset[str]] = {}
+        self._words = Words(sources)
         self._open: dict[str, frozenset[str]] = {}
         self.below = Below(self.sources, self._locate, waiting)
 
-    def mentions(self, word: str) -> frozenset[str]:
-        """Paths of the files in which the word stands as a whole."""
-        found = self._mentions.get(word)
-        if found is None:
-            found = self._mentions[word] = self._mentioning(word, self.sources)
-        return found
-
-    def _mentioning(self, word: str, paths: Iterable[str]) -> frozenset[str]:
-        """Those of the files in which the word stands as a whole."""
-        whole = re.compile(rf"{re.escape(word)}(?<!\w{re.escape(word)})(?!\w)")
-        texts = ((path, self.sources[path].text) for path in paths)
-        return frozenset(path for path, text in texts if word in text and whole.search(text))
+    def lines(self, paths: Iterable[str]) -> int:
+        """Lines of these files together."""
+        return sum(self.sources[path].data.count(b"\n") for path in paths)
 
     def split(self, name: str) -> tuple[str, str]:
         """The file that an absent thing's name means (``tree:shop.client.fetch``), and its name in there.
@@ -123,19 +117,30 @@ class Ground:
         folder, _, file = path.rpartition("/")
         module = self.sources[path].module
         stem = module.rpartition(".")[2]
-        importing = self.mentions(stem)
+        mentions = self._words.spelling
+        importing = mentions(stem)
         if file == "__init__.py":  # `from .. import name` does not spell the package
-            importing |= {user for user in self.mentions("from") if user.startswith(f"{folder}/")}
+            importing |= {user for user in mentions("from") if user.startswith(f"{folder}/")}
         for name in names:
             if file == "conftest.py":  # pytest gives its fixtures to the tests below, by name
-                yield from (user for user in self.mentions(name) if user.startswith(f"{folder}/" if folder else ""))
-            for user in self._mentioning(name, importing) - {path}:
-                imported = any(known.endswith(f"{stem}.{name}") for known in self._links.names(user))
-                if (imported or _spells(self.sources[user].text, stem, name)) and self._reaches(user, path, module):
+                yield from (user for user in mentions(name) if user.startswith(f"{folder}/" if folder else ""))
+            tail = f"{stem}.{name}"
+            for user in (mentions(name) & importing) - {path}:
+                if (tail in self._tails_of(user) or _spells(self.sources[user].text, stem, name)) and self._reaches(
+                    user, path, module
+                ):
                     yield user
-        for user in importing & self.mentions("import") - {path}:
+        for user in importing & mentions("import") - {path}:
             if _STAR.search(self.sources[user].text) and path in self._links.of(user):
                 yield user
+
+    def _tails_of(self, path: str) -> frozenset[str]:
+        """The last two parts of the dotted names that the file imports or spells in a string."""
+        found = self._tails.get(path)
+        if found is None:
+            names = (name.rsplit(".", 2) for name in self._links.names(path))
+            found = self._tails[path] = frozenset(".".join(parts[-2:]) for parts in names)
+        return found
 
     def _reaches(self, user: str, path: str, module: str) -> bool:
         """Whether a file imports the module, a package around it, or a file that does and names it, too."""
@@ -149,8 +154,8 @@ class Ground:
         """The first other file, part of the tree by its imports, with a call of the method on something unknown."""
         if method not in self._calling:
             call = re.compile(rf"{re.escape(method)}(?<=\.{re.escape(method)})\s*\(")
-            texts = ((path, source.text) for path, source in self.sources.items())
-            self._calling[method] = sorted(path for path, text in texts if f".{method}" in text and call.search(text))
+            spelling = self._words.spelling(method)
+            self._calling[method] = sorted(path for path in spelling if call.search(self.sources[path].text))
         for path in self._calling[method]:
             if path not in known and self._links.of(path) and method in self._unresolved(self.sources[path]):
                 return path
@@ -165,10 +170,11 @@ class Ground:
 
     def seeds(self, starts: Starts) -> list[str]:
         """The files that import one of these modules, be it by a call that is given its name, and spell what starts."""
+        mentions = mentioning(self._words, starts)
         return [
-            source.path
-            for source in mentioning(list(self.sources.values()), starts)
-            if any(self._starts(source, module, words) for module, words in starts.items())
+            path
+            for path, source in self.sources.items()
+            if path in mentions and any(self._starts(source, module, words) for module, words in starts.items())
         ]
 
     def _starts(self, source: SourceFile, module: str, words: Collection[str]) -> bool:
@@ -218,7 +224,10 @@ def parts(
             todo = [part for part in todo if not part & around] + [{path}.union(*touched)]
     done: list[tuple[set[str], _A]] = []
     while todo:
-        part = todo.pop()
+        part = min(
+            todo, key=lambda part: (ground.lines(part), min(part))
+        )  # small ones may join larger ones for nothing
+        todo.remove(part)
         waiting = len(ground.elsewhere.waiting)
         analysis = analyse([ground.sources[path] for path in sorted(part)])
         more = set(_needed(ground, analysis, libraries)) - part - {""}
@@ -226,7 +235,7 @@ def parts(
             done.append((part, analysis))
             continue
         part |= more
-        if sum(ground.sources[path].data.count(b"\n") for path in part) > limit:
+        if ground.lines(part) > limit:
             return None
         part = part.union(*(other for other in todo if other & part), *(other for other, _ in done if other & part))
         todo = [other for other in todo if not other & part]
@@ -237,18 +246,22 @@ def parts(
 
 def _spells(text: str, module: str, name: str) -> bool:
     """Whether a text reads the name as an attribute of the module, under whatever name that has, or from a string."""
-    before = re.compile(
-        rf"(?<!\w){re.escape(module)}\s*\.\s*$|(?:getattr|setattr|delattr|object|patch)\s*\([^()]*[\"'][\w.]*$"
-    )
+    before, renamed = _reading(module)
     attribute = False
-    position = text.find(name)
-    while position >= 0:
-        head = text[max(position - _NEAR, 0) : position]
+    for match in re.finditer(rf"{re.escape(name)}(?<!\w{re.escape(name)})(?!\w)", text):
+        head = text[max(match.start() - _NEAR, 0) : match.start()]
         if before.search(head):
             return True
         attribute = attribute or head.endswith(".")
-        position = text.find(name, position + len(name))
-    return attribute and re.search(rf"{re.escape(module)}\s+as\s+\w", text) is not None
+    return attribute and renamed.search(text) is not None
+
+
+@cache
+def _reading(module: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What stands before an attribute of the module that is read, and where the module gets another name."""
+    name = re.escape(module)
+    before = rf"(?<!\w){name}\s*\.\s*$|(?:getattr|setattr|delattr|object|patch)\s*\([^()]*[\"'][\w.]*$"
+    return re.compile(before), re.compile(rf"{name}\s+as\s+\w")
 
 
 def _imports(text: str, library: str) -> bool:

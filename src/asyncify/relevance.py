@@ -23,7 +23,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from asyncify.discover import candidates
+from asyncify.discover.words import Words
 from asyncify.index.project import SourceFile
 from asyncify.rules.base import Rule
 
@@ -31,11 +31,13 @@ Starts = Mapping[str, Collection[str]]
 """Modules whose use starts a migration, each with the words of which a file that starts one spells at least one."""
 
 # Possessive quantifiers, and no "(" within parentheses: the time for any text is proportional to its length.
+# Those that begin with a literal are found as fast as a plain search; hence what looks back stands behind it.
 _FROM = re.compile(
-    r"\bfrom(?:[\s\\]*+(\.[.\s\\]*+)|[\s\\]++)((?:(?!import\b)[\w.]++)?)[\s\\]*+\bimport\b[\s\\]*+"
+    r"from(?<!\wfrom)(?:[\s\\]*+(\.[.\s\\]*+)|[\s\\]++)((?:(?!import\b)[\w.]++)?)[\s\\]*+\bimport\b[\s\\]*+"
     r"(?:\(((?:[^()#]|#[^\r\n]*+)*+)\)|((?:\\\r?\n|[^\r\n;#\\(])*+))"
 )
-_IMPORT = re.compile(r"(?:^|[;:])[ \t\f]*+import\b((?:\\\r?\n|[^\r\n;#\\])*+)", re.MULTILINE)
+_IMPORT = re.compile(r"import(?<!\wimport)(?=[ \t\f\\])")
+_IMPORTED = re.compile(r"((?:\\\r?\n|[^\r\n;#\\])*+)")
 _DOTTED = re.compile(r"""["']([^\W\d]\w*+(?:\.[^\W\d]\w*+)++)(?=["':.])""")
 _COMMENT = re.compile(r"#[^\r\n]*+")
 _NAME = re.compile(r"[^\W\d][\w.]*|\*")
@@ -75,16 +77,15 @@ def everywhere(rules: Iterable[Rule]) -> Starts:
     return out
 
 
-def mentioning(sources: Sequence[SourceFile], starts: Starts) -> list[SourceFile]:
-    """The files that mention one of these modules and what they would start with, wherever that is.
+def mentioning(words: Words, starts: Starts) -> set[str]:
+    """Paths of the files that mention one of these modules and what they would start with, wherever that is.
 
     A superset of those that start: an import has to spell the name, and so has a string with it.
     """
     found: set[str] = set()
-    for top, words in by_package(starts).items():
-        wanted = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(words)))})(?!\w)")
-        found |= {source.path for source in candidates(sources, frozenset({top})) if wanted.search(source.text)}
-    return [source for source in sources if source.path in found]
+    for top, named in by_package(starts).items():
+        found |= words.spelling(top) & words.any_of(named)
+    return found
 
 
 def by_package(starts: Starts) -> Starts:
@@ -105,12 +106,13 @@ def relevant(sources: Sequence[SourceFile], rules: Iterable[Rule]) -> list[Sourc
         modules |= own
         if own:
             calls |= {n.rpartition(".")[2] for n in rule.catalogue.signatures if n.partition(".")[0] not in own}
-    seeds = {source.path for source in candidates(sources, frozenset(modules | calls))}
+    words = Words(sources)
+    seeds = words.any_of(modules | calls)
     if not seeds:
         return []
     finder = Links(sources)
     links = {source.path: finder.of(source.path) for source in sources}
-    starts = {source.path for source in mentioning(sources, starting(rules))}
+    starts = mentioning(words, starting(rules))
     wanted: set[str] = set()
     if starts:
         starts |= {source.path for source in sources if loads_by_name(source)}
@@ -202,7 +204,13 @@ def _named(source: SourceFile) -> Iterator[str]:
             if member is not None and member[0] != "*":
                 yield f"{base}.{member[0]}" if base else member[0]
     for match in _IMPORT.finditer(text):
-        for item in match[1].split(","):
+        start = match.start()
+        while start and text[start - 1] in " \t\f":
+            start -= 1
+        if start and text[start - 1] not in "\n;:":
+            continue
+        imported = _IMPORTED.match(text, match.end())
+        for item in imported[1].split(",") if imported is not None else ():
             member = _NAME.search(item)
             if member is not None:
                 yield member[0]

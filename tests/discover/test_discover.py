@@ -11,7 +11,8 @@ import pytest
 
 import asyncify.discover
 from asyncify.config import Config, load
-from asyncify.discover import Tree, candidates, discover
+from asyncify.discover import Tree, discover
+from asyncify.discover.words import Words
 from asyncify.errors import UsageError
 from asyncify.index.project import SourceFile
 
@@ -270,21 +271,26 @@ def source(data: bytes, encoding: str = "utf-8") -> SourceFile:
         ("datetime.timeout", False),
     ],
 )
-def test_candidates_by_whole_words(text: str, found: bool) -> None:
-    given = [source(text.encode())]
-    assert list(candidates(given, frozenset({"requests", "time"}))) == (given if found else [])
+def test_words_stand_as_a_whole(text: str, found: bool) -> None:
+    given = [source(text.encode()), source(f"{text}  # ß".encode())]
+    assert Words(given).any_of(["requests", "time"]) == (frozenset({"m.py"}) if found else frozenset())
 
 
-def test_candidates_in_any_encoding() -> None:
+def test_words_in_any_encoding() -> None:
     wide = source("# coding: utf-16\nimport requests".encode("utf-16"), "utf-16")
-    assert list(candidates([wide], frozenset({"requests"}))) == [wide]
-    assert list(candidates([wide], frozenset())) == []
+    assert Words([wide]).spelling("requests") == {"m.py"}
+    assert not Words([wide]).any_of([])
 
 
-def test_candidates_agree_with_a_plain_regular_expression() -> None:
+def test_what_is_no_word_stands_as_it_is() -> None:
+    assert Words([source(b"load('my-tool')")]).spelling("my-tool") == {"m.py"}
+    assert not Words([source(b"my(tool)")]).spelling("my-tool")
+
+
+def test_words_agree_with_a_plain_regular_expression() -> None:
     folder = Path(asyncify.discover.__file__).parents[1]
     sources = scan(folder).sources
     names = frozenset({"os", "re", "ast", "asyncio", "json"})
-    plain = [item for item in sources if re.search(rf"\b({'|'.join(names)})\b", item.text)]
-    assert list(candidates(sources, names)) == plain
+    plain = {item.path for item in sources if re.search(rf"\b({'|'.join(names)})\b", item.text)}
+    assert Words(sources).any_of(names) == plain
     assert 0 < len(plain) < len(sources)

@@ -7,9 +7,8 @@ Nothing found here is imported or executed. A file that cannot be taken along be
 from __future__ import annotations
 
 import os
-import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +26,6 @@ __all__ = [
     "SKIPPED",
     "ModuleName",
     "Tree",
-    "candidates",
     "discover",
     "kept_lines",
     "module_names",
@@ -93,19 +91,3 @@ def discover(paths: Sequence[Path], config: Config, *, libraries: frozenset[str]
     )
     diagnostics = sorted(walker.diagnostics, key=lambda item: (item.path, item.message))
     return Tree(root, sources, tuple(diagnostics), notebooks)
-
-
-def candidates(sources: Iterable[SourceFile], modules: frozenset[str]) -> Iterator[SourceFile]:
-    """The files that mention one of these top-level import names as a whole word, anywhere.
-
-    A superset of the files that can use one: an import has to spell the name, and so has a string with it.
-    """
-    # A pattern that begins with its literal is found as fast as a plain search; hence the lookbehind inside.
-    words = []
-    for name in sorted(modules):
-        word = name.encode()
-        words.append((word, re.compile(rb"%s(?<!\w%s)(?!\w)" % (re.escape(word), re.escape(word)))))
-    for source in sources:
-        data = source.data if source.encoding in ("utf-8", "utf-8-sig") else source.text.encode()
-        if any(word in data and pattern.search(data) for word, pattern in words):
-            yield source
