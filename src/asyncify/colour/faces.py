@@ -159,7 +159,8 @@ def find_faces(
     """The faces of all functions that are to keep a synchronous form, and of the methods that override them."""
     eligible = _may_wait(facts, findings) - _of_libraries(facts, findings)
     wanted = _families(facts, {name: b for name, b in boundaries.items() if name in eligible})
-    taken = {name for file in facts.project.files.values() for name in _ASYNC_NAMES.findall(file.source.text)}
+    files = facts.project.files.values() if wanted else ()
+    taken = {name for file in files for name in _ASYNC_NAMES.findall(file.source.text)}
     replaced = {f.node for f in findings if isinstance(f, Replaced)}
     faces: dict[str, Face] = {}
     refused: dict[str, Refusal] = {}
