@@ -18,9 +18,11 @@ from asyncify.rules.facts import Facts
 from asyncify.rules.flow import receiving_call
 from asyncify.rules.requests_names import OF_OTHERS, SESSIONS
 
-_POSITIONAL = {"get": 2, "options": 1, "head": 1, "post": 3, "put": 2, "patch": 2, "request": 2}
+_POSITIONAL = {"get": 2, "options": 1, "head": 1, "post": 3, "put": 2, "patch": 2, "delete": 1, "request": 2}
 _KEYWORDS = frozenset({"params", "data", "json", "headers", "timeout", "allow_redirects"})
-_SESSION_ATTRIBUTES = frozenset({"headers", "close", "get", "options", "head", "post", "put", "patch", "request"})
+_SESSION_ATTRIBUTES = frozenset(
+    {"headers", "close", "get", "options", "head", "post", "put", "patch", "delete", "request"}
+)
 _RESPONSE_ATTRIBUTES = frozenset(
     "status_code ok text content json headers url reason encoding raise_for_status elapsed history close".split()
 )
@@ -122,12 +124,6 @@ def _call(facts: Facts, path: str, node: ast.Call) -> str | None:
     named = {keyword.arg for keyword in node.keywords}
     if None in named or not named <= _KEYWORDS | {"url", "method"}:
         return f"the call has arguments that aio_http does not know ({where})"
-    headers = next((keyword.value for keyword in node.keywords if keyword.arg == "headers"), None)
-    if headers is not None and any(
-        isinstance(part, ast.Constant) and isinstance(part.value, str) and not part.value.isascii()
-        for part in ast.walk(headers)
-    ):
-        return f"a header is not ASCII ({where})"
     data = next((keyword.value for keyword in node.keywords if keyword.arg == "data"), None)
     if data is None and verb in ("post", "put", "patch") and len(node.args) > 1:
         data = node.args[1]

@@ -35,7 +35,7 @@ Two modules can be added to your project; they have the shape of requests, so th
 
 - compat: a few requests that aiohttp would put differently on the wire (SOCKS proxies, non-ASCII header values, an explicit
   Transfer-Encoding) are carried by requests in a thread. Log lines of `urllib3` do not appear.
-- native: the `User-Agent` is that of the requests that is installed; where none is, it names aiohttp. One-shot calls share kept-alive connections. Non-ASCII header values raise an error.
+- native: the `User-Agent` is that of the requests that is installed; where none is, it names aiohttp. One-shot calls share kept-alive connections.
   Some messages of connection errors are worded differently.
 """
 

@@ -35,6 +35,7 @@ from asyncify.support.aio_http_request import (
     _limits,
     _merged,
     _redirected,
+    _Request,
     _target,
 )
 from asyncify.support.aio_http_response import (
@@ -174,24 +175,39 @@ def _as_urllib(url: str, headers: Mapping[str, str]) -> urllib.request.Request:
     return urllib.request.Request(url, origin_req_host=parts.netloc, unverifiable=True)
 
 
+def _session(connector: aiohttp.TCPConnector, kind: type[aiohttp.ClientRequest]) -> aiohttp.ClientSession:
+    session = aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=_FOREVER,
+        request_class=kind,
+        max_line_size=65536,
+        max_field_size=65536,
+    )
+    # A request the server dropped would be sent a second time, silently. No public switch exists.
+    session._retry_connection = False
+    return session
+
+
 class _Client:
     """aiohttp's session for one event loop, and when it was last seen to work."""
 
     def __init__(self) -> None:
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=15, ttl_dns_cache=1)
-        self.session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=_FOREVER,
-            max_line_size=65536,
-            max_field_size=65536,
-        )
-        # A request the server dropped would be sent a second time, silently. No public switch exists.
-        self.session._retry_connection = False
+        self.session = _session(connector, aiohttp.ClientRequest)
+        self.rare: aiohttp.ClientSession | None = None
         self.alive = time.perf_counter()
         self.guard = self._until_shutdown()
         with contextlib.suppress(StopIteration):
             self.guard.__anext__().send(None)  # run to its yield; the loop notes it, and closes it in the end
+
+    def exact(self) -> aiohttp.ClientSession:
+        """The same connections, for requests that aiohttp would write otherwise."""
+        if self.rare is None:
+            connector = self.session.connector
+            assert isinstance(connector, aiohttp.TCPConnector)
+            self.rare = _session(connector, _Request)
+        return self.rare
 
     async def _until_shutdown(self) -> AsyncGenerator[None, None]:
         try:
@@ -243,12 +259,15 @@ async def _send(
     if body == b"":
         options["chunked"] = True  # as requests does it
     client = _client()
+    session = client.session
+    if method == "DELETE" or not all(map(str.isascii, headers.values())):
+        session = client.exact()
     start = time.perf_counter()
     if start - client.alive > 0.05:
         await asyncio.sleep(0)
         await asyncio.sleep(0)  # two rounds of the loop: it notices which idle connections were closed
     try:
-        live = await client.session.request(
+        live = await session.request(
             method, target, data=body, headers=headers, allow_redirects=False, timeout=limits, **options
         )
     except (aiohttp.ClientError, OSError, UnicodeError) as error:
@@ -265,8 +284,11 @@ async def _send(
         raise ConnectionError(f"{_pool(target)}: Read timed out.") from error
     except (aiohttp.ClientError, OSError) as error:
         undecodable = "content-encoding" in str(error)
+        broken = (ContentDecodingError if undecodable else ChunkedEncodingError)(str(error))
         if not (follow and response.is_redirect):  # if it is followed, its body does not matter
-            raise (ContentDecodingError if undecodable else ChunkedEncodingError)(str(error)) from error
+            raise broken from error
+        response._broken = broken
+        del response.content
     return response
 
 

@@ -216,8 +216,7 @@ def _merged(own: Mapping[Any, Any] | None, extra: Mapping[Any, Any] | None) -> m
                 what = f"reserved character(s), or return character(s) in header {part}: {given!r}"
                 raise InvalidHeader(f"Invalid leading whitespace, {what}")
         if not text.isascii():
-            text.encode("latin-1")
-            raise InvalidHeader(f"aiohttp cannot send this header as requests would, in latin-1: {name}: {text!r}")
+            text.encode("latin-1")  # it is sent like this, or not at all
         merged[name] = text
     merged.setdefault("Accept-Encoding", "identity")
     if "User-Agent" not in merged:
@@ -278,6 +277,39 @@ def _limit(name: str, value: Any) -> float | None:
             f"cannot be set to a value less than or equal to 0."
         )
     return value
+
+
+class _Latin1Head:
+    """Takes a transport's place until the head of a request has been written: it is written in latin-1."""
+
+    def __init__(self, protocol: Any) -> None:
+        self._protocol, self._transport = protocol, protocol.transport
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: Any) -> None:
+        self._protocol.transport = self._transport
+        head, end, body = bytes(data).partition(b"\r\n\r\n")
+        self._transport.write(head.decode().encode("latin-1") + end + body)
+
+    def writelines(self, parts: Any) -> None:
+        self.write(b"".join(parts))
+
+
+class _Request(aiohttp.ClientRequest):
+    """For what aiohttp itself would write otherwise: headers beyond ASCII, no body and no length of it."""
+
+    def update_body_from_data(self, body: Any, _stacklevel: int = 3) -> None:
+        wanted = "Content-Length" in self.headers or body is not None
+        super().update_body_from_data(body, _stacklevel + 1)
+        if not wanted:
+            self.headers.pop("Content-Length", None)
+
+    async def send(self, conn: Any) -> Any:
+        if not all(map(str.isascii, self.headers.values())):
+            conn.protocol.transport = _Latin1Head(conn.protocol)
+        return await super().send(conn)
 
 
 _FOREVER = aiohttp.ClientTimeout(total=None, sock_connect=None, sock_read=None)

@@ -140,6 +140,7 @@ class Response:
 
     __slots__ = (
         "__weakref__",
+        "_broken",
         "_encoding",
         "_headers",
         "_raw",
@@ -163,6 +164,13 @@ class Response:
         self._encoding: str | bool | None = False  # False: not looked up yet
         self._seconds = seconds
         self._sets_cookies = False
+        self._broken: Exception
+
+    def __getattr__(self, name: str) -> Any:
+        """For the body of a redirect that did not come whole: it is followed, and reading the body raises."""
+        if name == "content":
+            raise self._broken
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _values(self, name: bytes) -> list[str]:
         return [value.decode("latin-1") for key, value in self._raw if key.lower() == name]
