@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from asyncify.check import tables
 from asyncify.check.callbacks import called_on_loop
 from asyncify.check.report import Examination
+from asyncify.check.room import has_room
 from asyncify.check.scopes import FunctionNode, Scope
 from asyncify.check.tree import Function, Module, last_name
 from asyncify.check.values import Cls, Ext, ExtInst, Func, Inst, Lambda
@@ -89,18 +90,9 @@ class BlockingCheck:
         return found
 
     def _has_room(self, put: ast.Call, module: Module) -> bool:
-        """Whether the queue that is put into has no limit: no queue of the tree has, or this variable only holds such."""
-        if not self._bounded_queues:
-            return True
+        """Whether the queue that is put into has no limit: no queue of the tree has, or it is seen to be made without."""
         queue = put.func.value if isinstance(put.func, ast.Attribute) else None
-        around = module.parents.get(put)
-        while isinstance(queue, ast.Name) and around is not None:
-            if isinstance(around, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.Module)):
-                values = _bound_in(around, queue.id)
-                if values:
-                    return all(value is not None and _unbounded(value) for value in values)
-            around = module.parents.get(around)
-        return False
+        return not self._bounded_queues or (queue is not None and has_room(self.exam.tree, queue, module))
 
     def _lock(self, node: ast.AST, module: Module) -> None:
         """A thread's lock held while the coroutine is suspended: another coroutine then blocks the whole loop."""
@@ -204,19 +196,3 @@ def _no_wait(call: ast.Call) -> bool:
     return isinstance(first, ast.Constant) and (
         first.value is False or (first.value == 0 and last_name(call.func) in {"sleep", "result"})
     )
-
-
-def _bound_in(scope: ast.AST, name: str) -> list[ast.expr | None]:
-    """What a function or module binds the name to, in itself or in a scope nested in it; None for what is no expression."""
-    values: list[ast.expr | None] = []
-    for node in ast.walk(scope):
-        if isinstance(node, (ast.Assign, ast.AnnAssign)):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            values += [node.value for target in targets if isinstance(target, ast.Name) and target.id == name]
-    stores = sum(isinstance(n, ast.Name) and n.id == name and not isinstance(n.ctx, ast.Load) for n in ast.walk(scope))
-    others = any(isinstance(n, ast.arg) and n.arg == name for n in ast.walk(scope)) or stores > len(values)
-    return [*values, None] if others else values
-
-
-def _unbounded(value: ast.expr) -> bool:
-    return isinstance(value, ast.Call) and not value.args and not value.keywords

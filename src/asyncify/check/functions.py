@@ -17,15 +17,19 @@ if TYPE_CHECKING:
 _FORWARDERS = words("submit map to_thread partial call_soon call_soon_threadsafe start_soon spawn apply_async")
 
 
-def decorated(evaluator: Evaluator, function: Function, module: Module) -> Values:
-    """What the name of a ``def`` is bound to: the function seen through decorators that keep its nature."""
+def decorated(evaluator: Evaluator, function: Function, module: Module, below: ast.expr | None = None) -> Values:
+    """What the name of a ``def`` is bound to: the function seen through decorators that keep its nature.
+
+    With `below`, one of its decorators, what that one is given.
+    """
     plain: Values = frozenset({Func(function)})
-    for decorator in function.node.decorator_list:
+    seen = plain
+    applied = function.node.decorator_list
+    for decorator in reversed(applied[applied.index(below) + 1 :] if below is not None else applied):
         called = decorator.func if isinstance(decorator, ast.Call) else decorator
-        values = evaluator.of(called, module)
-        for value in values:
+        for value in sorted(evaluator.of(called, module), key=lambda v: isinstance(v, Cls)):
             if isinstance(value, Cls):  # the name is bound to an object of that class
-                return frozenset({Inst(value.info)})
+                seen = frozenset({Inst(value.info)})
             if not isinstance(value, Func):
                 continue
             wrapped = union(_return_value(evaluator, r, value.info) for r in value.info.scope.returns)
@@ -33,11 +37,14 @@ def decorated(evaluator: Evaluator, function: Function, module: Module) -> Value
                 inner = [w for w in wrapped if isinstance(w, Func)]
                 wrapped = union(_return_value(evaluator, r, w.info) for w in inner for r in w.info.scope.returns)
             wrappers = [w for w in wrapped if isinstance(w, Func) and w.info is not function]
-            if wrappers and all(w.info.is_async for w in wrappers) and not function.is_async:
-                return frozenset(wrappers)
-            if wrappers and function.is_async and not any(_gives_coroutine(evaluator, w.info) for w in wrappers):
-                return frozenset(wrappers)
-    return plain
+            differs = seen != plain  # what is wrapped is no longer the function itself
+            if (
+                (wrappers and all(w.info.is_async for w in wrappers) and (differs or not function.is_async))
+                or (wrappers and differs)
+                or (wrappers and function.is_async and not any(_gives_coroutine(evaluator, w.info) for w in wrappers))
+            ):
+                seen = frozenset(wrappers)
+    return seen
 
 
 def _gives_coroutine(evaluator: Evaluator, wrapper: Function) -> bool:
@@ -146,7 +153,7 @@ def _passed(evaluator: Evaluator, function: Function, name: str) -> Values:
     if position == 0 and function.owner is None:
         for node, decorator, module in evaluator.tree.decorated.get(function.name, []):
             if not isinstance(decorator, ast.Call) and _refers(evaluator, decorator, module, function):
-                found.add(Func(module.functions[node]))
+                found |= decorated(evaluator, module.functions[node], module, below=decorator)
     return frozenset(found) if len(found) <= 24 else NONE
 
 

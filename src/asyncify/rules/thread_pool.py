@@ -66,6 +66,8 @@ CATALOGUE = Catalogue(
             returns=f"{MAP_RESULT}[result0]", invokes=(Invoke("arg0", ("arg1[]", "arg2[]", "arg3[]")),)
         ),
         f"{POOL}.shutdown": Signature(),
+        FUTURE: Signature(returns=FUTURE),
+        f"{FUTURE}.set_result": Signature("None", stores=(("slot0", "arg0"),)),
         f"{FUTURE}.result": Signature(returns="slot0"),
         f"{FUTURE}.exception": Signature(returns=None),
         f"{FUTURE}.add_done_callback": Signature(returns=None, invokes=(Invoke("arg0", ("self",)),)),

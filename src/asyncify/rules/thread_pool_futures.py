@@ -18,6 +18,7 @@ from asyncify.rules.base import (
     Role,
     function_node,
 )
+from asyncify.rules.blocking import NO_COUNTERPART
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import receiving_call
 from asyncify.rules.iteration import BARS, consumption, is_bar_use
@@ -97,6 +98,8 @@ def futures(facts: Facts, kind: PoolKind, owners: dict[Span, set[str]]) -> Itera
                     yield Block(node, refusal, kind.rule)
             elif _is_parameter(facts, call, own.get(call.within)):
                 yield _of_a_done_future(facts, call, method, nodes)
+            elif not nodes:
+                yield _of_no_pool(kind, call, method)
             else:
                 yield from awaited(kind, call.span, call.within, nodes, f"{method}() waits for the job")
     for instance, places in facts.instances.items():
@@ -107,6 +110,13 @@ def futures(facts: Facts, kind: PoolKind, owners: dict[Span, set[str]]) -> Itera
             if escape is not None:
                 for node in owners[instance.site]:
                     yield Block(node, escape, kind.rule)
+
+
+def _of_no_pool(kind: PoolKind, call: CallSite, method: str) -> Block:
+    """Nobody sees which job completes the future: perhaps one of another process, or code that keeps its thread."""
+    text = f"{method}() waits for a future that no pool of threads here makes"
+    refusal = Refusal(NO_COUNTERPART.code, call.span, text, NO_COUNTERPART.remedy, Reason(text, call.span))
+    return Block(f"waits:{call.span}", refusal, kind.rule, call.within, blocks_loop=True)
 
 
 def _owners_of(facts: Facts, call: CallSite, owners: dict[Span, set[str]]) -> set[str]:
