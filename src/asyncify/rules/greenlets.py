@@ -160,7 +160,7 @@ class Greenlets(Family):
         module = new.rpartition(".")[0].partition(".")[0]
         source = self.facts.file(path).source
         imported = (
-            import_of(source, module, span, reason) if module == "aio_support" else AddImport(span, reason, module)
+            import_of(source, module, span, reason) if module.startswith("aio_") else AddImport(span, reason, module)
         )
         edits: tuple[Edit, ...] = (ReplaceExpr(span, new, reason), imported, *orphaned_import(node, span, reason))
         within = self.facts.enclosing(path, node)

@@ -34,9 +34,11 @@ _PATCHED = re.compile(rb"\bpatch\.object\(\s*requests\b")
 _PLAIN = ("builtins.str", "builtins.bytes", "builtins.dict", "builtins.list", "builtins.tuple")
 
 
-def blocker(facts: Facts, claims: Iterable[Claim], paths: Collection[str]) -> str | None:
+def blocker(facts: Facts, claims: Collection[Claim], paths: Collection[str]) -> str | None:
     """Why the group of these claims, in these files, needs requests itself; None if `aio_http` does the same."""
     own = [claim for claim in claims if claim.rule == "requests"]
+    if any(claim.rule == "grequests" for claim in claims):
+        return "what stands for grequests sends by requests"
     if any(claim.verdict is Verdict.BRIDGE for claim in own):
         return "a session is also used by code that blocks"
     for path, file in facts.project.files.items():
