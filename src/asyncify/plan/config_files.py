@@ -21,7 +21,8 @@ def config_changes(edits: Iterable[Edit], files: Mapping[str, bytes], notes: lis
     edits = list(edits)
     current = dict(files)
     out: dict[str, bytes] = {}
-    if any(isinstance(edit, AddFile) and "class grequests:\n" in edit.text for edit in edits):  # it brought requests along
+    if any(isinstance(edit, AddFile) and "class grequests:\n" in edit.text for edit in edits):
+        # It brought requests along.
         for change in requirement_changes(current, ["requests"], [], beside="grequests", notes=notes):
             out[change.path] = current[change.path] = change.after
     if any(isinstance(edit, AddFile) and "import aiohttp\n" in edit.text for edit in edits):
