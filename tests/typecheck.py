@@ -25,7 +25,14 @@ _OPTIONS = (
 )
 _LINE = re.compile(r"^(?P<path>[^:]+):\d+: error: (?P<text>.*?)(?:  \[(?P<code>[\w-]+)\])?$", re.M)
 _ADDED = re.compile(r"^adds +(\S+) (.*)$", re.M)  # support modules: goldens only name what is in them
-_COROUTINE = re.compile(r"Coroutine\[Any, Any, ([^][]*)\]")
+# An error that the program had before may name the new type, module or method.
+_RENAMED = (
+    (re.compile(r"Coroutine\[Any, Any, ([^][]*)\]"), r"\1"),
+    (re.compile(r'^(Function|"\w+" of "\w+") (does not return a value)'), r"\2"),
+    (re.compile(r'"aio_(requests|http)"'), '"requests"'),
+    (re.compile(r'"asyncSetUp"'), '"setUp"'),
+    (re.compile(r'"asyncTearDown"'), '"tearDown"'),
+)
 # What mypy says of text without annotations, of libraries without types, and of comments that are not needed any more.
 _OWN = frozenset({"no-untyped-def", "no-untyped-call", "no-any-return", "import-untyped", "type-arg", "unused-ignore"})
 
@@ -50,7 +57,9 @@ def _errors(files: dict[str, bytes], cache: Path) -> Counter[str]:
         if match["code"] not in _OWN:
             path = Path(match["path"])
             name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
-            text = _COROUTINE.sub(r"\1", match["text"])  # an error of before may name the new type
+            text = match["text"]
+            for pattern, name_before in _RENAMED:
+                text = pattern.sub(name_before, text)
             found[f"{name}: {text} [{match['code']}]"] += 1
     return found
 

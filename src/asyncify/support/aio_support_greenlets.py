@@ -10,10 +10,12 @@ import sys
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from asyncify.support.aio_support_begin import _Begun
 from asyncify.support.aio_support_switching import GreenletExit, Timeout, _Interruptible, _Program, _Switch
+
+_Greenlet = TypeVar("_Greenlet", bound="TaskGreenlet")
 
 
 class TaskGreenlet:
@@ -36,14 +38,14 @@ class TaskGreenlet:
         self._notifying = False
 
     @classmethod
-    def spawn(cls, *args: Any, **kwargs: Any) -> TaskGreenlet:
+    def spawn(cls: type[_Greenlet], *args: Any, **kwargs: Any) -> _Greenlet:
         """A started one."""
         greenlet = cls(*args, **kwargs)
         greenlet.start()
         return greenlet
 
     @classmethod
-    def spawn_later(cls, seconds: float, *args: Any, **kwargs: Any) -> TaskGreenlet:
+    def spawn_later(cls: type[_Greenlet], seconds: float, *args: Any, **kwargs: Any) -> _Greenlet:
         """One that starts in `seconds`."""
         greenlet = cls(*args, **kwargs)
         greenlet.start_later(seconds)
