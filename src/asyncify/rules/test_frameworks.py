@@ -8,7 +8,8 @@
   `asyncSetUp` and `asyncTearDown` where they await, through the whole hierarchy of test classes.
 - Doubles of requests go on to answer. What replaces `requests.get`, `requests.Session` or a method of it is looked up when it is
   called; `patch("client.requests")`, which replaces a module's own name, becomes `patch("client.aio_requests.requests")`. Libraries that
-  answer for requests (`requests_mock`, `responses`, adapters) or below it (recorders, sockets) are asked as before.
+  answer for requests (`requests_mock`, `responses`, adapters) or below it (httpretty, cassettes of vcrpy) are asked as before. Servers that
+  run beside the test (pytest-httpserver, an `http.server` in a thread) stay as they are.
 - `self.assertRaises(E, f, x)` and `pytest.raises(E, f, x)` become a `with` block that awaits `f(x)`;
   `self.addCleanup(f)` becomes `self.addAsyncCleanup(f)`.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from asyncify.graph import Implication
 from asyncify.index.project import CallSite, Kind
-from asyncify.index.values import BoundMethod, External, ExternalMethod, Function, Partial
+from asyncify.index.values import BoundMethod, External, ExternalMethod, Function, Instance, Partial
 from asyncify.model import Reason, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import (
     Block,
@@ -17,6 +18,7 @@ from asyncify.rules.base import (
     OnLoop,
     Role,
     function_node,
+    object_node,
     site_node,
 )
 from asyncify.rules.facts import Facts
@@ -115,8 +117,22 @@ def _result_callbacks(facts: Facts, kind: PoolKind, call: CallSite, pools: set[s
                     yield from (Block(pool, refusal, kind.rule) for pool in sorted(pools))
 
 
+def _entered_around(facts: Facts, call: CallSite) -> set[str]:
+    """The nodes of all that may be entered by a `with` block which the call stands in."""
+    node = facts.node(call.span, ast.Call)
+    blocks = facts.ancestors_in_function(call.span.path, node) if node is not None else ()
+    entered = (item.context_expr for block in blocks if isinstance(block, ast.With) for item in block.items)
+    values = [facts.values(call.span.path, each) for each in entered]
+    sites = [next(iter(found)) for found in values if len(found) == 1]
+    return {object_node(value.site) for value in sites if isinstance(value, Instance) and value.site is not None}
+
+
 def on_the_loop(facts: Facts, kind: PoolKind, call: CallSite, pools: set[str]) -> Iterator[Finding]:
-    """Jobs are started on the running loop: whoever submits is asynchronous, or is called only by functions that are."""
+    """Jobs are started on the running loop: whoever submits is asynchronous, or is called only by functions that are.
+
+    Where the call stands in a `with` block of the pool, its function awaits the end of that block, and so is.
+    """
+    pools = pools - _entered_around(facts, call)
     callers = [c for c in facts.project.callers(call.within) if c.within != call.within]
     handed_out = any(use.function == call.within for use in facts.project.uses) or any(
         implicit.target == call.within for implicit in facts.implicit_calls
