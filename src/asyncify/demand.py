@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import cache
 from typing import Protocol, TypeVar
 
 from asyncify.colour.colouring import Colouring
 from asyncify.colour.pins import may_be_suspected
 from asyncify.discover.words import Words
+from asyncify.index import spelled
 from asyncify.index.build import Parsed, build
 from asyncify.index.catalogue import Catalogue
 from asyncify.index.elsewhere import ABSENT, Elsewhere, elsewhere
@@ -42,8 +42,6 @@ _UNDECIDED = frozenset(["maybe-called", "mixed-call", "unknown-job", "stays-sync
 """Why functions stay that more files may move: what is called somewhere is not known yet, or it is of another file."""
 _OBJECTS = frozenset(["queues", "thread_locks", "threads"])
 """Rules whose objects matter as those of starting libraries do, once some of them move."""
-_STAR = re.compile(r"import[ \t]*\(?[ \t]*\*")
-_NEAR = 200  # characters before a name within which a call that spells it begins
 _IMPORTING = re.compile(
     r"\b(?:import|from)\b(?:[^#]*[\s,(])?$|(?:import_module|__import__|importorskip)\s*\(\s*[rbu]?[\"']$"
 )
@@ -76,6 +74,7 @@ class Ground:
         self._links = Links(sources)
         self._both_ways: Graph = {}
         self._calling: dict[str, list[str]] = {}
+        self._handed_on: dict[str, frozenset[str]] = {}
         self._tails: dict[str, frozenset[str]] = {}
         self._words = Words(sources)
         self._open: dict[str, frozenset[str]] = {}
@@ -126,13 +125,23 @@ class Ground:
                 yield from (user for user in mentions(name) if user.startswith(f"{folder}/" if folder else ""))
             tail = f"{stem}.{name}"
             for user in (mentions(name) & importing) - {path}:
-                if (tail in self._tails_of(user) or _spells(self.sources[user].text, stem, name)) and self._reaches(
-                    user, path, module
+                if self._reaches(user, path, module) and (
+                    tail in self._tails_of(user) or self._reads(user, stem, name)
                 ):
                     yield user
-        for user in importing & mentions("import") - {path}:
-            if _STAR.search(self.sources[user].text) and path in self._links.of(user):
+        for user in importing - {path}:
+            if f"{stem}.*" in self._tails_of(user) and path in self._links.of(user):
                 yield user
+
+    def _reads(self, path: str, module: str, name: str) -> bool:
+        """Whether a file may read the name as an attribute of the module."""
+        found, aliases = spelled.attribute(self.sources[path].text, module, name)
+        if found is not spelled.Spelled.OF_SOMETHING:
+            return found is spelled.Spelled.READ
+        known = self._handed_on.get(path)
+        if known is None:
+            known = self._handed_on[path] = spelled.handed_on(self.sources[path].text)
+        return not known.isdisjoint(aliases)
 
     def _tails_of(self, path: str) -> frozenset[str]:
         """The last two parts of the dotted names that the file imports or spells in a string."""
@@ -242,26 +251,6 @@ def parts(
         done = [(other, found) for other, found in done if not other & part]
         todo.append(part)
     return [analysis for _, analysis in sorted(done, key=lambda item: min(item[0]))]
-
-
-def _spells(text: str, module: str, name: str) -> bool:
-    """Whether a text reads the name as an attribute of the module, under whatever name that has, or from a string."""
-    before, renamed = _reading(module)
-    attribute = False
-    for match in re.finditer(rf"{re.escape(name)}(?<!\w{re.escape(name)})(?!\w)", text):
-        head = text[max(match.start() - _NEAR, 0) : match.start()]
-        if before.search(head):
-            return True
-        attribute = attribute or head.endswith(".")
-    return attribute and renamed.search(text) is not None
-
-
-@cache
-def _reading(module: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """What stands before an attribute of the module that is read, and where the module gets another name."""
-    name = re.escape(module)
-    before = rf"(?<!\w){name}\s*\.\s*$|(?:getattr|setattr|delattr|object|patch)\s*\([^()]*[\"'][\w.]*$"
-    return re.compile(before), re.compile(rf"{name}\s+as\s+\w")
 
 
 def _imports(text: str, library: str) -> bool:

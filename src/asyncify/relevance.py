@@ -188,7 +188,10 @@ class Links:
 
 
 def _named(source: SourceFile) -> Iterator[str]:
-    """The absolute dotted names that a file imports or spells in a string, with members of what they are imported from."""
+    """The absolute dotted names that a file imports or spells in a string, with members of what they are imported from.
+
+    What a star imports is the member ``*``.
+    """
     text = source.text
     for match in _FROM.finditer(text):
         base = match[2]
@@ -201,7 +204,7 @@ def _named(source: SourceFile) -> Iterator[str]:
             yield base
         for item in _COMMENT.sub("", match[3] or match[4] or "").split(","):
             member = _NAME.search(item)
-            if member is not None and member[0] != "*":
+            if member is not None:
                 yield f"{base}.{member[0]}" if base else member[0]
     for match in _IMPORT.finditer(text):
         start = match.start()

@@ -61,6 +61,25 @@ def _both(root: Path, files: Mapping[str, str], monkeypatch: pytest.MonkeyPatch)
             id="through-an-alias-of-the-module",
         ),
         pytest.param(
+            {
+                "net.py": NET,
+                "a.py": "import net\n\n\nclass A:\n    def __init__(self, made=None):\n        self.made = made or net\n\n    def run(self):\n        return self.made.fetch(1)\n",
+                "b.py": "import net, io\nnet.fetcher()\nio.fetch()\n",
+            },
+            [{"net.py", "a.py"}],
+            id="through-another-name-of-the-module",
+        ),
+        pytest.param(
+            {
+                "net.py": NET,
+                "a.py": "from net import *\nfetch(1)\n",
+                "b.py": "import net\nfrom c import *\n",
+                "c.py": "x = 1\n",
+            },
+            [{"net.py", "a.py"}],
+            id="through-a-star",
+        ),
+        pytest.param(
             {"p/__init__.py": "from .net import *\n", "p/net.py": NET, "p/q/__init__.py": "", "p/q/u.py": "from .. import fetch\nfetch(1)\n"},
             [{"p/__init__.py", "p/net.py", "p/q/u.py"}],
             id="through-a-package-that-passes-it-on",
