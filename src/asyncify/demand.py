@@ -175,6 +175,7 @@ class Ground:
         if found is None:
             project = build([source], self._catalogue, self.elsewhere, self.parsed)
             found = self._open[source.path] = project.unresolved_methods
+            project.forget()
         return found
 
     def seeds(self, starts: Starts) -> list[str]:
@@ -244,10 +245,14 @@ def parts(
             done.append((part, analysis))
             continue
         part |= more
+        analysis.project.forget()
         if ground.lines(part) > limit:
             return None
         part = part.union(*(other for other in todo if other & part), *(other for other, _ in done if other & part))
         todo = [other for other in todo if not other & part]
+        for other, joined in done:
+            if other & part:
+                joined.project.forget()
         done = [(other, found) for other, found in done if not other & part]
         todo.append(part)
     return [analysis for _, analysis in sorted(done, key=lambda item: min(item[0]))]

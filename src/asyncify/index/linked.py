@@ -68,6 +68,11 @@ class LinkedProject:
         self._converted: dict[int, frozenset[Value]] = {}
         self._internal: dict[Value, list[AInstance]] = {}
 
+    def forget(self) -> None:
+        """Give back what only this index holds, though it holds itself. Nothing may be asked afterwards."""
+        vars(self._linker).clear()
+        vars(self).clear()
+
     # --- tables ------------------------------------------------------------------------------------------------
 
     @cached_property
