@@ -20,6 +20,7 @@ from asyncify.index.abstract import (
 )
 from asyncify.index.catalogue import Catalogue
 from asyncify.index.engine import Engine
+from asyncify.index.standard import constant_type
 
 _DEEP = 5
 _MANY_KEYS = 64
@@ -64,6 +65,8 @@ class Heap(Engine):
         name = self.canonical(name)
         if name.count(".") > _DEEP:
             return self.unknown("deep attribute of an external object")
+        if (kind := constant_type(name)) is not None:
+            return self.instance(kind, None, None)
         value = self._externals.get(name)
         if value is None:
             value = self._externals[name] = AExternal(name)

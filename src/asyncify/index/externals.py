@@ -40,6 +40,7 @@ BUILTIN_CLASSES = frozenset(
 )
 
 # Decorators that put something of their own before what they are given.
+_MARKS = "pytest.mark."
 _WRAPPING = frozenset(["functools._Decorator.__call__", "functools.lru_cache", "functools.cache"])
 
 
@@ -133,8 +134,17 @@ class Externals(GenericFunctions, Mocks):
             self._unbound(bound, args, result, caller, name)
         elif name.startswith("builtins.") and name[9:] in BUILTIN_CLASSES:
             self.add(result, self.instance(name, caller.unit, caller.node))
+        elif name.startswith(_MARKS):
+            self._mark(name, args, result, caller)
         else:
             self._uncatalogued(args, result, caller)
+
+    def _mark(self, name: str, args: Args, result: int, caller: Caller) -> None:
+        """``@pytest.mark.slow`` and ``@pytest.mark.slow(...)`` give back what they decorate."""
+        if caller.decorates is not None and args.positional:
+            self.edge(args.positional[0], result)
+        else:
+            self.add(result, self.external(name))
 
     def _uncatalogued(self, args: Args, result: int, caller: Caller) -> None:
         if caller.decorates is not None and args.positional:

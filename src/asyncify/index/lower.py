@@ -340,11 +340,21 @@ class Lowering(BindLowering):
             return "cls"
         return "self"
 
+    def _base(self, node: ast.expr) -> int:
+        """A base class; of a generic one (``Mapping[str, int]``) what is subscripted is known before the subscript is."""
+        variable = self.expr(node)
+        if not isinstance(node, ast.Subscript) or not (generic := self._expressions.get(node.value, 0)):
+            return variable
+        base = self.new()
+        self.edge(generic, base)
+        self.edge(variable, base)
+        return base
+
     def _class(self, node: ast.ClassDef) -> None:
         scope = self.scan.scopes[node]
         facts = ClassFacts(scope.qualname, node)
         for base in node.bases:
-            facts.bases.append(self.expr(base))
+            facts.bases.append(self._base(base))
             facts.base_nodes.append(base)
         for keyword in node.keywords:
             variable = self.expr(keyword.value)
@@ -364,4 +374,7 @@ class Lowering(BindLowering):
         self.classes.pop()
         facts.namespace = dict(self.env)
         self.scope, self.env, self.function = outer
-        self.define(node.name, self._decorate(node, node.decorator_list, variable))
+        decorated = self._decorate(node, node.decorator_list, variable)
+        if decorated != variable:  # nearly all decorators give back the class, and bases count before calls do
+            self.edge(variable, decorated)
+        self.define(node.name, decorated)

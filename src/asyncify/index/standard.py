@@ -1,4 +1,4 @@
-"""What modules of Python itself give to ``from module import *``."""
+"""What modules of Python itself give to ``from module import *``, and their constants."""
 
 from __future__ import annotations
 
@@ -29,3 +29,22 @@ def _public_names(module: str) -> frozenset[str] | None:
         return None
     names = getattr(found, "__all__", None)
     return frozenset(names if names is not None else (name for name in vars(found) if not name.startswith("_")))
+
+
+_WITH_CONSTANTS = ("os", "os.path", "sys", "string", "math")
+
+
+@cache
+def _constants() -> dict[str, str]:
+    modules = ((name, importlib.import_module(name)) for name in _WITH_CONSTANTS)
+    return {
+        f"{name}.{attribute}": f"builtins.{value.__class__.__name__}"
+        for name, module in modules
+        for attribute, value in vars(module).items()
+        if value.__class__ in (str, int, float) and not attribute.startswith("_")
+    }
+
+
+def constant_type(name: str) -> str | None:
+    """The class of a text or number that a module of Python keeps under this name (``os.sep``), or None."""
+    return _constants().get(name)

@@ -32,11 +32,12 @@ def leave_out(colouring: Colouring, claims: list[Claim], code: RefusalCode, mess
 
 
 def only_tests(facts: Facts, paths: Collection[str]) -> bool:
-    """Whether these files belong to a test suite: some have tests or fixtures of their own, and none is a program."""
+    """Whether these files belong to a test suite: some have tests, their hooks or fixtures of their own, and none is a
+    program."""
     if not all(facts.in_test(path) for path in paths):
         return False
-    own = (info for info in facts.project.functions.values() if info.path in paths)
-    named = any(info.name.rpartition(".")[2].startswith("test") for info in own)
+    own = (info.name.rpartition(".")[2] for info in facts.project.functions.values() if info.path in paths)
+    named = any(name.startswith("test") or name in ("setUp", "tearDown", "setUpClass", "tearDownClass") for name in own)
     if not named and not any(path.rpartition("/")[2] == "conftest.py" for path in paths):
         return False
     return not any(is_main_guard(statement) for path in paths for statement in facts.nodes(path, ast.If))

@@ -29,6 +29,8 @@ SIGNAL = RefusalCode(
     "A signal handler raises here; on an event loop no coroutine would see its exception.",
     "Let the handler only note what is to be done, or use loop.add_signal_handler().",
 )
+_NEAR = 2
+_ENDING = frozenset("KeyboardInterrupt SystemExit BaseException GeneratorExit".split())
 _EXITS = frozenset(["sys.exit", "builtins.exit", "builtins.quit"])
 
 
@@ -54,7 +56,8 @@ def _raises(facts: Facts, call: CallSite) -> bool:
     for value in values:
         match value:
             case Function(name) | BoundMethod(name, _):
-                if any(_leaves(facts, reached) for reached in facts.reached([name])):
+                near = _near(facts, name)
+                if any(_leaves(facts, reached, reached in near) for reached in facts.reached([name])):
                     return True
             case External(name) if name in ("signal.SIG_DFL", "signal.SIG_IGN"):
                 continue
@@ -63,12 +66,49 @@ def _raises(facts: Facts, call: CallSite) -> bool:
     return not values
 
 
-def _leaves(facts: Facts, function: str) -> bool:
+def _near(facts: Facts, function: str) -> set[str]:
+    """The handler and what it calls, directly or through one more function: what is raised there is raised by it.
+
+    Further below a raise tells of a failure, as it would anywhere, unless it ends the program.
+    """
+    found = {function}
+    for _ in range(_NEAR):
+        found |= {target for call in facts.project.calls if call.within in found for target in call.targets}
+    return found
+
+
+def _leaves(facts: Facts, function: str, near: bool) -> bool:
+    """Whether the function lets an exception out: any if it is `near` the handler, else one that ends the program."""
     info = facts.project.functions.get(function)
     node = facts.node(info.span, ast.FunctionDef) if info is not None else None
-    if node is not None and any(isinstance(part, ast.Raise) for part in ast.walk(node)):
-        return True
-    return any(call.within == function for name in _EXITS for call in facts.calls_by_external.get(name, ()))
+    if node is None or info is None:
+        return False
+    for part in ast.walk(node):
+        if isinstance(part, ast.Raise):
+            raised = part.exc.func if isinstance(part.exc, ast.Call) else part.exc
+            name = facts.text(info.path, raised) if raised is not None else "?"
+            if (near or name in _ENDING) and not _caught(facts, info.path, part, name):
+                return True
+    exits = (call for name in _EXITS for call in facts.calls_by_external.get(name, ()) if call.within == function)
+    return any(not _caught(facts, info.path, call.node, "SystemExit") for call in exits)
+
+
+def _caught(facts: Facts, path: str, node: ast.AST, raised: str) -> bool:
+    """Whether a ``try`` of the same function catches what is raised at `node`, by that name or whatever it is."""
+    child = node
+    for parent in facts.parents(path, node):
+        if isinstance(parent, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            return False
+        if isinstance(parent, ast.Try) and child in parent.body:
+            for handler in parent.handlers:
+                kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+                names = {facts.text(path, kind) for kind in kinds if kind is not None}
+                if (handler.type is None or names & {raised, "BaseException"}) and not any(
+                    isinstance(part, ast.Raise) for part in ast.walk(handler)
+                ):
+                    return True
+        child = parent
+    return False
 
 
 def program_of(facts: Facts, function: str) -> set[str]:
