@@ -113,8 +113,9 @@ class ScopeBuilder:
             self._visit(statement, self.root, tree)
 
     def _enter(self, node: ScopeNode, scope: Scope, name: str) -> Scope:
-        qualname = f"{scope.qualname}.{name}" if scope.qualname else name
-        inner = Scope(node, scope, self.path, qualname)
+        at_top = not scope.qualname or name in scope.outer_names  # as Python's own __qualname__
+        inner_name = name if at_top else f"{scope.qualname}.{name}"
+        inner = Scope(node, scope, self.path, inner_name)
         self.scopes[node] = inner
         return inner
 

@@ -83,7 +83,9 @@ def _wrap(
     }
     taken |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     name = next(n for n in ("main", "run_main", "async_main", "main_coroutine") if n not in taken)
-    return WrapStatements(span, start, end, reason, name, f"{runner}({name}())", tuple(sorted(bound & outside)))
+    return WrapStatements(
+        span, start, end, reason, name, f"{runner}({name}())", tuple(sorted(bound & outside | _defined(moved)))
+    )
 
 
 def _holds(facts: Facts, path: str, statement: ast.stmt, places: Sequence[Span]) -> bool:
@@ -110,6 +112,19 @@ def _bound(statements: Sequence[ast.stmt]) -> set[str]:
             case ast.Lambda():
                 continue
         todo += ast.iter_child_nodes(node)
+    return out
+
+
+def _defined(statements: Sequence[ast.stmt]) -> set[str]:
+    """Functions and classes that the statements define: they keep their qualified names, and can be imported."""
+    out: set[str] = set()
+    todo: list[ast.AST] = list(statements)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            out.add(node.name)
+        elif isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
+            todo += ast.iter_child_nodes(node)
     return out
 
 

@@ -158,6 +158,8 @@ def _given(facts: Facts, shape: Shape, path: str, node: ast.expr, call: ast.Call
             *orphaned_import(call.func, span, reason),
         )
         return span, reason, edits
+    if isinstance(node, ast.Call) and (name == _LOAD or name in _READS_ALL):
+        return _given_at_once(facts, path, call, name, reason)
     all_of_it = ReplaceExpr(argument, "await {response}.read()", reason, {"response": argument})
     if name == _LOAD and isinstance(call.func, ast.Attribute):
         module = facts.span(path, call.func.value)
@@ -171,6 +173,35 @@ def _given(facts: Facts, shape: Shape, path: str, node: ast.expr, call: ast.Call
         held = ReplaceExpr(argument, "io.BytesIO(await {response}.read())", reason, {"response": argument})
         return span, reason, (held, AddImport(span, reason, "io"))
     return f"the response is given to {func}()"
+
+
+def _given_at_once(facts: Facts, path: str, call: ast.Call, name: str, reason: Reason) -> _Found | str:
+    """``json.load(urlopen(...))``: what makes the response is awaited where it stands, inside of what reads the body."""
+    span = facts.span(path, call)
+    needed = "io" if name in _READS_ALL else "loads" if isinstance(call.func, ast.Name) else ""
+    if needed and _binds(facts, path, needed):
+        return f"the response is given to {facts.text(path, call.func)}()"
+    holes = {"response": facts.span(path, call.args[0]), "callee": facts.span(path, call.func)}
+    body, callee = "await {response}.read()", "{callee}"
+    edits: tuple[Edit, ...] = ()
+    if name in _READS_ALL:
+        body = f"io.BytesIO({body})"
+        edits = (AddImport(span, reason, "io"),)
+    elif isinstance(call.func, ast.Attribute):
+        holes["callee"] = facts.span(path, call.func.value)
+        callee = "{callee}.loads"
+    else:
+        del holes["callee"]
+        callee = "loads"
+        edits = (AddImport(span, reason, "json", "loads"), *orphaned_import(call.func, span, reason))
+    parts = [body]
+    for number, given in enumerate((*call.args[1:], *call.keywords)):
+        holes[f"a{number}"] = facts.span(path, given.value if isinstance(given, (ast.Starred, ast.keyword)) else given)
+        prefix = "*" if isinstance(given, ast.Starred) else ""
+        if isinstance(given, ast.keyword):
+            prefix = f"{given.arg}=" if given.arg else "**"
+        parts.append(f"{prefix}{{a{number}}}")
+    return span, reason, (ReplaceExpr(span, f"{callee}({', '.join(parts)})", reason, holes), *edits)
 
 
 def _binds(facts: Facts, path: str, name: str) -> bool:

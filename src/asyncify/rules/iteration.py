@@ -33,6 +33,8 @@ EAGER = frozenset(
             f"statistics.{name}"
             for name in ("mean", "fmean", "median", "mode", "stdev", "pstdev", "variance", "quantiles")
         ),
+        "heapq.nlargest",
+        "heapq.nsmallest",
         "math.fsum",
         "math.prod",
         "pandas.DataFrame",
@@ -57,18 +59,24 @@ BAR = "tqdm.tqdm"
 BARS = {BAR: "tqdm_asyncio", "tqdm.auto.tqdm": None}
 # Methods that put one item after the other into their object.
 _LISTS = ("builtins.list", "collections.deque")
+_ROWS = ("csv.writer", "csv.DictWriter")
 _ADDING = {
     **dict.fromkeys(_LISTS, ("extend",)),
     **dict.fromkeys(
         ("builtins.set", "builtins.dict", "collections.defaultdict", "collections.OrderedDict"), ("update",)
     ),
     "builtins.file": ("writelines",),
+    **dict.fromkeys(_ROWS, ("writerows",)),
 }
 FEEDING = frozenset(f"{kind}.{method}" for kind, methods in _ADDING.items() for method in methods)
 
 _BAR_METHODS = ("update", "set_description", "set_description_str", "set_postfix", "set_postfix_str", "close", "refresh",
                 "clear", "write", "reset", "display", "unpause")  # fmt: skip
 
+READERS_CATALOGUE = Catalogue(
+    signatures={name: Signature(returns=name) for name in _ROWS}
+    | {f"{name}.{method}": Signature() for name in _ROWS for method in ("writerow", "writerows", "writeheader")},
+)
 BAR_CATALOGUE = Catalogue(
     signatures={name: Signature(returns=f"{name}[arg0[]]") for name in BARS}
     | {f"{name}.__enter__": Signature(returns="self") for name in BARS}

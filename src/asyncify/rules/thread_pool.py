@@ -40,7 +40,7 @@ from asyncify.rules.base import (
 )
 from asyncify.rules.facts import Facts
 from asyncify.rules.futures_session import session_owners
-from asyncify.rules.iteration import BAR_CATALOGUE
+from asyncify.rules.iteration import BAR_CATALOGUE, READERS_CATALOGUE
 from asyncify.rules.thread_pool_futures import callback_jobs, futures, helpers
 from asyncify.rules.thread_pool_names import (
     AS_COMPLETED,
@@ -85,7 +85,7 @@ CATALOGUE = Catalogue(
         "concurrent.futures._base.wait": WAIT,
     },
     modules=frozenset({"concurrent"}),
-).merge(BAR_CATALOGUE)
+).merge(BAR_CATALOGUE, READERS_CATALOGUE)
 
 
 def match(facts: Facts) -> Iterator[Finding]:
