@@ -132,13 +132,13 @@ def on_the_loop(facts: Facts, kind: PoolKind, call: CallSite, pools: set[str]) -
 
     Where the call stands in a `with` block of the pool, its function awaits the end of that block, and so is.
     """
-    pools = pools - _entered_around(facts, call)
+    apart = pools - _entered_around(facts, call)
     callers = [c for c in facts.project.callers(call.within) if c.within != call.within]
     handed_out = any(use.function == call.within for use in facts.project.uses) or any(
         implicit.target == call.within for implicit in facts.implicit_calls
     )
     sites = [call] if not callers or handed_out else callers
-    follows = tuple(sorted(pools))
+    follows = tuple(sorted(apart))
     for site in sites:
         short = site.within.rpartition(".")[2]
         text = f"{short}() starts jobs, which needs a running event loop"
@@ -148,7 +148,16 @@ def on_the_loop(facts: Facts, kind: PoolKind, call: CallSite, pools: set[str]) -
                 yield Implication(pool, function_node(call.within), text, site.span)
         elif info is not None and info.kind is Kind.MODULE:
             # At the top level of a program the statement moves into the coroutine with those that await.
-            yield Claim(kind.rule, site.span, site.within, Role.PART, Verdict.EXACT, text, {"": ()}, follows=follows)
+            yield Claim(
+                kind.rule,
+                site.span,
+                site.within,
+                Role.PART,
+                Verdict.EXACT,
+                text,
+                {"": ()},
+                follows=tuple(sorted(pools)),
+            )
         else:
             for pool in follows:
                 yield Implication(pool, function_node(site.within), text, site.span)
