@@ -246,6 +246,7 @@ async def test_data_that_would_have_to_be_read_is_refused(server: RawServer) -> 
 
 
 async def test_headers_beyond_ascii_share_the_connections(server: RawServer) -> None:
+    server.clear()
     for value in ("plain", "café", "plain", "naïve"):
         assert (await aio_http.get(server.url, headers={"X": value})).ok
     with pytest.raises(UnicodeEncodeError):

@@ -51,7 +51,7 @@ _PLAIN = multidict.CIMultiDict(
 )  # aiohttp itself adds the others
 # What requests leaves as it is: no escapes, no dot segments, nothing to be quoted, a lower-case host.
 _SIMPLE = re.compile(
-    r"(https?://[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::[1-9]\d{0,3}|:[1-5]\d{4})?)"
+    r"(https?)://([a-z0-9-]+(?:\.[a-z0-9-]+)*(?::[1-9]\d{0,3}|:[1-5]\d{4})?)"
     r"((?:/(?!\.)[\w~!$&'()*+,;=:@-][\w~!$&'()*+,;=:@.-]*)*/?)(\?[\w.~!$&'()*+,;=:@/?-]+)?",
     re.ASCII,
 )
@@ -73,9 +73,11 @@ def _address(url: Any, params: Any) -> tuple[str, yarl.URL]:
     else:
         simple = None if params else _SIMPLE.fullmatch(text)
     if simple:
-        origin, path, own = simple.groups("")
-        text = f"{origin}{path or '/'}{own}{('&' if own else '?') + query if query else ''}"
-        return text, yarl.URL(text, encoded=True)
+        scheme, authority, path, own = simple.groups("")
+        path = path or "/"
+        asked = own[1:] if not query else f"{own[1:]}&{query}" if own else query
+        text = f"{scheme}://{authority}{path}{'?' if asked else ''}{asked}"
+        return text, yarl.URL.build(scheme=scheme, authority=authority, path=path, query_string=asked, encoded=True)
     text = _prepared(text, query)
     return text, _target(text)
 

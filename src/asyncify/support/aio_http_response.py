@@ -173,7 +173,8 @@ class Response:
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _values(self, name: bytes) -> list[str]:
-        return [value.decode("latin-1") for key, value in self._raw if key.lower() == name]
+        size = len(name)
+        return [value.decode("latin-1") for key, value in self._raw if len(key) == size and key.lower() == name]
 
     @property
     def headers(self) -> Headers:
