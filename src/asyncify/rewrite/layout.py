@@ -110,6 +110,34 @@ def _separator(
     return without_comments(space) if isinstance(space, cst.ParenthesizedWhitespace) else cst.SimpleWhitespace(" ")
 
 
+def laid_out_like(new: cst.BaseExpression, old: cst.BaseExpression) -> cst.BaseExpression:
+    """A call that has the arguments of another one, perhaps behind a first one of its own, laid out over lines as that.
+
+    Anything else, and a call in one line, as it is.
+    """
+    if not (isinstance(new, cst.Call) and isinstance(old, cst.Call) and old.args):
+        return new
+    spaces = [
+        old.whitespace_before_args,
+        *(a.comma.whitespace_after for a in old.args if isinstance(a.comma, cst.Comma)),
+    ]
+    own = len(new.args) - len(old.args)
+    if own not in (0, 1) or not any(isinstance(space, cst.ParenthesizedWhitespace) for space in spaces):
+        return new
+    pairs = list(zip(new.args[own:], old.args, strict=True))
+    if any((a.star, a.keyword and a.keyword.value) != (b.star, b.keyword and b.keyword.value) for a, b in pairs):
+        return new
+    args = [
+        a.with_changes(comma=b.comma, equal=b.equal, whitespace_after_star=b.whitespace_after_star,
+                       whitespace_after_arg=b.whitespace_after_arg)
+        for a, b in pairs
+    ]  # fmt: skip
+    if own:
+        opening = _separator(old.args, old.whitespace_before_args)
+        args.insert(0, new.args[0].with_changes(comma=cst.Comma(whitespace_after=opening)))
+    return new.with_changes(args=args, whitespace_before_args=old.whitespace_before_args)
+
+
 # --- Lists of statements ---------------------------------------------------------------------------------------
 
 

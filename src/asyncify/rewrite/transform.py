@@ -19,6 +19,7 @@ from asyncify.rewrite.jobs import HoleNode, Job, dropped_positions
 from asyncify.rewrite.layout import (
     insert_item,
     is_marker,
+    laid_out_like,
     leading_lines,
     remove_items,
     with_leading_lines,
@@ -148,6 +149,7 @@ class _Transformer(cst.CSTTransformer):
         if isinstance(job.replacement, ReplaceExpr):
             self.edited[original] = node
             new = self._new_expression(job.replacement.template, self._fillings(job.holes), job.replacement.span)
+            new = laid_out_like(new, parens.bare(node))
             node = parens.wrapped(parens.bare(new), node) if parens.outer(node)[0] else new
         if job.listed is not None:
             assert isinstance(node, cst.GeneratorExp)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 
 from asyncify.index.project import CallSite, FunctionInfo
-from asyncify.index.values import Constant, Instance, Object
+from asyncify.index.values import Constant, Instance, Object, Value
 from asyncify.model import Await, Edit, Reason, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import Claim, Role, site_node
 from asyncify.rules.facts import Facts
@@ -161,7 +162,11 @@ def _attribute(
                 yield use_of_raw
             else:
                 where, why, edits = use_of_raw
-                yield _claim(facts, call, path, node, where, why, edits)
+                claim = _claim(facts, call, path, node, where, why, edits, any_object=True)
+                read = facts.node(where, ast.Call)
+                if not isinstance(claim, str) and read is not None:
+                    claim = replace(claim, within=facts.enclosing(where.path, read))
+                yield claim
     else:
         yield f"asyncify does not know .{attribute.attr} of a streamed response"
 
@@ -174,17 +179,24 @@ def _claim(
     span: Span,
     reason: Reason,
     edits: tuple[Edit, ...],
+    any_object: bool = False,
 ) -> Claim | str:
-    """The claim on one use of the response `node`, which moves with every call that the response may come from."""
+    """The claim on one use of the response `node`, which moves with every call that the response may come from.
+
+    With `any_object` the edits hold for whatever else may stand there, too.
+    """
     others: set[str] = set()
     for value in facts.values(path, node):
-        if isinstance(value, Object):
-            return f"an object of {value.cls} may be there as well ({facts.span(path, node)})"
-        if isinstance(value, Instance) and value.type == RESPONSE and value.site not in (None, call.span):
-            made = facts.project.call_at(value.site) if value.site is not None else None
-            if made is None or RESPONSE in made.externals:
-                return f"a response that was made otherwise may be there as well ({facts.span(path, node)})"
-            others.add(site_node(made.span))
+        found = _other(facts, call, path, node, value)
+        if found is not None and not any_object:
+            return found
+        if (
+            found is None
+            and isinstance(value, Instance)
+            and value.type == RESPONSE
+            and value.site not in (None, call.span)
+        ):
+            others.add(site_node(value.site))
     return Claim(
         "requests",
         span,
@@ -196,3 +208,14 @@ def _claim(
         follows=(site_node(call.span),),
         leads=tuple(sorted(others)),
     )
+
+
+def _other(facts: Facts, call: CallSite, path: str, node: ast.expr, value: Value) -> str | None:
+    """Why what may stand at `node` has none of the methods that a streamed response of a call has; None if it has."""
+    if isinstance(value, Object):
+        return f"an object of {value.cls} may be there as well ({facts.span(path, node)})"
+    if isinstance(value, Instance) and value.type == RESPONSE and value.site not in (None, call.span):
+        made = facts.project.call_at(value.site) if value.site is not None else None
+        if made is None or RESPONSE in made.externals:
+            return f"a response that was made otherwise may be there as well ({facts.span(path, node)})"
+    return None
