@@ -132,7 +132,8 @@ def _pool_escape(facts: Facts, kind: PoolKind, path: str, place: ast.expr) -> Re
         )
     receiver = receiving_call(facts, path, place)
     if receiver is not None:
-        return argument_escape(facts, path, receiver, frozenset(), "the pool")
+        closing = frozenset({"contextlib.closing"} if "close" in kind.plain else ())  # it goes on to call that
+        return argument_escape(facts, path, receiver, closing, "the pool")
     if isinstance(parent, (ast.Yield, ast.YieldFrom)):
         return refuse(POOL_ESCAPES, facts.span(path, place), "the pool is handed out by a generator")
     return None
