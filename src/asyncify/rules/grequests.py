@@ -10,29 +10,31 @@
 
 ## What it refuses
 
-- `session=`, `hooks=`, `stream=` and `gtimeout=`; `send`, and callbacks that wait.
+- `hooks=`, `stream=` and `gtimeout=`; `send`, and callbacks that wait; a session that is given to a request and cannot move itself.
 - An unsent request that reaches code which asyncify does not see.
 - Programs that wait in libraries which asyncify does not know (rule `gevent`): the patches made those cooperative.
 """
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from asyncify.graph import Implication
 from asyncify.index.catalogue import Catalogue, Invoke, Signature
 from asyncify.index.project import CallSite
 from asyncify.model import Reason, Verdict
-from asyncify.rules.base import Block, Claim, Finding, Role, Rule
+from asyncify.rules.base import Block, Claim, Finding, Role, Rule, object_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.greenlet_names import ESCAPES, REMAINS, Library, Starter
 from asyncify.rules.greenlet_patches import greenlet_findings
 from asyncify.rules.greenlets import program_node
 from asyncify.rules.objects import Kind
+from asyncify.rules.requests_names import UNSENT
+from asyncify.rules.requests_sessions import unsent_sessions
 from asyncify.rules.thread_pool_names import refuse
 
-_VERBS = ("get", "options", "head", "post", "put", "patch", "delete")
-_MAKERS = frozenset(f"grequests.{name}" for name in (*_VERBS, "request", "AsyncRequest"))
 _SENDING = ("grequests.map", "grequests.imap", "grequests.imap_enumerated")
 _UNSENT = "grequests.AsyncRequest"
 _RESULTS = "grequests.Results"
@@ -48,8 +50,8 @@ class _Known:
 
 
 _CALLS = {
-    **dict.fromkeys(_MAKERS, _Known(1, frozenset(["session", "hooks", "stream"]))),
-    **dict.fromkeys(("grequests.request", _UNSENT), _Known(2, frozenset(["session", "hooks", "stream"]))),
+    **dict.fromkeys(sorted(UNSENT), _Known(1, frozenset(["hooks"]))),
+    **dict.fromkeys(("grequests.request", _UNSENT), _Known(2, frozenset(["hooks"]))),
     **dict.fromkeys(_SENDING, _Known(1, frozenset(["stream", "gtimeout"]))),
 }
 _KIND = Kind(
@@ -61,13 +63,13 @@ _KIND = Kind(
 LIBRARY = Library(
     rule="grequests",
     module="grequests",
-    names={name: f"aio_requests.{name}" for name in (*_MAKERS, *_SENDING)},
+    names={name: f"aio_requests.{name}" for name in (*sorted(UNSENT), *_SENDING)},
     functions=frozenset(["grequests.map"]),
     sleeps=_NOTHING,
     kinds={_UNSENT: _KIND},
     starters={
         **dict.fromkeys(_SENDING, Starter(None, ((None, "exception_handler"),), goes_on=False)),
-        **dict.fromkeys(sorted(_MAKERS), Starter(None, ((None, "callback"),), goes_on=False, on_loop=True)),
+        **dict.fromkeys(sorted(UNSENT), Starter(None, ((None, "callback"),), goes_on=False, on_loop=True)),
     },
     iterators=frozenset([_RESULTS]),
     iterable=_NOTHING,
@@ -75,7 +77,7 @@ LIBRARY = Library(
     current=_NOTHING,
     patches={},
     takes=frozenset(_SENDING),
-    makers=dict.fromkeys(sorted(_MAKERS), _UNSENT),
+    makers=dict.fromkeys(sorted(UNSENT), _UNSENT),
     always=True,
 )
 
@@ -86,9 +88,13 @@ def match(facts: Facts) -> Iterator[Finding]:
     program = program_node(LIBRARY)
     for name, known in _CALLS.items():
         for call in facts.calls_by_external.get(name, ()):
-            found = _unknown(call, known)
+            found = _unknown(facts, call, known)
             if found is not None:
                 yield Block(program, refuse(ESCAPES, call.span, f"{name}() is called with {found}"), "grequests")
+    for site in sorted(unsent_sessions(facts)):
+        text = "its requests are sent by grequests"
+        yield Implication(program, object_node(site), text, site)
+        yield Implication(object_node(site), program, text, site)
     for call in facts.calls_of(_SENDING):
         reason = Reason("it sends requests", call.span)
         yield Claim(
@@ -97,12 +103,15 @@ def match(facts: Facts) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _unknown(call: CallSite, known: _Known) -> str | None:
+def _unknown(facts: Facts, call: CallSite, known: _Known) -> str | None:
     """What is given to the call that has no counterpart, if anything is."""
-    if call.has_star or len(call.args) > known.positional:
-        return "arguments by position"
-    names = [name for name, _ in call.keywords]
-    return next((f"{name}=" if name else "**" for name in names if name is None or name in known.refused), None)
+    node = facts.node(call.span, ast.Call)
+    if node is None or len(node.args) > known.positional or any(isinstance(each, ast.Starred) for each in node.args):
+        return "more than a URL by position"
+    names = [keyword.arg for keyword in node.keywords]
+    if None in names and "gtimeout" in known.refused:
+        return "**"
+    return next((f"{name}=" for name in names if name in known.refused), None)
 
 
 _HANDLER = (Invoke("arg:exception_handler", ("arg0[]", "builtins.Exception")),)
@@ -113,7 +122,7 @@ RULE = Rule(
     doc=__doc__,
     catalogue=Catalogue(
         signatures={
-            **{name: Signature(_UNSENT, _CALLBACK) for name in sorted(_MAKERS)},
+            **{name: Signature(_UNSENT, _CALLBACK) for name in sorted(UNSENT)},
             "grequests.map": Signature("builtins.list[requests.Response]", _HANDLER),
             "grequests.imap": Signature(f"{_RESULTS}[requests.Response]", _HANDLER),
             "grequests.imap_enumerated": Signature(

@@ -14,6 +14,10 @@ VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request")
 SESSION_VERBS = (*VERBS, "send")
 SESSION = "requests.Session"
 # Sessions of other libraries that only prepare requests in their own way, and leave the sending to requests.Session.
+UNSENT = frozenset(
+    f"grequests.{name}" for name in "get options head post put patch delete request AsyncRequest".split()
+)
+"""What makes a request that is sent later, on the session that it is given."""
 OF_OTHERS = (
     "requests_toolbelt.sessions.BaseUrlSession",
     "requests_oauthlib.OAuth1Session",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from asyncify.graph import Implication
 from asyncify.index.project import Sink
-from asyncify.index.values import Class, External, ExternalMethod
+from asyncify.index.values import Class, External, ExternalMethod, Instance
 from asyncify.model import Reason, Refusal, ReplaceExpr, Span, Verdict
 from asyncify.rules import requests_of_others
 from asyncify.rules.base import Block, Claim, Finding, Role, function_node, object_node
@@ -25,6 +25,7 @@ from asyncify.rules.requests_names import (
     STREAMING,
     TOKEN_METHODS,
     UNCLEAR_CALL,
+    UNSENT,
     UNUSED_SESSION,
     given_to_jobs,
     imports,
@@ -227,10 +228,21 @@ def _escape(facts: Facts, path: str, node: ast.expr) -> Refusal | None:
         and not given_to_jobs(facts, path, receiver)
     ):
         call = facts.project.call_at(facts.span(path, receiver))
-        if call is None or (call.externals - HARMLESS and not call.targets) or (call.unresolved and not call.targets):
+        if (
+            call is None
+            or (call.externals - HARMLESS - UNSENT and not call.targets)
+            or (call.unresolved and not call.targets)
+        ):
             name = facts.text(path, receiver.func)
             return refuse(SESSION_ESCAPES, span, f"the session is given to {name}()")
     return None
+
+
+def unsent_sessions(facts: Facts) -> set[Span]:
+    """Where the sessions are made that requests are to be sent on later."""
+    given = (span for call in facts.calls_of(sorted(UNSENT)) for name, span in call.keywords if name == "session")
+    values = (value for span in given for value in facts.project.values(span))
+    return {v.site for v in values if isinstance(v, Instance) and v.type in SESSIONS and v.site is not None}
 
 
 def handed_out_by_test(facts: Facts, site: Span) -> str | None:

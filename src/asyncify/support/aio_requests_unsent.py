@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
+from asyncify.support.aio_off_loop import _off_loop
 from asyncify.support.aio_requests import _own_session
 from asyncify.support.aio_requests_doubles import _awaited
 
@@ -15,23 +17,29 @@ _Handler = Callable[[Any, Any], Any] | None
 
 
 class _AsyncRequest:
-    """A request that is still to be sent, with a session of its own, and what came of it."""
+    """A request that is still to be sent, and what came of it."""
 
-    def __init__(self, method: str, url: str, callback: Any = None, **kwargs: Any) -> None:
+    def __init__(self, method: str, url: str, *, session: Any = None, callback: Any = None, **kwargs: Any) -> None:
         self.method = method
         self.url = url
-        self.session = _own_session()
+        self._owns = session is None
+        self.session = _own_session() if session is None else session
         self.kwargs = kwargs | ({"hooks": {"response": callback}} if callback else {})
         self.response: Any = None
 
     async def _send(self) -> None:
+        send = self.session.request
         try:
-            self.response = await self.session.request(self.method, self.url, **self.kwargs)
+            if inspect.iscoroutinefunction(send):
+                self.response = await send(self.method, self.url, **self.kwargs | {"stream": False})
+            else:  # a session that blocks
+                self.response = await _off_loop(send, self.method, self.url, **self.kwargs | {"stream": False})
         except Exception as error:
             self.exception = error
             self.traceback = traceback.format_exc()
         finally:
-            self.session.close()
+            if self._owns:
+                self.session.close()
 
     async def _outcome(self, handler: _Handler) -> Any:
         """The response, or what `handler` makes of the exception."""
