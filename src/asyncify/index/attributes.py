@@ -190,6 +190,13 @@ class Attributes(Externals):
                 self.add(result, cls.attributes)
         elif isinstance(value, AClass):
             cls, how = value, "exact"
+            if name == "__subclasses__":
+                made = self.instance("builtins.type", cls.unit, cls.facts.node, name)
+                self.watch_children(cls, self.slot(made, 0))
+                if self.some_left_out():
+                    self.add(self.slot(made, 0), self.unknown("subclasses in files that are not indexed"))
+                self.add(result, self.method(made, name))
+                return
         else:
             assert isinstance(value, ASuper)
             cls, how = value.cls, "super"

@@ -73,6 +73,7 @@ _FUNCTIONS = {
 }  # fmt: skip
 
 _LIBRARY = {
+    "builtins.type.__subclasses__": Signature("builtins.list[slot0]"),
     "functools.wraps": Signature("functools._Decorator"),
     "functools.update_wrapper": Signature("arg0"),
     "functools._Decorator.__call__": Signature("arg0"),

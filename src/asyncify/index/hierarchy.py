@@ -22,6 +22,7 @@ class Hierarchy(Heap):
         self.all_classes: list[AClass] = []
         self._hits: dict[tuple[AClass, str, str], list[tuple[AClass, int]]] = {}
         self._descendants: dict[AClass, list[AClass]] = {}
+        self._children: dict[AClass, int] = {}  # variables that see the direct subclasses
         self._own: dict[tuple[AClass, str], int] = {}
         self._stores: dict[str, list[tuple[AClass, int]]] = {}
         self._loads: dict[str, list[tuple[AClass, bool, int]]] = {}
@@ -37,6 +38,8 @@ class Hierarchy(Heap):
         cls.base_order.sort(key=lambda pair: pair[0])
         cls.bases = [known for _, known in cls.base_order]
         base.children.append(cls)
+        if base in self._children:
+            self.add(self._children[base], cls)
         for affected in [cls, *self.descendants(cls)]:
             affected.mro = []
         self._descendants.clear()
@@ -79,6 +82,13 @@ class Hierarchy(Heap):
                     stack.extend(child.children)
             self._descendants[cls] = found
         return found
+
+    def watch_children(self, cls: AClass, variable: int) -> None:
+        """The direct subclasses that are known, or will be, flow to the variable."""
+        if cls not in self._children:
+            self._children[cls] = variable
+            for child in cls.children:
+                self.add(variable, child)
 
     def external_bases(self, cls: AClass) -> list[str]:
         """External bases of the whole hierarchy, in order."""
@@ -181,6 +191,11 @@ class Hierarchy(Heap):
         if found is None and name in self.elsewhere.modules:
             found = self.modules[name] = AModule(name, None, absent=True)
         return found
+
+    def some_left_out(self) -> bool:
+        """Whether the tree has files that are not indexed."""
+        linked = {unit.name for unit in self.units}
+        return any(path and name not in linked for name, path in self.elsewhere.modules.items())
 
     def export(self, unit: Unit, name: str, seen: frozenset[str] = frozenset()) -> list[int]:
         """Variables of a module's global name, through star imports."""
