@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
+from functools import cached_property
 
 from asyncify.colour.colouring import Colouring
 from asyncify.colour.faces import NO_SECOND_FORM, Face
@@ -412,10 +413,25 @@ class _Builder:
                     found = self.colouring.pins.get(other)
                 if found is not None:
                     return found
+            stays = self._calls_that_stay.get(node)
+            if stays is not None and claim.rule == "requests" and claim.verdict is not Verdict.BRIDGE:
+                return stays
             pin = self.colouring.pins.get(node)
             if pin is not None and (claim.rule == "requests" or pin.code == NO_OWNER.code):
                 return pin
         return None
+
+    @cached_property
+    def _calls_that_stay(self) -> dict[str, Refusal]:
+        """By node of an object: why a call on it stays that would keep nothing else of it from moving."""
+        refused = (*self.colouring.pins.items(), *self.colouring.disabled.items())
+        starts = {(r.span.path, r.span.line, r.span.column): r for node, r in refused if node.startswith("site:")}
+        found: dict[str, Refusal] = {}
+        for claim in self.colouring.claims:
+            why = starts.get((claim.span.path, claim.span.line, claim.span.column))
+            if why is not None:
+                found.update({node: why for node in claim.follows if node not in found})
+        return found
 
     def other_sites(self, inside: set[str]) -> list[Site]:
         """The sites that no group moves: kept, or refused."""

@@ -40,4 +40,5 @@ def only_tests(facts: Facts, paths: Collection[str]) -> bool:
     named = any(name.startswith("test") or name in ("setUp", "tearDown", "setUpClass", "tearDownClass") for name in own)
     if not named and not any(path.rpartition("/")[2] == "conftest.py" for path in paths):
         return False
-    return not any(is_main_guard(statement) for path in paths for statement in facts.nodes(path, ast.If))
+    guards = (statement for path in paths for statement in facts.nodes(path, ast.If) if is_main_guard(statement))
+    return all("unittest.main(" in ast.unparse(guard) or "pytest.main(" in ast.unparse(guard) for guard in guards)
