@@ -138,6 +138,8 @@ class Ground:
         found, aliases = spelled.attribute(self.sources[path].text, module, name)
         if found is not spelled.Spelled.OF_SOMETHING:
             return found is spelled.Spelled.READ
+        if not spelled.stands_alone(self.sources[path].text, aliases):
+            return False
         known = self._handed_on.get(path)
         if known is None:
             known = self._handed_on[path] = spelled.handed_on(self.sources[path].text)

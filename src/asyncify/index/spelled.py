@@ -46,6 +46,17 @@ def attribute(text: str, module: str, name: str) -> tuple[Spelled, Collection[st
     return Spelled.OF_SOMETHING if aliases else Spelled.NOT, aliases
 
 
+def stands_alone(text: str, names: Collection[str]) -> bool:
+    """Whether one of the names stands somewhere without an attribute of its own, other than where it is imported."""
+    for name in names:
+        own = re.escape(name)
+        for match in re.finditer(rf"{own}(?<!\w{own})(?![\w\"']|\s*\.)", text):
+            head = text[text.rfind("\n", 0, match.start()) + 1 : match.start()].lstrip()
+            if not head.startswith(("import ", "from ", "#")):
+                return True
+    return False
+
+
 def handed_on(text: str) -> frozenset[str]:
     """The last names of what is read as a whole, neither called nor asked for an attribute: it may get another name.
 
