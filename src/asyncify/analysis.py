@@ -35,7 +35,7 @@ LARGE = 40_000
 
 
 PART = 60_000
-"""Lines of a part, a quarter of the tree's at least, above which that is indexed as a small one: looking for what belongs
+"""Lines of a part, a tenth of the tree at least, above which that is indexed as a small one: looking for what belongs
 to the part would cost more."""
 
 
@@ -99,7 +99,7 @@ def analyse_tree(tree: Tree, config: Config, progress: Progress) -> list[Analysi
     def analyse_part(wanted: Sequence[SourceFile]) -> Analysis:
         return analyse(wanted, tree.root, config, progress, ground.elsewhere, ground.parsed)
 
-    found = parts(ground, rules().values(), analyse_part, max(PART, lines // 4))
+    found = parts(ground, rules().values(), analyse_part, max(PART, lines // 10))
     if found is None:
         found = [analyse(relevant(sources, rules().values()), tree.root, config, progress)]
     return found

@@ -10,6 +10,7 @@ import contextlib
 import gc
 import importlib.util
 import json
+import logging
 import os
 import runpy
 import signal
@@ -31,6 +32,8 @@ def _preload() -> None:
     """The libraries that programs import, before and after the migration."""
     for name in _LIBRARIES.split():
         __import__(name)
+    # How long a callback took says how busy the machine is, and what programs log is compared.
+    logging.getLogger("asyncio").addFilter(lambda record: not str(record.msg).startswith("Executing "))
 
 
 def _guard(log: str) -> None:
