@@ -265,11 +265,17 @@ class Facade:
 
 @dataclass(frozen=True, slots=True)
 class Rename:
-    """Give the function defined at `span` the name `name`; what names it elsewhere has edits of its own."""
+    """Give the function defined at `span` the name `name`; what names it elsewhere has edits of its own.
+
+    With a `factory`, an asynchronous class method of that name follows it, with the same parameters: it makes an object
+    of class `made` without ``__init__`` and awaits the renamed method of it.
+    """
 
     span: Span
     reason: Reason
     name: str
+    factory: str = ""
+    made: str = ""
 
 
 @dataclass(frozen=True, slots=True)

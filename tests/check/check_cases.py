@@ -559,3 +559,23 @@ _case(
     "class A:\n    n = 0\n    def f(self):\n        self.n += self.g()\n    def g(self):\n        return 1\n",
 )
 _body("await-in-augmented", False, "n = 0\nn += await f()\nreturn n")
+
+# --- half-made ------------------------------------------------------------------------------------------------
+_OLD = "import app\nclass C:\n    def __init__(self, n):\n        self.n = app.ask(n)\ndef made(n):\n    return C(n)\n"
+_NEW = (
+    "import app\nclass C:\n    async def _begin(self, n):\n        self.n = await app.ask(n)\n    @classmethod\n"
+    "    async def create(cls, n):\n        self = cls.__new__(cls)\n        await self._begin(n)\n        return self\n"
+)
+_case("half-made", True, _NEW + "async def made(n):\n    return C(n)\n", _OLD)
+_case("half-made", True, _NEW + "class D(C):\n    pass\nasync def made(n):\n    return D(n)\n", _OLD)
+_case("half-made", False, _NEW + "async def made(n):\n    return await C.create(n)\n", _OLD)
+_case("half-made", False, _NEW + "class D(C):\n    def __init__(self):\n        self.n = 1\ndef made(n):\n    return D()\n", _OLD)
+_case("unawaited-coroutine", True, _NEW + "async def made(n):\n    return C.create(n).n\n", _OLD)
+_case("unawaited-coroutine", True, _NEW.replace("await self._begin", "self._begin") + "made = C.create\n", _OLD)
+_case("name-lost", False, _NEW + "async def made(n):\n    return await C.create(n)\n", _OLD)
+_case(
+    "name-lost",
+    True,
+    _NEW.replace("cls.__new__(cls)", "cls()") + "async def made(n):\n    return await C.create(n)\n",
+    _OLD,
+)

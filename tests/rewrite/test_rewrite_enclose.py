@@ -7,7 +7,7 @@ import pytest
 from marks import PATH, WHY, find, node_span
 
 from asyncify.errors import InternalError
-from asyncify.model import Await, Facade, ListInstead, MakeAsync, WrapStatements
+from asyncify.model import Await, Facade, ListInstead, MakeAsync, Rename, WrapStatements
 from asyncify.rewrite import rewrite_file
 
 
@@ -194,3 +194,35 @@ def test_comments_among_parameters_stay_in_one_place(head):
     assert after.count("#") == source.count("#")
     face, behind = ast.parse(after).body
     assert ast.dump(face.args) == ast.dump(behind.args) == ast.dump(ast.parse(source).body[0].args)
+
+
+def test_what_makes_an_object_follows_its_former_init():
+    source = dedent(
+        """\
+        class A:
+            def __init__(this, x: int, /, *rest, key=None, **more) -> None:  # how
+                \"\"\"Begins.\"\"\"
+                this.x = ask(x)
+
+            def other(self): pass
+        """
+    )
+    function = ast.parse(source).body[0].body[0]
+    span = node_span(source, function)
+    edits = MakeAsync(span, WHY), Rename(span, WHY, "_async_init", "create", "A"), Await(find(source, "ask(x)"), WHY)
+    assert rewritten(source, *edits) == dedent(
+        """\
+        class A:
+            async def _async_init(this, x: int, /, *rest, key=None, **more) -> None:  # how
+                \"\"\"Begins.\"\"\"
+                this.x = await ask(x)
+
+            @classmethod
+            async def create(cls, x: int, /, *rest, key=None, **more) -> "A":
+                this = cls.__new__(cls)
+                await this._async_init(x, *rest, key=key, **more)
+                return this
+
+            def other(self): pass
+        """
+    )

@@ -17,6 +17,7 @@ CODES: dict[str, str] = {
     "async-dunder": "A special method that Python calls synchronously is an `async def`.",
     "async-override": "An override and the method it overrides differ in being async.",
     "await-sync": "Something that is not awaitable is awaited.",
+    "half-made": "An object is made without the coroutine that gives it its attributes.",
     "awaited-twice": "The same coroutine object is awaited more than once.",
     "async-for-sync": "`async for` runs over something that is only iterable synchronously.",
     "async-with-sync": "`async with` enters something that is only a synchronous context manager.",

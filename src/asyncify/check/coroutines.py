@@ -6,6 +6,7 @@ import ast
 
 from asyncify.check import tables
 from asyncify.check.fate import Tracer, has_await_method
+from asyncify.check.making import needed_factory
 from asyncify.check.report import Examination
 from asyncify.check.tree import Class, Function, Module, last_name
 from asyncify.check.values import (
@@ -81,12 +82,19 @@ class CoroutineCheck:
             if not fate.handled:
                 self._report(fate.code, node, name, f"the coroutine of `{name}()` {fate.text}")
             return
+        self._made(node, values, name)
         external = {v.name for v in values if isinstance(v, Ext)}
         if external & tables.AWAITABLE and not self._entered(node):
             fate = self.tracer.follow(node, self.module)
             if not fate.handled and not (fate.code == "coroutine-returned" and self._in_plain_function(node)):
                 self._report(fate.code, node, name, f"`{name}()` {fate.text}")
         self._consumer(node, external, name)
+
+    def _made(self, node: ast.Call, values: Values, name: str) -> None:
+        for maker in sorted(
+            {needed_factory(self.evaluator, v.info) or "" for v in values if isinstance(v, Cls)} - {""}
+        ):
+            self._report("half-made", node, name, f"`{name}()` makes an object that only `{name}.{maker}()` completes")
 
     def _makes_coroutine(self, value: Value) -> bool:
         match value:

@@ -217,6 +217,8 @@ class Evaluator:
     def _call(self, node: ast.Call, module: Module) -> Values:
         if isinstance(node.func, ast.Name) and node.func.id == "super":
             return self._super(node, module)
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "__new__":
+            return frozenset(Inst(value.info) for value in self.of(node.func.value, module) if isinstance(value, Cls))
         return union(self.called(v, node, module) for v in self.of(node.func, module))
 
     def _super(self, node: ast.Call, module: Module) -> Values:

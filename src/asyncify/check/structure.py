@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 
+from asyncify.check.making import factory
 from asyncify.check.report import Examination
 from asyncify.check.scopes import FunctionNode, Scope
 from asyncify.check.tables import words
@@ -66,6 +67,8 @@ def compare(exam: Examination, before: Module, after: Module) -> None:
         successor = _SUCCESSORS.get(last)
         if name in bound or (successor and f"{owner}.{successor}".lstrip(".") in new):
             continue
+        if last == "__init__" and factory(new.get(owner, after.tree)) is not None:
+            continue
         if owner and owner in old and owner not in new:
             continue  # its class is reported already
         place = after.span(new.get(owner, after.tree))
@@ -74,6 +77,8 @@ def compare(exam: Examination, before: Module, after: Module) -> None:
         owner, _, last = name.rpartition(".")
         if last in _SUCCESSORS.values() and owner in old:
             continue
+        if f"{owner}.__init__" in old.keys() - new.keys() and factory(new.get(owner, after.tree)) is not None:
+            continue  # what makes the objects now
         exam.add("name-added", after.span(new[name]), (after.path, name), f"`{name}` was not defined before")
     for name in sorted(new.keys() & old.keys()):
         node = new[name]

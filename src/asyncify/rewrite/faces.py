@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import libcst as cst
 import libcst.matchers as m
 
-from asyncify.model import Facade
+from asyncify.model import Facade, Rename
 
 
 def faced(function: cst.FunctionDef, edit: Facade, module: cst.Module) -> list[cst.BaseStatement]:
@@ -43,6 +43,31 @@ def faced(function: cst.FunctionDef, edit: Facade, module: cst.Module) -> list[c
         body=_block(function.body, inside, header=header, footer=False),
     )
     return [face, implementation]
+
+
+def factory_of(function: cst.FunctionDef, edit: Rename, module: cst.Module) -> cst.FunctionDef:
+    """The class method that makes an object and awaits `function`, which was its ``__init__``, on it."""
+    first = [*function.params.posonly_params, *function.params.params][0]
+    made, arguments = first.name.value, _forwarded(function.params, skip_first=True)
+    text = f"""@classmethod
+async def {edit.factory}(cls):
+    {made} = cls.__new__(cls)
+    await {made}.{edit.name}({arguments})
+    return {made}
+"""
+    if function.returns is not None:
+        text = text.replace("(cls):", f'(cls) -> "{edit.made}":', 1)
+    factory = cst.parse_statement(text, config=module.config_for_parsing)
+    assert isinstance(factory, cst.FunctionDef)
+    owner = first.with_changes(name=cst.Name("cls"), annotation=None)
+    params = _without_comments(function.params)
+    kind = "posonly_params" if params.posonly_params else "params"
+    rest = list(getattr(params, kind))[1:]
+    return factory.with_changes(
+        params=params.with_changes(**{kind: [owner, *rest]}).deep_clone(),
+        lines_after_decorators=(),
+        leading_lines=[cst.EmptyLine(indent=False)],
+    )
 
 
 def _split(function: cst.FunctionDef) -> tuple[cst.SimpleStatementLine | None, list[cst.BaseStatement]]:

@@ -14,7 +14,7 @@ from asyncify.model import ReplaceExpr, ReplaceStatement, SetArguments, Span
 from asyncify.rewrite import parens, templates
 from asyncify.rewrite.ahead import ahead_in_comprehension, ahead_in_for, answer_of
 from asyncify.rewrite.enclose import Block, Move, moved
-from asyncify.rewrite.faces import faced
+from asyncify.rewrite.faces import faced, factory_of
 from asyncify.rewrite.jobs import HoleNode, Job, dropped_positions
 from asyncify.rewrite.layout import (
     insert_item,
@@ -242,6 +242,8 @@ class _Transformer(cst.CSTTransformer):
         if job.renamed is not None:
             assert isinstance(node, cst.FunctionDef)
             node = node.with_changes(name=node.name.with_changes(value=job.renamed.name))
+            if job.renamed.factory:
+                return cst.FlattenSentinel([node, factory_of(node, job.renamed, self.module)])
         if job.facade is not None:
             assert isinstance(node, cst.FunctionDef)
             return cst.FlattenSentinel(faced(node, job.facade, self.module))
