@@ -569,7 +569,12 @@ _NEW = (
 _case("half-made", True, _NEW + "async def made(n):\n    return C(n)\n", _OLD)
 _case("half-made", True, _NEW + "class D(C):\n    pass\nasync def made(n):\n    return D(n)\n", _OLD)
 _case("half-made", False, _NEW + "async def made(n):\n    return await C.create(n)\n", _OLD)
-_case("half-made", False, _NEW + "class D(C):\n    def __init__(self):\n        self.n = 1\ndef made(n):\n    return D()\n", _OLD)
+_case(
+    "half-made",
+    False,
+    _NEW + "class D(C):\n    def __init__(self):\n        self.n = 1\ndef made(n):\n    return D()\n",
+    _OLD,
+)
 _case("unawaited-coroutine", True, _NEW + "async def made(n):\n    return C.create(n).n\n", _OLD)
 _case("unawaited-coroutine", True, _NEW.replace("await self._begin", "self._begin") + "made = C.create\n", _OLD)
 _case("name-lost", False, _NEW + "async def made(n):\n    return await C.create(n)\n", _OLD)

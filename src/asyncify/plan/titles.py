@@ -24,7 +24,7 @@ _NOUNS = {"requests": "request", "thread_pool": "pool place", "multiprocessing_p
           "futures_session": "session place", "thread_map": "pool place", "time_sleep": "sleep", "blocking": "blocking call",
           "test_frameworks": "test expression", "generators": "iteration", "queues": "queue place",
           "threads": "thread place", "thread_locks": "lock place",
-          "context_classes": "context", "builtin_callbacks": "builtin", "iterator_classes": "iteration",
+          "context_classes": "context", "constructors": "construction", "builtin_callbacks": "builtin", "iterator_classes": "iteration",
           "gevent": "greenlet place", "eventlet": "greenlet place", "grequests": "grequests place", "fastapi": "endpoint", "handlers": "handler"}  # fmt: skip
 
 

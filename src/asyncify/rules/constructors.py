@@ -23,8 +23,8 @@ from collections.abc import Iterator
 from asyncify.index.catalogue import Catalogue
 from asyncify.index.project import FunctionInfo, Kind
 from asyncify.index.values import Class
-from asyncify.model import Reason, Rename, ReplaceExpr
-from asyncify.rules.base import Companion, Finding, Handles, Rule, function_node
+from asyncify.model import Reason, Rename, ReplaceExpr, Verdict
+from asyncify.rules.base import Claim, Companion, Finding, Handles, Role, Rule, function_node
 from asyncify.rules.blocking import waits
 from asyncify.rules.facts import Facts
 from asyncify.rules.families import families, has_foreign_base
@@ -253,7 +253,11 @@ def _moved(facts: Facts, info: FunctionInfo, factory: str, renamed: str) -> Iter
             holes = {"value": facts.span(call.span.path, func.value)}
             yield Companion(node, (ReplaceExpr(call.func, f"{{value}}.{renamed}", reason, holes),))
         else:
-            yield Companion(node, (ReplaceExpr(call.func, f"{{cls}}.{factory}", reason, {"cls": call.func}),))
+            made = ReplaceExpr(call.func, f"{{cls}}.{factory}", reason, {"cls": call.func})
+            yield Claim(
+                ID, call.span, call.within, Role.PART, Verdict.EXACT, reason.text, {"": (made,)}, needs_async=False,
+                follows=(node,), variant="made",
+            )  # fmt: skip
 
 
 RULE = Rule(
