@@ -253,9 +253,9 @@ def _moved(facts: Facts, info: FunctionInfo, factory: str, renamed: str) -> Iter
             holes = {"value": facts.span(call.span.path, func.value)}
             yield Companion(node, (ReplaceExpr(call.func, f"{{value}}.{renamed}", reason, holes),))
         else:
-            made = ReplaceExpr(call.func, f"{{cls}}.{factory}", reason, {"cls": call.func})
+            making = ReplaceExpr(call.func, f"{{cls}}.{factory}", reason, {"cls": call.func})
             yield Claim(
-                ID, call.span, call.within, Role.PART, Verdict.EXACT, reason.text, {"": (made,)}, needs_async=False,
+                ID, call.span, call.within, Role.PART, Verdict.EXACT, reason.text, {"": (making,)}, needs_async=False,
                 follows=(node,), variant="made",
             )  # fmt: skip
 
