@@ -153,7 +153,17 @@ REPLACE: list[Case] = [
     ("x = f(*a)\n", [expr("f(*a)", "[{a}]", a="*a")], "x = [*a]\n"),
     ("x = f(y for y in z)\n", [expr("f(...)", "list({g})", g="(y for y in z)")], "x = list(y for y in z)\n"),
     ("x = f(y for y in z)\n", [expr("f(...)", "list({g}, 1)", g="(y for y in z)")], "x = list((y for y in z), 1)\n"),
-    ("x = f(\n    a +  # one\n    b\n)\n", [expr("f(...)", "g({x})", x="a +...b")], "x = g(a +  # one\n    b)\n"),
+    (
+        "x = f(\n    a +  # one\n    b\n)\n",
+        [expr("f(...)", "g({x})", x="a +...b")],
+        "x = g(\n    a +  # one\n    b\n)\n",
+    ),
+    (
+        "x = f(\n    a,  # one\n    *b,\n    c=1,\n)\n",
+        [expr("f(...)", "run(g, {a}, *{b}, c={c})", a="a", b="b", c="1")],
+        "x = run(\n    g,\n    a,  # one\n    *b,\n    c=1,\n)\n",
+    ),
+    ("x = f(\n    a,\n    b,\n)\n", [expr("f(...)", "g({b}, 1, 2, {a})", a="a", b="b")], "x = g(b, 1, 2, a)\n"),
     ("x = f(\n    a +\n    b\n)\n", [expr("f(...)", "1 + {x}", x="a +...b")], "x = 1 + (a +\n    b)\n"),
     ("x = f(\n    a -\n    b\n)\n", [expr("f(...)", "{x} < 1", x="a -...b")], "x = (a -\n    b) < 1\n"),
     ("x = 1if y else 2\n", [expr("1", "a")], "x = (a)if y else 2\n"),
