@@ -24,6 +24,7 @@ from asyncify.rules.blocking import NO_COUNTERPART, stays
 from asyncify.rules.facts import Facts
 
 CONNECT = "sqlite3.connect"
+_VARIABLE = "contextvars.ContextVar"
 LOCKS = tuple(f"threading.{name}" for name in ("Lock", "RLock", "Condition", "Semaphore", "BoundedSemaphore"))
 _BOUND = (CONNECT, "signal.signal", "decimal.getcontext", "decimal.setcontext")
 # Last names of what is done with a connection; objects are not followed this far.
@@ -65,7 +66,7 @@ def works_in_any_thread(facts: Facts, functions: Iterable[str]) -> bool:
     moment, for coroutines that take it too would stop their loop.
     """
     run = facts.reached(functions)
-    if is_bound(facts, run) or any(call.within in run for call in facts.calls_of(("contextvars.ContextVar.set",))):
+    if is_bound(facts, run) or any(call.within in run for call in facts.calls_of((f"{_VARIABLE}.set",))):
         return False
     for instance, places in facts.instances.items():
         for path, node in places if instance.type in LOCKS else ():
@@ -104,6 +105,7 @@ RULE = Rule(
     doc=__doc__,
     catalogue=Catalogue(
         signatures={name: Signature() for name in (CONNECT, "decimal.getcontext", "decimal.setcontext")}
+        | {_VARIABLE: Signature(returns=_VARIABLE), f"{_VARIABLE}.set": Signature()}
     ),
     match=match,
     starts={},
