@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from harness.fixture import FIXTURES, names
 
 from asyncify import api
@@ -26,6 +27,7 @@ def digests() -> list[str]:
     return lines
 
 
+@pytest.mark.timeout(600)  # twice all fixtures, on a machine that may be busy
 def test_same_plan_for_every_hash_seed() -> None:
     tests = str(Path(__file__).parents[1])
     running = [
