@@ -26,7 +26,7 @@ SLOW = 2.5  # a demand on wall time that a noisy machine does not miss by itself
 
 # One of each kind of program: pools, sessions, errors, files, sequential code, threads, generators, classes.
 RIGHT = (
-    "argparse_commands", "auth_basic", "await_positions", "boundary_fan_out", "builtin_map", "catalogue_upload",
+    "argparse_commands", "auth_basic", "await_positions", "builtin_map", "catalogue_upload",
     "catch_request_exception", "class_hierarchy", "closures_nonlocal", "comprehensions", "console_script",
     "context_manager", "custom_auth", "decorated_retries", "dispatch_table", "exit_codes", "falsy_404",
     "from_requests_import", "generator_function", "generators_consumed", "getattr_dispatch", "imports_aliased",
