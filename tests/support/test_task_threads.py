@@ -336,6 +336,23 @@ async def test_an_event_may_be_set_by_a_thread_and_by_a_signal_handler():
         signal.signal(signal.SIGUSR1, former)
 
 
+async def test_who_was_woken_knows_it_before_the_loop_does(monkeypatch):
+    event, seen = TaskEvent(), []
+    loop = asyncio.get_running_loop()
+    original = loop.call_soon_threadsafe
+
+    def slow(call, *args):
+        seen.append(call.__self__.woken)
+        return original(call, *args)
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", slow)
+    waiting = asyncio.create_task(event.wait(5))
+    await asyncio.sleep(0.01)
+    event.set()
+    assert await waiting
+    assert seen == [True]
+
+
 async def test_a_condition_wakes_as_many_as_asked():
     condition, seen = TaskCondition(), []
 

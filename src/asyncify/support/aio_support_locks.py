@@ -8,7 +8,6 @@ in which they came.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import contextvars
 import inspect
 import sys
@@ -58,10 +57,12 @@ class _Waiter:
     def wake(self) -> bool:
         """Wake the coroutine; False if its loop has ended, and it with it."""
         if not self._loop.is_closed():
-            # By the thread-safe way even on the loop's own thread: the caller may be a signal handler.
-            with contextlib.suppress(RuntimeError):
+            self.woken = True  # before the coroutine can go on, in a thread that runs beside this one
+            try:
+                # By the thread-safe way even on the loop's own thread: the caller may be a signal handler.
                 self._loop.call_soon_threadsafe(self._finish)
-                self.woken = True
+            except RuntimeError:
+                self.woken = False
         return self.woken
 
     def _finish(self) -> None:
