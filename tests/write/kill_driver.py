@@ -87,12 +87,14 @@ def at_random(folder: Path, seed: int) -> dict[str, int]:
     chance = random.Random(seed)
     root = folder / "timing"
     groups = large_tree(root)
-    started = time.perf_counter()
-    assert forked(lambda: apply_changes(root, groups)) == 0
-    apply_time = time.perf_counter() - started
-    started = time.perf_counter()
-    assert forked(lambda: undo(root)) == 0
-    undo_time = time.perf_counter() - started
+    apply_time = undo_time = float("inf")
+    for _ in range(3):  # the least: a single one on a busy machine may take so long that most kills would come too late
+        started = time.perf_counter()
+        assert forked(lambda: apply_changes(root, groups)) == 0
+        apply_time = min(apply_time, time.perf_counter() - started)
+        started = time.perf_counter()
+        assert forked(lambda: undo(root)) == 0
+        undo_time = min(undo_time, time.perf_counter() - started)
     shutil.rmtree(root)
 
     seen: Counter[str] = Counter()

@@ -26,8 +26,8 @@ def drive(*arguments: str) -> dict[str, int]:
 def test_fifty_kills_at_random_moments(tmp_path: Path) -> None:
     seen = drive("random", str(tmp_path), "20260101")
     assert seen["rounds"] == 50
-    # The kills must have hit something, or the test shows nothing. How many do depends on how busy the machine is.
-    assert seen["applies killed"] >= 10
+    # The kills must have hit something, or the test shows nothing.
+    assert seen["applies killed"] >= 25
     assert seen["applies killed half way"] >= 1
 
 

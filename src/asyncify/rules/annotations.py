@@ -12,6 +12,23 @@ _COUNTERPARTS = {"Iterator": "AsyncIterator", "Iterable": "AsyncIterable", "Gene
 _MODULES = ("typing", "collections.abc", "typing_extensions")
 
 
+def in_annotation(facts: Facts, path: str, node: ast.AST) -> bool:
+    """Whether the expression is part of an annotation: of a parameter, a variable or what a function returns."""
+    child = node
+    for parent in facts.parents(path, node):
+        match parent:
+            case ast.arg():
+                return True
+            case ast.AnnAssign(annotation=annotation):
+                return annotation is child
+            case ast.FunctionDef(returns=returns) | ast.AsyncFunctionDef(returns=returns):
+                return returns is child
+            case ast.stmt() | ast.Call() | ast.Lambda():
+                return False
+        child = parent
+    return False
+
+
 def asynchronous_annotation(facts: Facts, path: str, node: ast.expr, reason: Reason) -> tuple[Edit, ...]:
     """Edits that turn the annotation of an iterator into that of an asynchronous one; none for any other annotation."""
     span = facts.span(path, node)

@@ -24,6 +24,7 @@ from asyncify.index.catalogue import Catalogue
 from asyncify.index.project import FunctionInfo, Kind
 from asyncify.index.values import Class
 from asyncify.model import Reason, Rename, ReplaceExpr, Verdict
+from asyncify.rules.annotations import in_annotation
 from asyncify.rules.base import Claim, Companion, Finding, Handles, Role, Rule, function_node
 from asyncify.rules.blocking import waits
 from asyncify.rules.facts import Facts
@@ -128,7 +129,7 @@ def _strings(facts: Facts) -> frozenset[str]:
     for path in facts.project.files:
         for node in facts.nodes(path, ast.Constant):
             is_name = isinstance(node.value, str) and node.value.replace(".", "_").isidentifier()
-            if is_name and not _in_annotation(facts, path, node) and not _in_all(facts, path, node):
+            if is_name and not in_annotation(facts, path, node) and not _in_all(facts, path, node):
                 found.add(str(node.value).rpartition(".")[2])
     return frozenset(found)
 
@@ -137,23 +138,6 @@ def _in_all(facts: Facts, path: str, node: ast.AST) -> bool:
     statement = facts.statement(path, node)
     targets = statement.targets if isinstance(statement, ast.Assign) else ()
     return any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets)
-
-
-def _in_annotation(facts: Facts, path: str, node: ast.AST) -> bool:
-    below: ast.AST = node
-    for parent in facts.parents(path, node):
-        match parent:
-            case ast.arg():
-                return True
-            case ast.AnnAssign(annotation=annotation):
-                return annotation is below
-            case ast.FunctionDef(returns=returns) | ast.AsyncFunctionDef(returns=returns):
-                return returns is below
-            case ast.Subscript() | ast.BinOp() | ast.Tuple() | ast.List() | ast.Attribute():
-                below = parent
-            case _:
-                return False
-    return False
 
 
 def _all_seen(facts: Facts, family: frozenset[str], constructors: set[str]) -> bool:
@@ -221,7 +205,7 @@ def _is_understood(facts: Facts, path: str, node: ast.AST, constructors: set[str
             return all(isinstance(target, ast.Name) for target in targets)
         case ast.Compare() | ast.MatchClass():
             return True
-    return _in_annotation(facts, path, node)
+    return in_annotation(facts, path, node)
 
 
 def _looks(facts: Facts, path: str, call: ast.Call) -> bool:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from asyncify.index.project import CallSite
 from asyncify.index.values import External, ExternalMethod, Instance, Object
 from asyncify.model import Await, Edit, MakeAsync, Reason, Refusal, ReplaceExpr, Span, Verdict
+from asyncify.rules.annotations import in_annotation
 from asyncify.rules.base import Block, Claim, Finding, RefusalCode, Role, object_node
 from asyncify.rules.facts import Facts, Place
 from asyncify.rules.flow import annotation_claims, orphaned_import, receiving_call
@@ -205,7 +206,7 @@ class Family:
             parent = self.facts.parent(path, node)
             if isinstance(parent, ast.Call) and parent.func is node:
                 continue
-            if self._in_annotation(path, node) or self.facts.in_test(path) or self._in_factory(path, node):
+            if in_annotation(self.facts, path, node) or self.facts.in_test(path) or self._in_factory(path, node):
                 continue
             if self.is_known_use(path, node):
                 continue
@@ -228,21 +229,6 @@ class Family:
             and call.externals != set()
             and any(self.factory(call, kind) == span for kind in self.kinds)
         )
-
-    def _in_annotation(self, path: str, node: ast.expr) -> bool:
-        child: ast.AST = node
-        for parent in self.facts.parents(path, node):
-            match parent:
-                case ast.arg():
-                    return True
-                case ast.AnnAssign():
-                    return child is parent.annotation
-                case ast.FunctionDef() | ast.AsyncFunctionDef():
-                    return child is parent.returns
-                case ast.Assign() | ast.Call() | ast.Lambda() | ast.ClassDef():
-                    return False
-            child = parent
-        return False
 
     def _replaced_by_tests(self) -> None:
         """Classes that a test replaces, by the name of the class or of one of its methods."""

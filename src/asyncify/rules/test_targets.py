@@ -16,6 +16,7 @@ from asyncify.graph import Implication
 from asyncify.index.project import Kind
 from asyncify.index.values import Constant, External, Instance
 from asyncify.model import Edit, Reason, ReplaceExpr, Span
+from asyncify.rules.annotations import in_annotation
 from asyncify.rules.base import Block, Companion, Finding, KeepImport, object_node, site_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.requests_names import named_in_requests
@@ -200,7 +201,7 @@ def _looked_at_otherwise(facts: Facts, shadow: Shadow) -> bool:
     for node in facts.nodes(shadow.path, ast.Attribute):
         match node:
             case ast.Attribute(value=ast.Name(id=shadow.local), attr=attribute) if attribute not in VERBS:
-                if attribute not in ("Session", "session") and not _in_annotation(facts, shadow.path, node):
+                if attribute not in ("Session", "session") and not in_annotation(facts, shadow.path, node):
                     others.add(attribute)
     if not others:
         return False
@@ -210,19 +211,6 @@ def _looked_at_otherwise(facts: Facts, shadow: Shadow) -> bool:
     ):
         return True
     return not _set_to_the_real_thing(facts, shadow.place.path, others)
-
-
-def _in_annotation(facts: Facts, path: str, node: ast.AST) -> bool:
-    child = node
-    for parent in facts.parents(path, node):
-        if isinstance(parent, ast.arg) or getattr(parent, "returns", None) is child:
-            return True
-        if isinstance(parent, ast.AnnAssign) and child is parent.annotation:
-            return True
-        if isinstance(parent, ast.stmt):
-            return False
-        child = parent
-    return False
 
 
 def _set_to_the_real_thing(facts: Facts, path: str, names: set[str]) -> bool:
