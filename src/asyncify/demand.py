@@ -22,6 +22,7 @@ from typing import Protocol, TypeVar
 from asyncify.colour.colouring import Colouring
 from asyncify.colour.pins import may_be_suspected
 from asyncify.discover.words import Words
+from asyncify.graph import reachable
 from asyncify.index import spelled
 from asyncify.index.build import Parsed, build
 from asyncify.index.catalogue import Catalogue
@@ -30,7 +31,7 @@ from asyncify.index.linked import LinkedProject
 from asyncify.index.project import Kind, SourceFile
 from asyncify.model import Span
 from asyncify.reach_below import Below
-from asyncify.relevance import Graph, Links, Starts, both_ways, closure, everywhere, loads_by_name, mentioning, starting
+from asyncify.relevance import Graph, Links, Starts, both_ways, everywhere, loads_by_name, mentioning, starting
 from asyncify.rules.base import Role, Rule
 from asyncify.rules.requests_names import SESSION_FROM_OUTSIDE
 
@@ -201,7 +202,7 @@ class Ground:
         """All files that imports connect with this one, in whatever direction."""
         if not self._both_ways:
             self._both_ways = both_ways({one: self._links.of(one) for one in self.sources})
-        return closure([path], self._both_ways)
+        return reachable([path], self._both_ways)
 
     def linked(self, seeds: Iterable[str]) -> list[set[str]]:
         """Seeds in sets of those that import each other."""

@@ -1,4 +1,4 @@
-"""Reachability with witnesses in a graph of implications. Knows nothing of Python.
+"""Reachability, plain and with witnesses in a graph of implications. Knows nothing of Python.
 
 A node is any string. An implication ``a -> b`` says: if `a` holds, `b` must hold. From enabled roots the closure
 is computed; every node that holds remembers the implication that made it hold first, so that a chain of reasons can
@@ -12,6 +12,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from asyncify.model import Reason, Span
+
+
+def reachable(start: Iterable[str], links: Mapping[str, Iterable[str]]) -> set[str]:
+    """All that the links lead to from there, the start included."""
+    seen = set(start)
+    todo = list(seen)
+    while todo:
+        more = set(links.get(todo.pop(), ())) - seen
+        seen |= more
+        todo += more
+    return seen
 
 
 @dataclass(frozen=True, slots=True)

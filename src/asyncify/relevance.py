@@ -24,6 +24,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from asyncify.discover.words import Words
+from asyncify.graph import reachable
 from asyncify.index.project import SourceFile
 from asyncify.rules.base import Rule
 
@@ -116,8 +117,8 @@ def relevant(sources: Sequence[SourceFile], rules: Iterable[Rule]) -> list[Sourc
     wanted: set[str] = set()
     if starts:
         starts |= {source.path for source in sources if loads_by_name(source)}
-        wanted = closure(starts, both_ways(links))
-    wanted |= closure(seeds - wanted, _turned(links))
+        wanted = reachable(starts, both_ways(links))
+    wanted |= reachable(seeds - wanted, _turned(links))
     return [source for source in sources if source.path in wanted]
 
 
@@ -138,18 +139,6 @@ def both_ways(links: Graph) -> Graph:
     """What each file names, and who names it."""
     turned = _turned(links)
     return {path: others | turned.get(path, set()) for path, others in links.items()}
-
-
-def closure(start: Iterable[str], links: Graph) -> set[str]:
-    """All that the links lead to from there, the start included."""
-    seen = set(start)
-    stack = list(seen)
-    while stack:
-        for other in links.get(stack.pop(), ()):
-            if other not in seen:
-                seen.add(other)
-                stack.append(other)
-    return seen
 
 
 class Links:

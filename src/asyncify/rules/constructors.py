@@ -20,6 +20,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 
+from asyncify.graph import reachable
 from asyncify.index.catalogue import Catalogue
 from asyncify.index.project import FunctionInfo, Kind
 from asyncify.index.values import Class
@@ -71,12 +72,7 @@ def _waiting(facts: Facts) -> frozenset[str]:
     for function, others in facts.runs.items():
         for other in others:
             runners[other].add(function)
-    todo = list(found)
-    while todo:
-        more = runners[todo.pop()] - found
-        found |= more
-        todo += more
-    return frozenset(name for name in found if name.endswith(f".{_INIT}"))
+    return frozenset(name for name in reachable(found, runners) if name.endswith(f".{_INIT}"))
 
 
 def _constructors(facts: Facts, family: frozenset[str]) -> list[FunctionInfo]:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TypeVar
 
+from asyncify.graph import reachable
 from asyncify.index.project import CallSite, FileTree, ImplicitCall, Project
 from asyncify.index.values import External, ExternalMethod, Instance, Object, Value
 from asyncify.model import Span
@@ -200,13 +201,7 @@ class Facts:
 
     def reached(self, functions: Iterable[str]) -> set[str]:
         """All that run when these functions do, themselves included."""
-        seen = set(functions)
-        todo = list(seen)
-        while todo:
-            more = self.runs.get(todo.pop(), set()) - seen
-            seen |= more
-            todo += more
-        return seen
+        return reachable(functions, self.runs)
 
     @cached_property
     def side_by_side(self) -> frozenset[str]:
