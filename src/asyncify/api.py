@@ -213,14 +213,13 @@ def _unique_across(edits: Sequence[Edit]) -> list[Edit]:
 def _problems(result: ScanResult, changes: Sequence[GroupChange]) -> dict[str, Sequence[Problem]]:
     """What the check says of each group, in the tree as all groups together leave it."""
     from asyncify.check import check
+    from asyncify.plan.owners import Owners
 
     before = {source.path: source.data for source in result.tree.sources}
     after = dict(before)
     config = dict(result.config_files)
-    owner: dict[str, str] = {}
     for change in changes:
         for file in change.changes:
-            owner[file.path] = change.group
             if file.path.endswith(SUFFIX) and file.after is not None:
                 after[file.path] = as_python(file.after)
                 continue
@@ -236,9 +235,36 @@ def _problems(result: ScanResult, changes: Sequence[GroupChange]) -> dict[str, S
     if not out:
         return {}
     trusted = [path for path, data in after.items() if is_emitted(data[:400].decode("utf-8", "replace"))]
+    groups = [group for group in result.plan.groups if group.id in out]
+    changed = {change.group: [file.path for file in change.changes] for change in changes}
+    owners = Owners(groups, changed, before)
     for problem in check(before, after, config, trusted):
-        out[owner.get(problem.span.path, next(iter(out)))].append(problem)
+        text = after.get(problem.span.path, b"").decode("utf-8", "replace")
+        for group in owners.of(problem.span, problem.message, text):
+            out[group].append(problem)
     return dict(out)
+
+
+def without_objections(preview: Preview, groups: Collection[str]) -> tuple[Preview, dict[str, Sequence[Problem]]]:
+    """The chosen groups but for those that the check objects to, and its objections by the groups that they belong to.
+
+    What is left is checked again without them, until nothing is objected to (or nothing is left).
+    """
+    result, notes = preview.scan, list(preview.notes)
+    changes, problems = preview.changes, preview.problems
+    left = [group.id for group in result.plan.groups if group.id in groups]
+    objections: dict[str, Sequence[Problem]] = {}
+    while True:
+        if {change.group for change in changes} != set(left):
+            notes = []
+            changes = rewrite(result, left, notes)
+            problems = _problems(result, changes)
+        found = {group: problems.get(group, ()) for group in left}
+        held = {group: there for group, there in found.items() if any(problem.fatal for problem in there)}
+        if not held:
+            return Preview(result, changes, problems, tuple(notes)), objections
+        objections |= held
+        left = [group for group in left if group not in held]
 
 
 def apply(preview: Preview, groups: Collection[str] | None = None) -> WriteResult:

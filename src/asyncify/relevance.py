@@ -1,7 +1,7 @@
 """Which files of a tree can take part in a migration: the others are neither parsed nor indexed.
 
 Files *belong together* where one imports the other, as the index resolves imports, or names the other's module in a
-string (``mock.patch("shop.client.fetch")``). Values, calls and base classes get from one file of the tree to another
+string (``mock.patch("shop.client.fetch")``), or where pytest gives the fixtures of one (``conftest.py``) to the tests of the other. Values, calls and base classes get from one file of the tree to another
 only through such a pair, or through code outside the tree that loads modules by computed names. So a part of the tree
 that belongs together
 
@@ -172,8 +172,18 @@ class Links:
                     found.update(self._by_module.get(".".join(parts[:size]), ()))
                     beside = lead + "/".join(parts[:size])  # a script sees its own folder
                     found.update(p for p in (f"{beside}.py", f"{beside}/__init__.py") if p in self._sources)
+            if "test" in self._sources[path].text:  # pytest gives the fixtures of these to the tests below, by name
+                found.update(f for f in _conftests(folder) if f in self._sources)
             found.discard(path)
         return found
+
+
+def _conftests(folder: str) -> Iterator[str]:
+    """The files, in this folder and those around it, whose fixtures its tests may have."""
+    while folder:
+        yield f"{folder}/conftest.py"
+        folder = folder.rpartition("/")[0]
+    yield "conftest.py"
 
 
 def _named(source: SourceFile) -> Iterator[str]:

@@ -58,6 +58,12 @@ class FakeApi:
         self._called("rewrite", list(chosen))
         return tuple(change for change in self.preview_result.changes if change.group in chosen)
 
+    def without_objections(
+        self, preview: samples.Preview, groups: Collection[str]
+    ) -> tuple[samples.Preview, dict[str, Any]]:
+        found = {group: preview.problems.get(group, ()) for group in groups}
+        return preview, {group: problems for group, problems in found.items() if any(p.fatal for p in problems)}
+
     def apply(self, preview: samples.Preview, groups: Collection[str] | None) -> Applied:
         self._called("apply", groups)
         ids = list(groups) if groups is not None else [g.id for g in preview.scan.plan.groups]
@@ -72,7 +78,7 @@ class FakeApi:
 def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
     fake = FakeApi()
     module = ModuleType("asyncify.api")
-    for name in ("scan", "preview", "rewrite", "apply", "why"):
+    for name in ("scan", "preview", "rewrite", "without_objections", "apply", "why"):
         setattr(module, name, getattr(fake, name))
     monkeypatch.setitem(sys.modules, "asyncify.api", module)
     monkeypatch.setattr(asyncify, "api", module, raising=False)

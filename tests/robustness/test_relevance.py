@@ -71,6 +71,17 @@ def test_parts_that_nothing_connects_are_left_out(tmp_path: Path) -> None:
     assert _paths(tmp_path, files) == wanted
 
 
+def test_tests_belong_to_the_fixtures_that_pytest_gives_them(tmp_path: Path) -> None:
+    files = {
+        "shop.py": "import requests\n",
+        "tests/conftest.py": "import shop\n",
+        "tests/one/test_a.py": "def test_a(client):\n    client.fetch()\n",
+        "tests/one/helper.py": "x = 1\n",
+        "other/test_b.py": "def test_b(client):\n    pass\n",
+    }
+    assert _paths(tmp_path, files) == {"shop.py", "tests/conftest.py", "tests/one/test_a.py"}
+
+
 def test_without_a_start_only_what_waits_and_its_importers(tmp_path: Path) -> None:
     files = {"compat.py": "from time import sleep\n", "user.py": "from compat import sleep\n", "other.py": "x = 1\n"}
     files["compat.py"] += "import other\n"

@@ -51,13 +51,14 @@ def command(
         preview = api.preview(paths, config, progress)
     plan = preview.scan.plan
     groups = chosen_groups(plan, group_ids)
-    held = [group for group in groups if any(problem.fatal for problem in preview.problems.get(group.id, ()))]
-    ready = [group for group in groups if group not in held]
-    for group in held:
-        output.show(_title(group), problem_list(preview.problems[group.id], most=10), error=True)
+    preview, held = api.without_objections(preview, [group.id for group in groups])
+    ready = [group for group in groups if group.id not in held]
+    for group in groups:
+        if group.id in held:
+            output.show(_title(group), problem_list(held[group.id], most=10), error=True)
     chosen = ready if yes or group_ids else ask(output, preview, ready)
     result = api.apply(preview, [group.id for group in chosen]) if chosen else None
-    for line in refusal_lines(plan):
+    for line in refusal_lines(plan, held):
         output.line(line)
     if result is not None:
         output.show(applied(result, plan, preview.notes))

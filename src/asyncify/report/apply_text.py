@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.text import Text
 
 from asyncify.model import Plan, Verdict
 from asyncify.report.text import counted, place, safe
-from asyncify.report.views import ApplyView, UndoView
+from asyncify.report.views import ApplyView, ProblemView, UndoView
 
 
-def refusal_lines(plan: Plan) -> Iterator[Text]:
-    """``PATH:LINE refused CODE: message (remedy)``, by place; one line each, however long."""
+def refusal_lines(plan: Plan, held: Mapping[str, Sequence[ProblemView]] | None = None) -> Iterator[Text]:
+    """``PATH:LINE refused CODE: message (remedy)``, by place; one line each, however long.
+
+    ``held`` are the groups that the check objects to, with its objections: their sites stay as well.
+    """
     said = {refusal.span for refusal in plan.refusals}
     lines = [
         (
@@ -27,6 +30,10 @@ def refusal_lines(plan: Plan) -> Iterator[Text]:
         for site in plan.sites
         if site.verdict is Verdict.REFUSE and site.span not in said
     ]
+    for group, problems in (held or {}).items():
+        first = min((problem for problem in problems if problem.fatal), key=lambda problem: problem.span)
+        text = Text.assemble("the check objects to group ", safe(group), " at ", place(first.span))
+        lines += [(site.span, first.code, text) for site in plan.sites if site.group == group]
     for span, code, text in sorted(lines, key=lambda line: line[:2]):
         yield Text.assemble(place(span), " refused ", safe(code, "red"), ": ", text)
 
