@@ -2,7 +2,9 @@
 
 Two witnesses. Python's own audit events (PEP 578) name calls that are known to block, with the stack they come from. And a
 thread looks at what each loop is doing; where one callback has kept it for long, its stack is taken, and at its end the
-kernel says how much of that time the thread slept (computing, and waiting for a processor, are not blocking).
+kernel says how much of that time the thread slept (computing, and waiting for a processor, are not blocking). Time that a
+virtual machine's host takes away is neither run nor waited for (``steal``, proc(5)), so that the looks that saw the thread
+asleep must bear the kernel's figure out.
 """
 
 import json
@@ -33,7 +35,7 @@ Stack = list[tuple[str, int, str]]
 class _Callback:
     """A callback that a loop is running."""
 
-    __slots__ = ("before", "calls", "noticed", "stack", "started", "thread")
+    __slots__ = ("asleep", "before", "calls", "looks", "noticed", "stack", "started", "thread")
 
     def __init__(self, started: float) -> None:
         self.started = started
@@ -42,6 +44,8 @@ class _Callback:
         self.noticed = 0.0
         self.before: tuple[float, float] = (0.0, 0.0)
         self.stack: Stack = []
+        self.looks = 0
+        self.asleep = 0
 
 
 _running: dict[int, _Callback] = {}
@@ -128,8 +132,9 @@ def _ended(callback: _Callback) -> None:
                 _note(call, now - callback.started, stack)
         return
     cpu, queued = _scheduled(callback.thread)
-    slept = (now - callback.noticed) - (cpu - callback.before[0]) - (queued - callback.before[1])
-    if slept >= BLOCKED:
+    kept = now - callback.noticed
+    slept = kept - (cpu - callback.before[0]) - (queued - callback.before[1])
+    if min(slept, kept * callback.asleep / callback.looks) >= BLOCKED:
         _note("", now - callback.started, callback.stack)
 
 
@@ -141,6 +146,15 @@ def _scheduled(thread: int) -> tuple[float, float]:
         return int(ran) / 1e9, int(waited) / 1e9
     except (OSError, ValueError):
         return time.process_time(), 0.0
+
+
+def _asleep(thread: int) -> bool:
+    """Whether a thread is neither running nor waiting for a processor (Linux: proc(5)); where nobody knows, it may be."""
+    try:
+        with open(f"/proc/self/task/{thread}/stat", "rb") as file:  # noqa: PTH123
+            return file.read().rpartition(b") ")[2][:1] != b"R"
+    except OSError:
+        return True
 
 
 def _stack(frame: FrameType | None) -> Stack:
@@ -169,13 +183,17 @@ def _look() -> None:
         time.sleep(TICK)
         now = time.monotonic()
         for thread, callback in list(_running.items()):
-            if callback.noticed or now - callback.started < NOTICED:
+            if now - callback.started < NOTICED:
                 continue
-            stack = _stack(sys._current_frames().get(thread))
-            if _running.get(thread) is callback:
+            if not callback.noticed:
+                stack = _stack(sys._current_frames().get(thread))
+                if _running.get(thread) is not callback:
+                    continue
                 callback.before = _scheduled(callback.thread)
                 callback.stack = stack
-                callback.noticed = now
+            callback.asleep += _asleep(callback.thread)
+            callback.looks += 1
+            callback.noticed = callback.noticed or now
 
 
 def _note(call: str, seconds: float, stack: Stack) -> None:
