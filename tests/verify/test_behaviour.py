@@ -99,6 +99,12 @@ def test_order_counts_where_the_program_was_sequential() -> None:
     assert aspects(behaviour) == [Aspect.ORDER]
 
 
+def test_order_does_not_count_where_more_was_asked_as_soon_as_answers_were_kept_back() -> None:
+    first, other = requests(seen("/b", 0, 1), seen("/a", 1, 2)), requests(seen("/a", 0, 1), seen("/b", 1, 2))
+    assert aspects(compare_behaviour([first], [other], bounds=(1, 1))) == [Aspect.ORDER]
+    assert compare_behaviour([first], [other], bounds=(2, 2)).same
+
+
 def test_order_does_not_count_where_it_was_not() -> None:
     before = replace(RUN, traffic=PARALLEL)
     after = requests(seen("/c", 0, 2), seen("/a", 1, 3), seen("/b", 2.5, 4))
