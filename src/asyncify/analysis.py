@@ -27,7 +27,7 @@ from asyncify.rules.base import Finding
 from asyncify.rules.blocking import waits
 from asyncify.rules.facts import Facts
 from asyncify.rules.forks import NAMES as FORKS
-from asyncify.rules.registry import catalogue, rules
+from asyncify.rules.registry import catalogue, rules_for
 from asyncify.support import is_emitted
 
 LARGE = 40_000
@@ -91,7 +91,7 @@ def analyse_tree(tree: Tree, config: Config, progress: Progress) -> list[Analysi
     sources = [source for source in tree.sources if not is_emitted(source.text)]
     lines = sum(source.data.count(b"\n") for source in sources)
     if lines < LARGE:
-        wanted = relevant(sources, rules().values())
+        wanted = relevant(sources, rules_for(config.web))
         return [analyse(wanted, tree.root, config, progress)]
     progress.stage("Looking for what matters")
     ground = Ground(sources, catalogue(), lambda name: name in FORKS or waits(name))
@@ -99,9 +99,9 @@ def analyse_tree(tree: Tree, config: Config, progress: Progress) -> list[Analysi
     def analyse_part(wanted: Sequence[SourceFile]) -> Analysis:
         return analyse(wanted, tree.root, config, progress, ground.elsewhere, ground.parsed)
 
-    found = parts(ground, rules().values(), analyse_part, max(PART, lines // 10))
+    found = parts(ground, rules_for(config.web), analyse_part, max(PART, lines // 10))
     if found is None:
-        found = [analyse(relevant(sources, rules().values()), tree.root, config, progress)]
+        found = [analyse(relevant(sources, rules_for(config.web)), tree.root, config, progress)]
     return found
 
 
@@ -116,10 +116,11 @@ def analyse(
     """Index and colour these files. `elsewhere` names the whole tree where they are a part of it."""
     progress.stage("Indexing")
     project = build(sources, catalogue(), elsewhere, parsed)
-    facts = Facts(project)
-    progress.stage("Matching rules", len(rules()))
+    facts = Facts(project, config.web)
+    chosen = rules_for(config.web)
+    progress.stage("Matching rules", len(chosen))
     findings: list[Finding] = []
-    for rule in rules().values():
+    for rule in chosen:
         findings += rule.match(facts)
         progress.advance()
     progress.stage("Colouring")

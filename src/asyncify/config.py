@@ -16,6 +16,7 @@ from asyncify.errors import UsageError
 
 Http = Literal["auto", "native", "compat"]
 BoundaryKind = Literal["entry", "fan-out"]
+Web = Literal["keep", "quart"]
 
 DEFAULT_EXCLUDE: Final = ("build/", "dist/", "venv/")
 """Folders left out unless they hold an ``__init__.py`` (a package may well be called ``build``)."""
@@ -30,7 +31,7 @@ class Config:
     replaces :data:`DEFAULT_EXCLUDE`. ``boundary`` says how far colour flows: to the entry points, or to the functions that own
     a fan-out. ``stop_at`` names functions that stay synchronous, ``sync_api`` patterns (``pkg.client.*``) of functions whose
     synchronous form is public. ``parallelize``: how many independent requests of a loop may be under way at once; with 0 (or 1), loops
-    ask one after the other as they did. ``cache``: whether the result of a scan may come from, and goes to, the user's cache
+    ask one after the other as they did. ``web``: what becomes of applications of Flask. ``cache``: whether the result of a scan may come from, and goes to, the user's cache
     folder (command line only).
     """
 
@@ -43,6 +44,7 @@ class Config:
     stop_at: tuple[str, ...] = ()
     sync_api: tuple[str, ...] = ()
     parallelize: int = 0
+    web: Web = "keep"
     cache: bool = True
 
 
@@ -50,6 +52,7 @@ _LISTS: Final = ("exclude", "extend-exclude", "stop-at", "sync-api")
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "http": ("auto", "native", "compat"),
     "boundary": ("entry", "fan-out"),
+    "web": ("keep", "quart"),
 }
 _NUMBERS: Final = ("parallelize",)
 KEYS: Final = (*_LISTS, *_CHOICES, *_NUMBERS)

@@ -56,6 +56,15 @@ def test_options_override_the_project_file_and_lists_add_to_it(run: Any, api: An
     assert run("scan", "--parallelize", "-1").exit_code == 2
 
 
+def test_what_becomes_of_web_applications(run: Any, api: Any, tmp_path: Path) -> None:
+    run("scan")
+    (tmp_path / "pyproject.toml").write_text("[tool.asyncify]\nweb = 'quart'\n")
+    run("scan")
+    run("scan", "--web", "keep")
+    assert [call[2].web for call in api.calls] == ["keep", "quart", "keep"]
+    assert run("scan", "--web", "django").exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("level", "refusals", "expected"), [("refuse", True, 1), ("review", True, 1), ("any", True, 1), ("any", False, 0)]
 )

@@ -31,6 +31,7 @@ def test_every_key(tmp_path: Path) -> None:
         stop-at = ["pkg.run"]
         sync-api = ["pkg.client.*"]
         parallelize = 8
+        web = "quart"
         """,
     )
     assert load(tmp_path) == Config(
@@ -42,6 +43,7 @@ def test_every_key(tmp_path: Path) -> None:
         stop_at=("pkg.run",),
         sync_api=("pkg.client.*",),
         parallelize=8,
+        web="quart",
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from asyncify.cli.console import Output
-from asyncify.config import BoundaryKind, Config, Http, load
+from asyncify.config import BoundaryKind, Config, Http, Web, load
 from asyncify.errors import UsageError
 from asyncify.model import Group, Plan
 
@@ -80,6 +80,11 @@ def plan_options(command: F) -> F:
             help="Plain aiohttp, or requests' own responses carried by aiohttp (auto: native where exact).",
         ),
         click.option(
+            "--web",
+            type=click.Choice(["keep", "quart"]),
+            help="Applications of Flask: keep it (the default), or move them to Quart as a whole.",
+        ),
+        click.option(
             "--parallelize",
             type=click.IntRange(min=0),
             metavar="N",
@@ -100,6 +105,7 @@ def configuration(
     exclude: tuple[str, ...] = (),
     parallelize: int | None = None,
     no_cache: bool = False,
+    web: str | None = None,
 ) -> tuple[tuple[Path, ...], Config]:
     """The paths to read (the current folder by default) and what holds for them.
 
@@ -120,6 +126,7 @@ def configuration(
         stop_at=(*config.stop_at, *stop_at),
         sync_api=(*config.sync_api, *sync_api),
         extend_exclude=(*config.extend_exclude, *exclude),
+        web=cast(Web, web) if web else config.web,
         parallelize=config.parallelize if parallelize is None else parallelize,
         cache=not no_cache,
     )

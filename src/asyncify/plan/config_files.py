@@ -10,6 +10,8 @@ from asyncify.packaging import asyncio_test_changes, requirement_changes
 #: 3.10 is the first release with the exceptions that the support modules tell apart.
 AIOHTTP = "aiohttp>=3.10"
 PYTEST_ASYNCIO = "pytest-asyncio"
+#: As old as the Python that the support modules need.
+QUART = "quart>=0.20"
 
 
 def config_changes(edits: Iterable[Edit], files: Mapping[str, bytes], notes: list[str]) -> dict[str, bytes]:
@@ -24,6 +26,10 @@ def config_changes(edits: Iterable[Edit], files: Mapping[str, bytes], notes: lis
     if any(isinstance(edit, AddFile) and "class grequests:\n" in edit.text for edit in edits):
         # It brought requests along.
         for change in requirement_changes(current, ["requests"], [], beside="grequests", notes=notes):
+            out[change.path] = current[change.path] = change.after
+    if any(isinstance(edit, Require) and edit.distribution == "quart" for edit in edits):
+        # It brings Flask along.
+        for change in requirement_changes(current, [QUART], ["flask"], beside="flask", notes=notes):
             out[change.path] = current[change.path] = change.after
     if any(isinstance(edit, AddFile) and "import aiohttp\n" in edit.text for edit in edits):
         for change in requirement_changes(current, [AIOHTTP], [], notes=notes):

@@ -25,7 +25,8 @@ _NOUNS = {"requests": "request", "thread_pool": "pool place", "multiprocessing_p
           "test_frameworks": "test expression", "generators": "iteration", "queues": "queue place",
           "threads": "thread place", "thread_locks": "lock place",
           "context_classes": "context", "constructors": "construction", "builtin_callbacks": "builtin", "iterator_classes": "iteration",
-          "gevent": "greenlet place", "eventlet": "greenlet place", "grequests": "grequests place", "fastapi": "endpoint", "handlers": "handler"}  # fmt: skip
+          "gevent": "greenlet place", "eventlet": "greenlet place", "grequests": "grequests place", "fastapi": "endpoint", "handlers": "handler",
+          "quart": "Flask place"}  # fmt: skip
 
 
 def title_of(claims: list[Claim], functions: list[str]) -> str:

@@ -170,7 +170,8 @@ class Rule:
 
     ``starts``: the modules whose use starts a migration (None: those of the catalogue), each with words of which a file
     that starts one spells at least one (none given: the module's last name). A rule that starts none has an empty mapping:
-    what it claims moves only along with claims of other rules.
+    what it claims moves only along with claims of other rules. ``web``: the rule holds only where the user chose that for web
+    applications.
     """
 
     id: str
@@ -183,4 +184,5 @@ class Rule:
     everywhere: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict
     )  # modules that change the whole program, as `starts`
+    web: str = ""
     imports: tuple[str, ...] = ()  # local names' origins to drop where orphaned ("requests", "time")

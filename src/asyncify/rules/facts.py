@@ -59,10 +59,11 @@ Place = tuple[str, ast.expr]
 
 
 class Facts:
-    """The project as rules see it."""
+    """The project as rules see it; ``web`` is what the user wants of its web applications."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, web: str = "keep") -> None:
         self.project = project
+        self.web = web
         self._lines: dict[str, list[str]] = {}
         self._spelled: dict[tuple[str, frozenset[str]], bool] = {}
 

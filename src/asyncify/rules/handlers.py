@@ -6,7 +6,7 @@ Such a function keeps its name, its decorators and its synchronous form, and run
 an event loop of its own (in a main thread they share one), so a view that asks ten servers at once no longer needs ten threads. The
 verdict is `review`: what several calls share (a session) keeps no connection from one call to the next.
 
-- Flask: `route`, `get`, `post` …, `add_url_rule`, `before_request`, `errorhandler` …, of applications and blueprints, and `MethodView`.
+- Flask (unless it moves to Quart, rule `quart`): `route`, `get`, `post` …, `add_url_rule`, `before_request`, `errorhandler` …, of applications and blueprints, and `MethodView`.
 - Celery: `@app.task`, `@shared_task`. APScheduler: `add_job`, `@scheduler.scheduled_job`.
 
 ## What it leaves in place
@@ -22,7 +22,7 @@ from collections.abc import Iterator
 
 from asyncify.index.catalogue import Catalogue, Signature
 from asyncify.index.project import FunctionInfo, FunctionUse, Kind, Sink
-from asyncify.model import Verdict
+from asyncify.model import Span, Verdict
 from asyncify.rules.base import Claim, Finding, Role, Rule, function_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.unseen_waits import UnseenWaits
@@ -52,14 +52,9 @@ def handlers(facts: Facts) -> Iterator[tuple[FunctionInfo, str]]:
     """The functions that a framework calls so and that may run on an event loop, each with what makes it do so."""
     project = facts.project
     found: dict[str, str] = {}
-    for use in project.uses:
-        text = _registered(facts, use)
-        if text is not None:
-            found.setdefault(use.function, text)
-    for cls in project.classes.values():
-        if cls.external_bases & _VIEWS and cls.external_bases <= _VIEWS | _OBJECTS:
-            for name in sorted(_ANSWERING & cls.methods.keys()):
-                found.setdefault(cls.methods[name], f"{min(cls.external_bases & _VIEWS)}.{name}")
+    for name, text, _ in registrations(facts):
+        if facts.web != "quart" or not is_of_flask(text):  # those become coroutines, or stay
+            found.setdefault(name, text)
     unseen = UnseenWaits(facts) if found else None
     for name, text in found.items():
         info = project.functions.get(name)
@@ -67,6 +62,26 @@ def handlers(facts: Facts) -> Iterator[tuple[FunctionInfo, str]]:
             continue
         if unseen is not None and unseen.below(name) is None:
             yield info, text
+
+
+def registrations(facts: Facts) -> Iterator[tuple[str, str, Span]]:
+    """All functions that a framework is told to call, with what tells it, and where (for methods: the method itself)."""
+    project = facts.project
+    for use in project.uses:
+        text = _registered(facts, use)
+        if text is not None:
+            yield use.function, text, use.span
+    for cls in project.classes.values():
+        if cls.external_bases & _VIEWS and cls.external_bases <= _VIEWS | _OBJECTS:
+            for name in sorted(_ANSWERING & cls.methods.keys()):
+                info = project.functions.get(cls.methods[name])
+                if info is not None:
+                    yield info.name, f"{min(cls.external_bases & _VIEWS)}.{name}", info.span
+
+
+def is_of_flask(text: str) -> bool:
+    """Whether what registers a function is Flask's."""
+    return text.lstrip("@").startswith("flask.")
 
 
 def _registered(facts: Facts, use: FunctionUse) -> str | None:

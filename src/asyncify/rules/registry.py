@@ -24,6 +24,11 @@ def rules() -> Mapping[str, Rule]:
     return MappingProxyType(found)
 
 
+def rules_for(web: str) -> tuple[Rule, ...]:
+    """The rules that hold under this choice for web applications."""
+    return tuple(rule for rule in rules().values() if rule.web in ("", web))
+
+
 @cache
 def catalogue() -> Catalogue:
     """What all rules know of external libraries, as one."""

@@ -24,7 +24,7 @@ _OTHERWISE = re.compile(
     r"builtins\.(open|file|exec|eval|compile|__import__|breakpoint)\b"
     r"|os\.(?!environ|getenv|path\.(join|basename|dirname|splitext|split|normpath|isabs)|sep|urandom|getpid|fspath)"
     r"|http\.(client|server|cookiejar)\b|urllib\.(?!parse|error)|logging\.(handlers|config)\b|concurrent\.(?!futures\.)"
-    r"|flask\.(g|stream_with_context)\b|flask\.current_app\.(?!config|logger|name|debug)|flask\.(\w+\.)?files\b"
+    r"|flask\.(g(?!\.(get|pop|setdefault)$)|stream_with_context)\b|flask\.current_app\.(?!config|logger|name|debug)|flask\.(\w+\.)?files\b"
     r"|requests_|email\.mime|(fastapi|starlette)\.(templating|testclient|staticfiles|concurrency|UploadFile|WebSocket)\b"
     r"|(fastapi|starlette)\.(\w+\.)?Request\.(?!headers|query_params|cookies|path_params|client|url|method|base_url)"
     r"|(fastapi|starlette)\.(\w+\.)?(FastAPI|Starlette|APIRouter)\.state\b"
