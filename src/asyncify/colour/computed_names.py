@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from asyncify.colour.pins import CALLBACK, refusal
 from asyncify.index.prefix import literal_prefix, literal_suffix
 from asyncify.index.project import CallSite, Kind
+from asyncify.index.testing import rows
 from asyncify.index.values import Class, Constant, ModuleRef, Object, Unknown, Value
 from asyncify.model import Refusal
 from asyncify.rules.base import function_node
@@ -44,6 +45,8 @@ def _names_are_known(facts: Facts, call: CallSite, name: ast.expr) -> bool:
     certain texts and no caller from outside chooses it."""
     if literal_prefix(name):
         return not any(isinstance(value, Unknown) for value in facts.project.values(call.span))
+    if _given_by_rows(facts, call, name):
+        return True
     values = facts.values(call.span.path, name)
     if not values or not all(isinstance(v, Constant) and isinstance(v.value, str) for v in values):
         return False
@@ -54,6 +57,16 @@ def _names_are_known(facts: Facts, call: CallSite, name: ast.expr) -> bool:
         else not info.name.rpartition(".")[2].startswith("_")
     )
     return not (isinstance(name, ast.Name) and info is not None and name.id in info.parameters and public)
+
+
+def _given_by_rows(facts: Facts, call: CallSite, name: ast.expr) -> bool:
+    """Whether the name is a parameter that a test gets from rows of literal texts: pytest calls it, and nobody else."""
+    info = facts.project.functions.get(call.within)
+    node = facts.node(info.span, ast.FunctionDef) if info is not None and info.in_test else None
+    if info is None or node is None or not isinstance(name, ast.Name) or not node.name.startswith("test"):
+        return False
+    cells = rows(node.decorator_list, info.parameters[1 if info.cls else 0 :]).get(name.id, [])
+    return bool(cells) and all(isinstance(cell, ast.Constant) and isinstance(cell.value, str) for cell in cells)
 
 
 def _members(facts: Facts, value: Value) -> Iterator[str]:

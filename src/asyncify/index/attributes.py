@@ -71,6 +71,8 @@ class Attributes(Externals):
         if isinstance(value, AModule):
             self.module_attribute(value, name, result, unit)
         elif isinstance(value, AExternal):
+            if value.name.rpartition(".")[0].endswith("mock.sentinel"):
+                return  # sentinels have no attributes
             full = f"{value.name}.{name}"
             if full.count(".") > 4 and full not in self.catalogue.signatures:
                 self.add(result, self.unknown("deep attribute of an external object"))
@@ -91,8 +93,8 @@ class Attributes(Externals):
         elif isinstance(value, AInstance):
             self._instance_attribute(value, name, result, unit, node, within)
         elif isinstance(value, AMethod):
-            if value.instance.type.startswith("builtins."):
-                return  # no method of a builtin has attributes that a program uses
+            if value.instance.type.startswith("builtins.") or value.instance.type.endswith("MockerFixture.sentinel"):
+                return  # no method of a builtin has attributes that a program uses, and no sentinel has any
             deep = f"{value.instance.type}.{value.name}"
             if deep.count(".") > 4:
                 self.add(result, self.unknown("deep attribute of an external object"))
@@ -252,6 +254,8 @@ class Attributes(Externals):
                 else:
                     part = self.external_part(cls, base)
                     self._instance_attribute(part, name, result, unit, node, within)
+            if not bases and isinstance(value, AClass) and name == "__new__":
+                self.add(result, self.external("builtins.object.__new__"))
             if not bases and isinstance(value, ASuper):
                 part = self.external_part(cls, "builtins.object")
                 if name == "__new__":

@@ -1,5 +1,6 @@
 """What the frameworks for tests do to values: fixtures become parameters, mocks stand in for anything.
 
+A row of ``parametrize`` (or of ``parameterized.expand``) becomes the parameters that it names.
 pytest gives a test (or a fixture) what the fixture of a parameter's name returns or yields. The nearest one counts: of
 the class, of the module, of the ``conftest.py`` of the folder, of a folder above. ``request.instance`` and ``request.cls``
 are the test that runs and its class: any that may ask for the fixture. An object of :mod:`unittest.mock` has every
@@ -9,7 +10,7 @@ attribute and every result, and each is a mock again.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from asyncify.index.abstract import MOCK, AClass, AInstance, Unit
 from asyncify.index.ir import FunctionFacts
@@ -57,6 +58,7 @@ def bind_fixtures(solver: Solver) -> None:
     for unit, facts in asking:
         mocks = _mocks(facts)
         skip = 1 if facts.binding in ("self", "cls") else 0
+        _bind_rows(solver, unit, facts, skip)
         for name, local in facts.positional[skip:]:
             variable = unit.offset + local
             found = next((fixtures[key] for key in _visible(unit.facts.path, name) if key in fixtures), None)
@@ -74,6 +76,53 @@ def bind_fixtures(solver: Solver) -> None:
                 decorator = mocks.pop(0)
                 solver.mock_homes[decorator] = facts
                 solver.add(variable, solver.instance(MOCK, unit, decorator))
+
+
+def _bind_rows(solver: Solver, unit: Unit, facts: FunctionFacts, skip: int) -> None:
+    variables = dict(facts.positional[skip:])
+    for name, values in rows(facts.decorators, list(variables)).items():
+        for value in values:
+            if name in variables and value in unit.facts.expressions:
+                solver.edge(unit.offset + unit.facts.expressions[value], unit.offset + variables[name])
+
+
+def rows(decorators: Sequence[ast.expr], parameters: Sequence[str]) -> dict[str, list[ast.expr]]:
+    """What ``pytest.mark.parametrize`` and ``parameterized.expand`` give the parameters of a test, where all rows are written out."""
+    out: dict[str, list[ast.expr]] = {}
+    for decorator in decorators:
+        if not isinstance(decorator, ast.Call):
+            continue
+        called = ast.unparse(decorator.func)
+        arguments = decorator.args
+        if called.endswith("mark.parametrize") and len(arguments) >= 2:
+            names, table = _names(arguments[0]), arguments[1]
+        elif called.endswith("parameterized.expand") and arguments:
+            names, table = list(parameters), arguments[0]
+        else:
+            continue
+        several = called.endswith("expand") or len(names) > 1
+        written = table.elts if isinstance(table, (ast.List, ast.Tuple)) else []
+        if any(isinstance(row, ast.Starred) for row in written):
+            continue  # the others would not be all
+        for row in written:
+            for name, value in zip(names, _cells(row, several), strict=False):
+                out.setdefault(name, []).append(value)
+    return out
+
+
+def _names(node: ast.expr) -> list[str]:
+    """The names of parameters as pytest takes them: ``"a, b"``, or a list of strings."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return [name.strip() for name in node.value.split(",")]
+    parts = node.elts if isinstance(node, (ast.List, ast.Tuple)) else []
+    return [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+
+
+def _cells(row: ast.expr, several: bool) -> list[ast.expr]:
+    """The values of one row; `several` where a tuple is one row and not one value."""
+    if isinstance(row, ast.Call) and ast.unparse(row.func).rpartition(".")[2] == "param":
+        return row.args
+    return row.elts if several and isinstance(row, (ast.List, ast.Tuple)) else [row]
 
 
 def _request(solver: Solver, unit: Unit, facts: FunctionFacts) -> AInstance:

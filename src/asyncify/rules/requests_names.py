@@ -73,6 +73,11 @@ PLAIN_ATTRIBUTES = frozenset(
         "register_compliance_hook",
     ]
 )
+ASSERTIONS = frozenset(
+    f"unittest.TestCase.assert{what}"
+    for what in "Equal NotEqual Is IsNot IsNone IsNotNone IsInstance NotIsInstance True False".split()
+)
+"""What of a test case only compares what it is given, or looks at its class."""
 # External callables that look at a session without using it, or keep it where the index follows it.
 HARMLESS = frozenset(
     [
@@ -94,6 +99,7 @@ HARMLESS = frozenset(
         "builtins.zip",
         "itertools.product",
         "itertools.repeat",
+        *ASSERTIONS,
     ]
 )
 

@@ -226,6 +226,7 @@ def _escape(facts: Facts, path: str, node: ast.expr) -> Refusal | None:
         and not stands_in(facts, path, receiver)
         and not given_by_mock(facts, path, receiver, node)
         and not given_to_jobs(facts, path, receiver)
+        and not _set_by_own_setter(facts, path, receiver)
     ):
         call = facts.project.call_at(facts.span(path, receiver))
         if (
@@ -236,6 +237,16 @@ def _escape(facts: Facts, path: str, node: ast.expr) -> Refusal | None:
             name = facts.text(path, receiver.func)
             return refuse(SESSION_ESCAPES, span, f"the session is given to {name}()")
     return None
+
+
+def _set_by_own_setter(facts: Facts, path: str, call: ast.Call) -> bool:
+    """Whether a class's own ``__setattr__`` sets with the call what it was given: the index knows that from the assignment."""
+    site = facts.project.call_at(facts.span(path, call))
+    return (
+        site is not None
+        and site.externals == {"builtins.object.__setattr__"}
+        and facts.enclosing(path, call).rpartition(".")[2] == "__setattr__"
+    )
 
 
 def unsent_sessions(facts: Facts) -> set[Span]:

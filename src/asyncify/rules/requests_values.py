@@ -25,7 +25,8 @@ def in_sight(facts: Facts, path: str, node: ast.expr) -> bool:
     for parent in facts.parents(path, node):
         match parent:
             case ast.Call():
-                return parent.func is child or _followed_into(facts, path, parent, node)
+                if parent.func is child or not _fills_in(facts, path, parent, child):
+                    return parent.func is child or _followed_into(facts, path, parent, node)
             case ast.Attribute():
                 return parent.attr not in _REAL  # a method has none but these: a mock is meant
             case ast.Assign():
@@ -36,12 +37,12 @@ def in_sight(facts: Facts, path: str, node: ast.expr) -> bool:
                 return True
             case ast.Compare() | ast.UnaryOp() | ast.Expr() | ast.If() | ast.While() | ast.For() | ast.Assert():
                 return True
-            case ast.Subscript():
+            case ast.Subscript() if not isinstance(child, ast.Dict):
                 return child is not parent.value
             case ast.Return():
                 function = facts.enclosing(path, node)
                 return bool(facts.project.callers(function))
-            case ast.IfExp():
+            case ast.IfExp() | ast.Subscript():
                 pass
             case _ if isinstance(parent, _PASSING):
                 pass
@@ -61,6 +62,12 @@ def _followed_into(facts: Facts, path: str, call: ast.Call, node: ast.expr) -> b
     if site is None or site.unresolved:
         return False
     return site.externals <= HARMLESS if site.externals else bool(site.targets)
+
+
+def _fills_in(facts: Facts, path: str, call: ast.Call, function: ast.AST) -> bool:
+    """Whether the call gives the function some of its arguments: ``partial(session.post, timeout=5)``."""
+    site = facts.project.call_at(facts.span(path, call))
+    return site is not None and site.externals == {"functools.partial"} and call.args[:1] == [function]
 
 
 def kept_verbs(facts: Facts) -> Iterator[tuple[Instance, Place]]:

@@ -13,7 +13,7 @@ from asyncify.rules.base import Claim, Role, site_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import receiving_call
 from asyncify.rules.iteration import consumption
-from asyncify.rules.requests_names import METHODS, SESSION_VERBS, SESSIONS
+from asyncify.rules.requests_names import ASSERTIONS, METHODS, SESSION_VERBS, SESSIONS
 from asyncify.rules.streaming_raw import raw_uses
 
 RESPONSE = "requests.Response"
@@ -22,9 +22,13 @@ _READ_AT_ONCE = frozenset(
     "raise_for_status close next".split()
 )
 _NEED_ALL = frozenset({"text", "json", "apparent_encoding"})
+_OTHERS = frozenset({"apparent_encoding", "connection", "content", "iter_content", "iter_lines", "json", "raw", "text"})
 _PIECES = {"iter_content": "aiter_content", "iter_lines": "aiter_lines"}
-_HARMLESS = frozenset(
-    "builtins.isinstance builtins.bool builtins.id builtins.repr builtins.print builtins.type contextlib.closing".split()
+_HARMLESS = (
+    frozenset(
+        "builtins.isinstance builtins.bool builtins.id builtins.repr builtins.print builtins.type contextlib.closing".split()
+    )
+    | ASSERTIONS
 )
 
 
@@ -135,7 +139,7 @@ def _attribute(
     span = facts.span(path, attribute)
     around = facts.parent(path, attribute)
     reason = Reason(f"{facts.text(path, attribute)} reads the body while it arrives", span)
-    if attribute.attr in _READ_AT_ONCE or isinstance(attribute.ctx, ast.Store):
+    if attribute.attr in _READ_AT_ONCE or isinstance(attribute.ctx, ast.Store) or _of_another(facts, path, attribute):
         return
     if attribute.attr == "content":
         edits: tuple[Edit, ...] = (
@@ -169,6 +173,13 @@ def _attribute(
                 yield claim
     else:
         yield f"asyncify does not know .{attribute.attr} of a streamed response"
+
+
+def _of_another(facts: Facts, path: str, attribute: ast.Attribute) -> bool:
+    """Whether no response has such an attribute, so that something else must stand there, as may well be."""
+    if attribute.attr in _OTHERS or attribute.attr.startswith("_"):
+        return False
+    return any(not isinstance(v, Instance) or v.type != RESPONSE for v in facts.values(path, attribute.value))
 
 
 def _claim(

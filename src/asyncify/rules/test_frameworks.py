@@ -403,6 +403,7 @@ CATALOGUE = Catalogue(
     aliases={
         "unittest.case.TestCase": CASE,
         "unittest.async_case.IsolatedAsyncioTestCase": ASYNC_CASE,
+        "pytest_mock.plugin.MockerFixture": "pytest_mock.MockerFixture",
     }
     | {f"mock.{name}": f"unittest.mock.{name}" for name in (*_MOCKS, *_PATCHES, "patch.dict", "sentinel", "ANY")}
     | {f"mock.mock.{name}": f"unittest.mock.{name}" for name in (*_MOCKS, *_PATCHES)},

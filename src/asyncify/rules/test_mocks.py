@@ -11,11 +11,14 @@ from asyncify.index.values import External, Instance, Unknown
 from asyncify.model import AddImport, Edit, Reason, Refusal, ReplaceExpr, SetArguments, Span
 from asyncify.rules.base import Block, Companion, Finding, RefusalCode, Replaced, function_node, site_node
 from asyncify.rules.facts import Facts
+from asyncify.rules.flow import local_loads
 
 ID = "test_frameworks"
 VERBS = frozenset("get post put patch delete head options request send".split())
 MOCK_CLASSES = frozenset(
-    f"unittest.mock.{name}" for name in ("Mock", "MagicMock", "NonCallableMock", "NonCallableMagicMock")
+    f"{home}.{name}"
+    for home in ("unittest.mock", "pytest_mock.MockerFixture")
+    for name in ("Mock", "MagicMock", "NonCallableMock", "NonCallableMagicMock")
 )
 ASYNC_MOCK = "unittest.mock.AsyncMock"
 ANSWERS = frozenset(["return_value", "side_effect"])
@@ -23,6 +26,7 @@ PATCHES = frozenset(["unittest.mock.patch", "pytest_mock.MockerFixture.patch"])
 PATCHES_FROM = "unittest.mock"
 PATCH_MULTIPLES = frozenset(["unittest.mock.patch.multiple", "pytest_mock.MockerFixture.patch.multiple"])
 PATCH_OBJECTS = frozenset(["unittest.mock.patch.object", "pytest_mock.MockerFixture.patch.object"])
+_RECORDS = frozenset(["call_args", "call_args_list", "mock_calls", "method_calls"])  # below these are no mocks
 _METHODS = frozenset(f"requests.Session.{verb}" for verb in VERBS)
 
 TEST_DOUBLE = RefusalCode(
@@ -127,7 +131,7 @@ class Reach:
         if self._named is None:
             self._named = {}
             for value in self._facts.instances:
-                if _is_mock(value) and value.path:
+                if _is_mock(value) and value.path and not _RECORDS.intersection(value.path.split(".")):
                     self._named.setdefault(value.path.rpartition(".")[2], []).append(value)
         return self._named.get(attribute, [])
 
@@ -180,11 +184,13 @@ def _awaitable(facts: Facts, node: str, mock: Instance, name: str, call: CallSit
 
 
 def called_directly(facts: Facts, mock: Instance) -> bool:
-    """Whether a test calls the mock itself, so that it must stay what it is."""
+    """Whether a test calls the mock itself, so that it must stay what it is; or the program does, and calls nothing else there."""
     for path, expression in facts.instances.get(mock, ()):
         parent = facts.parent(path, expression)
         if isinstance(parent, ast.Call) and parent.func is expression and isinstance(expression, ast.Name):
-            return True
+            call = facts.project.call_at(facts.span(path, parent))
+            if facts.in_test(path) or call is None or not (call.targets or call.externals & _METHODS):
+                return True
     return False
 
 
@@ -220,7 +226,7 @@ def awaited_part(facts: Facts, site: Span, path: str, text: str) -> tuple[Edit, 
     if made is None or call is None:
         return None
     own = bool(call.externals) and call.externals <= MOCK_CLASSES
-    keywords = {keyword.arg for keyword in made.keywords}
+    keywords = _keywords(facts, site.path, made)
     steps = _steps(path)
     if keywords & {"spec", "spec_set", "autospec"} or (made.args and own):
         return () if "." not in steps else None
@@ -229,7 +235,7 @@ def awaited_part(facts: Facts, site: Span, path: str, text: str) -> tuple[Edit, 
     parts = steps.split(".")
     above = {".".join(parts[: end + 1]) for end in range(len(parts))}
     taken = keywords & {None, "wraps", "new_callable"} or keywords & above
-    if taken or any((keyword or "").startswith((f"{steps}.", f"{parts[0]}.")) for keyword in keywords):
+    if taken or any((keyword or "").startswith(f"{parts[0]}.") for keyword in keywords if "." in steps):
         return None
     if "." in steps and (parts[0] == "side_effect" or _put_there(facts, site, above - {steps})):
         return None
@@ -237,6 +243,32 @@ def awaited_part(facts: Facts, site: Span, path: str, text: str) -> tuple[Edit, 
     prefix, imports = mock_names(facts, site.path, made.func, ("AsyncMock", "MagicMock"), reason)
     value = f"{prefix}AsyncMock(return_value={prefix}MagicMock())"
     return (SetArguments(site, reason, {f"**{steps}" if "." in steps else steps: value}), *imports)
+
+
+def _keywords(facts: Facts, path: str, call: ast.Call) -> set[str | None]:
+    """The names of the keywords of a call, with those of ``**`` where the dictionary is written in sight; else None for these."""
+    out: set[str | None] = set()
+    for keyword in call.keywords:
+        literals = _dictionaries(facts, path, keyword.value) if keyword.arg is None else []
+        keys = [key for literal in literals for key in literal.keys]
+        if keyword.arg is not None or not keys:
+            out.add(keyword.arg)
+        else:
+            out.update(str(key.value) if isinstance(key, ast.Constant) else None for key in keys)
+    return out
+
+
+def _dictionaries(facts: Facts, path: str, value: ast.expr) -> list[ast.Dict]:
+    """The dictionaries that are written where `value` is unpacked, or in the only assignments of a variable used for that only."""
+    if isinstance(value, ast.Dict):
+        return [value]
+    loads = local_loads(facts, path, value, bound_once=True)
+    if loads is None or len(loads) != 1 or not isinstance(value, ast.Name):
+        return []
+    function = next(p for p in facts.parents(path, value) if isinstance(p, (ast.FunctionDef, ast.AsyncFunctionDef)))
+    assigned = (node for node in ast.walk(function) if isinstance(node, ast.Assign))
+    stored = [node.value for node in assigned if ast.unparse(node.targets[0]) == value.id]
+    return [node for node in stored if isinstance(node, ast.Dict)]
 
 
 def _steps(path: str) -> str:
