@@ -279,6 +279,20 @@ class Rename:
 
 
 @dataclass(frozen=True, slots=True)
+class NameLambda:
+    """Define the lambda at `span` as the coroutine function `name`, in front of its statement, and put the name in its place.
+
+    Where the statement only gives the lambda that very name, the function stands instead of it. With `bound`, the values
+    of its parameters are bound where the lambda stands: by ``functools.partial``.
+    """
+
+    span: Span
+    reason: Reason
+    name: str
+    bound: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AddImport:
     """Import `module` (or `name` from it, perhaps under another name) in the file of `span`.
 
@@ -336,6 +350,7 @@ Edit = (
     | WrapStatements
     | Facade
     | Rename
+    | NameLambda
     | AddImport
     | DropImport
     | AddFile

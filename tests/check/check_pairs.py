@@ -731,6 +731,52 @@ _GATHER = (
     """,
 )
 
+_LAMBDAS = (
+    """
+    ### jobs.py
+    from concurrent.futures import ThreadPoolExecutor
+
+    import requests
+
+
+    def main():
+        with ThreadPoolExecutor(2) as pool:
+            texts = list(pool.map(lambda n: requests.get("http://x/%d" % n).text, range(5)))
+            jobs = [pool.submit(lambda n=n: requests.get("http://x/%d" % n).text) for n in range(5)]
+            print(texts, [job.result() for job in jobs])
+
+
+    if __name__ == "__main__":
+        main()
+    """,
+    """
+    ### jobs.py
+    import asyncio
+    import functools
+
+    import aio_requests
+    import aio_support
+
+
+    async def main():
+        async with aio_support.TaskPool(2) as pool:
+            async def get_text(n):
+                return (await aio_requests.get("http://x/%d" % n)).text
+
+            texts = [item async for item in pool.map(get_text, range(5))]
+
+            async def get_text_2(n):
+                return (await aio_requests.get("http://x/%d" % n)).text
+
+            jobs = [pool.submit(functools.partial(get_text_2, n=n)) for n in range(5)]
+            print(texts, [await job.result() for job in jobs])
+
+
+    if __name__ == "__main__":
+        asyncio.run(main())
+    """,
+)
+
 _TEXTS = {
     "pool": _POOL,
     "methods": _METHODS,
@@ -744,6 +790,7 @@ _TEXTS = {
     "table": _TABLE,
     "returns": _RETURNS,
     "gather": _GATHER,
+    "lambdas": _LAMBDAS,
 }
 
 PAIRS = {name: (sources(old), sources(new) | SUPPORT) for name, (old, new) in _TEXTS.items()}

@@ -53,7 +53,7 @@ IMPORT_TIME = RefusalCode(
 )
 LAMBDA = RefusalCode(
     "lambda",
-    "A lambda cannot contain await.",
+    "A lambda cannot contain await, and this one cannot become a function in front of its statement.",
     "Make it a function with a name.",
 )
 KEPT = RefusalCode(
@@ -81,7 +81,8 @@ NAME_TAKEN = RefusalCode(
     "A parameter or variable has the name of a module that is needed here.",
     "Give the variable another name.",
 )
-_NEEDED_NAMES = frozenset({"asyncio", *get_args(Module)})
+NEEDED_NAMES = frozenset({"asyncio", *get_args(Module)})
+"""Modules that migrated code refers to by these names."""
 TOO_MANY_VALUES = RefusalCode(
     "too-many-values",
     "So many different values meet in one variable that asyncify stops following them.",
@@ -210,7 +211,7 @@ def _runner_pins(facts: Facts, handled: frozenset[Span]) -> Iterator[tuple[str, 
     for path in facts.project.files:
         seen = set()
         for part in facts.nodes(path, ast.Call, ast.Raise):
-            if not _may_stop_iteration(part) or _stop_iteration_caught(facts, path, part):
+            if not may_stop_iteration(part) or _stop_iteration_caught(facts, path, part):
                 continue
             if facts.span(path, part) in handled:
                 continue
@@ -233,7 +234,8 @@ def _lost_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
             yield site_node(site), found
 
 
-def _may_stop_iteration(node: ast.AST) -> bool:
+def may_stop_iteration(node: ast.AST) -> bool:
+    """Whether the node, by itself, may raise StopIteration."""
     match node:
         case ast.Call(func=ast.Name(id="next"), args=[_], keywords=[]) | ast.Call(func=ast.Attribute(attr="__next__")):
             return True
@@ -274,8 +276,8 @@ def _own_pin(
         if found is not None:
             return found
     node = facts.node(info.span, ast.FunctionDef)
-    spelled = node is not None and facts.spells(info.path, _NEEDED_NAMES)
-    taken = _binds(node) & _NEEDED_NAMES if spelled and node is not None else frozenset()
+    spelled = node is not None and facts.spells(info.path, NEEDED_NAMES)
+    taken = _binds(node) & NEEDED_NAMES if spelled and node is not None else frozenset()
     if taken:
         text = f"The name {min(taken)} means something else in this function."
         return refusal(NAME_TAKEN, info.span, text)

@@ -14,6 +14,7 @@ from asyncify.colour.colouring import Colouring
 from asyncify.colour.conflicts import given_up_by, jobs_left, kept_jobs
 from asyncify.colour.faces import Faces
 from asyncify.colour.hidden import Hidden
+from asyncify.colour.lambdas import awaits_inside, unnamed, unnamed_lambdas
 from asyncify.colour.pins import KEPT, LAMBDA, MAYBE_CALLED, NAME_TAKEN, PROPERTY, TOO_MANY_VALUES, refusal
 from asyncify.colour.split import Splitting, called_here
 from asyncify.colour.structure import (
@@ -106,7 +107,11 @@ class Solver(Splitting):
                     self._pin(function_node(claim.within), refusal(STAYS_SYNC, claim.span, text))
         self._add_claims()
         self._add_blocks()
-        self._add_lambdas()
+        for node, follows in unnamed_lambdas(facts, self.claims):
+            if isinstance(follows, Implication):
+                self.implications.append(follows)
+            else:
+                self.pins.setdefault(node, follows)
         for node, plan in self.plans.items():
             if plan.refusal is not None:
                 self.illegal[node] = plan.refusal
@@ -138,11 +143,12 @@ class Solver(Splitting):
         if node is None:
             self.pins.setdefault(claim.node, refusal(NO_AWAIT_HERE, claim.span))
             return
-        if hands_result_on(self.facts, claim.span.path, node):
+        if hands_result_on(self.facts, claim.span.path, node) and not awaits_inside(claim.edits[""]):
             return
         info = self.facts.project.functions.get(claim.within)
-        if info is not None and info.kind is Kind.LAMBDA:
-            self.illegal[claim.node] = refusal(LAMBDA, claim.span)
+        why = unnamed(self.facts, info) if info is not None and info.kind is Kind.LAMBDA else None
+        if why is not None:
+            self.illegal[claim.node] = refusal(LAMBDA, claim.span, why)
             return
         place = await_place(self.facts, claim.span.path, node)
         if place.refusal is not None:
@@ -150,27 +156,6 @@ class Solver(Splitting):
         for lock in place.locks:
             text = "it is awaited while this lock is held"
             self.implications.append(Implication(claim.node, lock, text, claim.span))
-
-    def _add_lambdas(self) -> None:
-        """A lambda gives a coroutine only if it hands on what an asynchronous call gives: all it calls becomes asynchronous."""
-        project = self.facts.project
-        for info in project.functions.values():
-            node = self.facts.node(info.span, ast.Lambda) if info.kind is Kind.LAMBDA else None
-            if node is None:
-                continue
-            span = self.facts.span(info.path, node.body)
-            call = project.call_at(span) if isinstance(node.body, ast.Call) else None
-            sites = [claim.node for claim in self.claims if claim.span == span and claim.needs_async]
-            text = "the lambda hands on what this gives"
-            if not self._is_followed(info.path, node):
-                self.pins.setdefault(function_node(info.name), refusal(LAMBDA, info.span))
-            elif call is not None and call.targets and not call.externals and not call.unresolved:
-                targets = [function_node(name) for name in sorted(call.targets) if not project.functions[name].is_async]
-                self.implications += [Implication(function_node(info.name), t, text, span) for t in targets]
-            elif sites:
-                self.implications += [Implication(function_node(info.name), site, text, span) for site in sites]
-            else:
-                self.pins.setdefault(function_node(info.name), refusal(LAMBDA, info.span))
 
     def _add_blocks(self) -> None:
         for block in self.blocks:

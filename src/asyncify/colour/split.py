@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 
 from asyncify.colour.faces import NO_SECOND_FORM, Faces
+from asyncify.colour.lambdas import unnamed
 from asyncify.colour.pins import refusal
 from asyncify.colour.structure import NO_AWAIT_HERE, CallPlan, await_place
 from asyncify.graph import Implication, Implications
@@ -111,7 +112,9 @@ class Splitting:
             or place.edits
             or place.locks
             or generator
-            or caller.kind.value != "function"
+            or not (
+                caller.kind is Kind.FUNCTION or (caller.kind is Kind.LAMBDA and unnamed(self.facts, caller) is None)
+            )
             or call.externals
             or self._awaits_some(call, holds)
             or is_bound(self.facts, call.targets)
@@ -127,13 +130,6 @@ class Splitting:
             return self.bridges.pop(call.span, None) is not None or changed
         self.bridges[call.span] = call
         return True
-
-    def _is_followed(self, path: str, node: ast.Lambda) -> bool:
-        """Whether the lambda is an argument or has a name: then all its calls can be seen to await what it gives."""
-        parent = self.facts.parent(path, node)
-        if isinstance(parent, ast.Assign):
-            return all(isinstance(target, ast.Name) for target in parent.targets)
-        return isinstance(parent, (ast.Call, ast.keyword))
 
 
 def called_here(implicit: ImplicitCall) -> bool:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from asyncify.colour.lambdas import unnamed
 from asyncify.colour.pins import IMPORT_TIME, LAMBDA, refusal
 from asyncify.graph import Implication
 from asyncify.index.project import CallSite, Kind
@@ -167,7 +168,7 @@ class CallPlan:
     """How a call of a project function changes when that function becomes asynchronous."""
 
     call: CallSite
-    awaited: bool  # an await goes before it (not for generators, nor for a lambda that only hands the result on)
+    awaited: bool  # an await goes before it (not for generators; for the body of a lambda only if that gets a name)
     edits: tuple[Edit, ...] = ()
     entry: bool = False  # at module level, where an event loop is started
     refusal: Refusal | None = None
@@ -194,7 +195,9 @@ def plan_call(facts: Facts, call: CallSite, scripts: frozenset[str]) -> CallPlan
     if caller.kind is Kind.LAMBDA:
         if hands_result_on(facts, path, node):
             return CallPlan(call, False)
-        return CallPlan(call, True, refusal=refusal(LAMBDA, call.span))
+        why = unnamed(facts, caller)
+        if why is not None:
+            return CallPlan(call, True, refusal=refusal(LAMBDA, call.span, why))
     if caller.kind is Kind.CLASS_BODY:
         return CallPlan(call, True, refusal=refusal(IMPORT_TIME, call.span))
     place = await_place(facts, path, node)

@@ -36,6 +36,7 @@ from asyncify.plan.bounds import bounds
 from asyncify.plan.entry import runs_alone, start_loop
 from asyncify.plan.interleaving import Interleaving
 from asyncify.plan.kept_names import read_elsewhere
+from asyncify.plan.lambdas import Lambdas
 from asyncify.plan.left_out import NOT_NATIVE, ONLY_TESTS, leave_out, only_tests
 from asyncify.plan.session_calls import kept_calls
 from asyncify.plan.support_files import shared_with_tests
@@ -112,6 +113,7 @@ class _Builder:
             elif isinstance(finding, KeepImport):
                 self.kept_imports.add((finding.path, finding.local_name))
         self.interleaving = Interleaving(facts, colouring)
+        self.lambdas = Lambdas(facts, colouring)
         self._waiting_modules: dict[str, bool] = {}
         self.claims: dict[str, list[Claim]] = defaultdict(list)
         for claim in colouring.claims:
@@ -259,7 +261,11 @@ class _Builder:
             return [self._run_to_end(edit) if isinstance(edit, Await) else edit for edit in edits] + [
                 self._support(claim.span, edit.reason) for edit in edits if isinstance(edit, Await)
             ]
-        if node is not None and hands_result_on(self.facts, claim.span.path, node):
+        if (
+            node is not None
+            and hands_result_on(self.facts, claim.span.path, node)
+            and self.lambdas.hands_on(claim.within)
+        ):
             return [edit for edit in edits if not isinstance(edit, Await)]
         if claim.needs_async and node is not None:
             edits += await_place(self.facts, claim.span.path, node).edits
@@ -302,9 +308,11 @@ class _Builder:
 
     def _function_edits(self, name: str, runner: str) -> list[Edit]:
         info = self.facts.project.functions[name]
+        reason = self.colouring.holds[function_node(name)]
+        if info.kind is Kind.LAMBDA:
+            return self.lambdas.edits(info, reason)
         if info.is_async or info.kind is not Kind.FUNCTION:
             return []
-        reason = self.colouring.holds[function_node(name)]
         edits: list[Edit] = [MakeAsync(info.span, reason)]
         if name in self.colouring.faces:
             edits += self._face_edits(info, self.colouring.faces[name], runner)
@@ -369,7 +377,7 @@ class _Builder:
                 edits += [self._run_to_end(Await(plan.call.span, reason)), self._support(plan.call.span, reason)]
             elif not plan.entry:
                 edits += plan.edits
-                if plan.awaited:
+                if plan.awaited or not self.lambdas.hands_on(plan.call.within):
                     edits.append(Await(plan.call.span, self.colouring.holds[node]))
         for path, (calls, rest) in sorted(self._starts(component, claims).items()):
             detached = self._starts_more(path)

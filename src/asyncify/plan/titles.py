@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from collections import Counter
 
 from asyncify.rules.base import Claim, Role
 from asyncify.rules.facts import Facts
+
+_PLACE = re.compile(r"<lambda:\d+:\d+")  # lines move
 
 
 def identity_of(claims: list[Claim], facts: Facts) -> str:
@@ -16,7 +19,8 @@ def identity_of(claims: list[Claim], facts: Facts) -> str:
     for claim in claims:
         node = facts.node(claim.span, ast.AST)
         text = ast.dump(node) if isinstance(node, ast.expr) else type(node).__name__
-        digest.update(f"{claim.rule}\0{claim.span.path}\0{claim.within}\0{text}\n".encode())
+        within = _PLACE.sub("<lambda", claim.within)
+        digest.update(f"{claim.rule}\0{claim.span.path}\0{within}\0{text}\n".encode())
     return digest.hexdigest()[:8]
 
 

@@ -21,6 +21,7 @@ from asyncify.model import (
     FetchAhead,
     ListInstead,
     MakeAsync,
+    NameLambda,
     Rename,
     ReplaceExpr,
     ReplaceStatement,
@@ -31,7 +32,16 @@ from asyncify.rewrite.locate import Found, Places
 from asyncify.rewrite.templates import hole_names
 
 NodeEdit: TypeAlias = (
-    Await | MakeAsync | Facade | Rename | ListInstead | FetchAhead | ReplaceExpr | ReplaceStatement | SetArguments
+    Await
+    | MakeAsync
+    | Facade
+    | Rename
+    | NameLambda
+    | ListInstead
+    | FetchAhead
+    | ReplaceExpr
+    | ReplaceStatement
+    | SetArguments
 )
 HoleNode: TypeAlias = cst.BaseExpression | cst.Arg | cst.StarredElement | cst.BaseSuite
 
@@ -47,6 +57,7 @@ class Job:
     awaited: Await | None = None
     facade: Facade | None = None
     renamed: Rename | None = None
+    named: NameLambda | None = None
     listed: ListInstead | None = None
     ahead: FetchAhead | None = None  # of the loop
     fetched: FetchAhead | None = None  # of the call in it
@@ -62,6 +73,7 @@ class Job:
             self.asynchronous,
             self.awaited,
             self.renamed,
+            self.named,
             self.facade,
             self.listed,
             self.ahead,
@@ -128,6 +140,8 @@ def assign(edits: Sequence[NodeEdit], places: Places) -> dict[cst.CSTNode, Job]:
                 job.facade = edit
             case Rename():
                 job.renamed = edit
+            case NameLambda():
+                job.named = edit
             case ListInstead():
                 job.listed = edit
             case FetchAhead():
@@ -157,6 +171,8 @@ def _node(edit: NodeEdit, found: Found) -> cst.CSTNode | None:
             return found.expression if isinstance(found.expression, cst.GeneratorExp) else None
         case Facade() | Rename():
             return found.statement if isinstance(found.statement, cst.FunctionDef) else None
+        case NameLambda():
+            return found.expression if isinstance(found.expression, cst.Lambda) else None
         case SetArguments():
             return found.expression if isinstance(found.expression, cst.Call) else None
         case MakeAsync():

@@ -28,6 +28,7 @@ from asyncify.rewrite.layout import (
 )
 from asyncify.rewrite.lines import replaced_line, replaced_suite, with_surroundings
 from asyncify.rewrite.locate import Places
+from asyncify.rewrite.naming import function_of, in_front, in_place_of, indented, reference_to
 from asyncify.rewrite.with_items import split_with
 
 
@@ -79,6 +80,9 @@ class _Transformer(cst.CSTTransformer):
         self.fetched: dict[Span, cst.BaseExpression] = {}  # by the span of the loop: the edited call
         self.elifs: set[cst.CSTNode] = set()
         self.left: set[cst.CSTNode] = set()
+        # Functions to define in front of the statements around, one list for every statement, outermost first.
+        self.functions: list[list[cst.FunctionDef]] = [[]]
+        self.first: set[cst.CSTNode] = set()  # statements that open a block
         # New expressions that may still need parentheses, one list for every expression or statement around.
         self.pending: list[list[cst.BaseExpression]] = [[]]
 
@@ -87,6 +91,10 @@ class _Transformer(cst.CSTTransformer):
             return False
         if _is_host(node):
             self.pending.append([])
+        if isinstance(node, _STATEMENTS):
+            self.functions.append([])
+        if isinstance(node, (cst.Module, cst.IndentedBlock)) and node.body:
+            self.first.add(node.body[0])
         if isinstance(node, cst.FormattedString):
             self.quotes.append(node.quote)
         elif isinstance(node, cst.If) and node.orelse is not None:
@@ -110,7 +118,7 @@ class _Transformer(cst.CSTTransformer):
         elif isinstance(node, cst.BaseSmallStatement):
             self._small_statement(original_node, node)
         elif isinstance(node, cst.BaseCompoundStatement):
-            statements = self._compound_statement(original_node, node)
+            statements = self._behind_functions(original_node, self._compound_statement(original_node, node))
             self.done[original_node] = _flat(statements)
             return statements
         elif isinstance(node, cst.CompFor):
@@ -118,12 +126,14 @@ class _Transformer(cst.CSTTransformer):
                 node = node.with_changes(asynchronous=cst.Asynchronous())
         elif isinstance(node, cst.SimpleStatementLine):
             assert isinstance(original_node, cst.SimpleStatementLine)
-            lines = replaced_line(original_node, node, self.statements)
+            lines = self._line(original_node, node)
             self.done[original_node] = lines
             return lines[0] if len(lines) == 1 else cst.FlattenSentinel(lines)
         elif isinstance(node, cst.SimpleStatementSuite):
             assert isinstance(original_node, cst.SimpleStatementSuite)
             node = replaced_suite(original_node, node, self.statements)
+            functions = self.functions.pop()
+            node = indented(node, functions) if functions else node
         elif isinstance(node, cst.IndentedBlock):
             node = without_markers_in(node)
         elif isinstance(node, cst.Module) and any(is_marker(statement) for statement in node.body):
@@ -136,6 +146,27 @@ class _Transformer(cst.CSTTransformer):
             self.edited[original_node] = node
         return node
 
+    def _line(self, original: cst.SimpleStatementLine, node: cst.SimpleStatementLine) -> Sequence[cst.BaseStatement]:
+        functions = self.functions.pop()
+        first, at_top = original in self.first, len(self.functions) == 1
+        if (alone := in_place_of(node, functions, first=first, at_top=at_top)) is not None:
+            return [alone]
+        lines = replaced_line(original, node, self.statements)
+        return in_front(lines, functions, first=first, at_top=at_top) if functions else lines
+
+    def _behind_functions(
+        self, original: cst.CSTNode, result: cst.CSTNode | cst.FlattenSentinel[cst.CSTNode] | cst.RemovalSentinel
+    ) -> cst.CSTNode | cst.FlattenSentinel[cst.CSTNode] | cst.RemovalSentinel:
+        """What becomes of a compound statement, behind the functions that its head needs."""
+        functions = self.functions.pop()
+        if not functions:
+            return result
+        if original in self.elifs:  # no statement can stand before it: they go before the first `if`
+            self.functions[-1] += functions
+            return result
+        lines = in_front(_flat(result), functions, first=original in self.first, at_top=len(self.functions) == 1)
+        return cst.FlattenSentinel(lines)
+
     def _job(self, node: cst.CSTNode) -> Job:
         return self.jobs.get(node) or Job()
 
@@ -146,6 +177,10 @@ class _Transformer(cst.CSTTransformer):
         if job.arguments is not None:
             assert isinstance(node, cst.Call)
             node = self._set_arguments(original, node, job.arguments, job.argument_holes)
+        if job.named is not None:
+            assert isinstance(node, cst.Lambda)
+            self.functions[-1].append(function_of(node, job.named, self.module))
+            node = reference_to(node, job.named)
         if isinstance(job.replacement, ReplaceExpr):
             self.edited[original] = node
             new = self._new_expression(job.replacement.template, self._fillings(job.holes), job.replacement.span)
@@ -291,6 +326,9 @@ def _flat(
     if isinstance(result, cst.FlattenSentinel):
         return [node for node in result if isinstance(node, cst.BaseStatement)]
     return [result] if isinstance(result, cst.BaseStatement) else []
+
+
+_STATEMENTS = (cst.SimpleStatementLine, cst.SimpleStatementSuite, cst.BaseCompoundStatement)
 
 
 def _is_host(node: cst.CSTNode) -> bool:

@@ -10,8 +10,7 @@
 
 ## What it refuses
 
-- A function that may also be one from outside the project, a lambda that does more than call one function, and results of `map`
-  and `filter` that are kept or handed on.
+- A function that may also be one from outside the project, and results of `map` and `filter` that are kept or handed on.
 """
 
 from __future__ import annotations
@@ -126,19 +125,19 @@ def _listed(facts: Facts, use: _Use) -> tuple[str, dict[str, Span]] | None:
         case ast.Lambda(
             args=ast.arguments(posonlyargs=[], args=[only], vararg=None, kwonlyargs=[], kwarg=None, defaults=[])
         ):
-            item, called = only.arg, "{body}"
+            item, called = only.arg, "{body}"  # with awaits of its own
             holes["body"] = facts.span(use.path, use.given.body)
         case ast.Name(id=name) if name != "item":
-            item, called = "item", "{function}(item)"
+            item, called = "item", "await {function}(item)"
             holes["function"] = facts.span(use.path, use.given)
         case ast.Attribute(value=ast.Name(id=name)) if name != "item":
-            item, called = "item", "{function}(item)"
+            item, called = "item", "await {function}(item)"
             holes["function"] = facts.span(use.path, use.given)
         case _:
             return None
     if use.name == "builtins.map":
-        return f"[await {called} for {item} in {{items}}]", holes
-    return f"[{item} for {item} in {{items}} if await {called}]", holes
+        return f"[{called} for {item} in {{items}}]", holes
+    return f"[{item} for {item} in {{items}} if {called}]", holes
 
 
 def _sorting(facts: Facts, use: _Use) -> tuple[Edit, ...] | None:

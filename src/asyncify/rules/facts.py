@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from asyncify.graph import reachable
 from asyncify.index.project import CallSite, FileTree, ImplicitCall, Project
-from asyncify.index.values import External, ExternalMethod, Instance, Object, Value
+from asyncify.index.values import External, ExternalMethod, Function, Instance, Object, Value
 from asyncify.model import Span
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
@@ -109,12 +109,15 @@ class Facts:
 
     def text(self, path: str, node: ast.AST) -> str:
         """The source text of a node."""
-        if path not in self._lines:
-            self._lines[path] = _NEWLINE.split(self.project.files[path].source.text)
-        span = self.span(path, node)
-        lines = self._lines[path][span.line - 1 : span.end_line]
+        return self.source(self.span(path, node)) or ast.unparse(node)
+
+    def source(self, span: Span) -> str:
+        """The source text of a span."""
+        if span.path not in self._lines:
+            self._lines[span.path] = _NEWLINE.split(self.project.files[span.path].source.text)
+        lines = self._lines[span.path][span.line - 1 : span.end_line]
         if not lines:
-            return ast.unparse(node)
+            return ""
         lines[-1] = lines[-1][: span.end_column]
         lines[0] = lines[0][span.column :]
         return "\n".join(lines)
@@ -180,6 +183,19 @@ class Facts:
         if self.project.imported_by_name:
             return True
         return bool(dynamic & self.calls_by_external.keys()) or "sys.modules" in self.external_names
+
+    @cached_property
+    def asked_for_names(self) -> frozenset[str]:
+        """Functions whose own name some code of the project reads (``job.__name__``)."""
+        names = frozenset(["__name__", "__qualname__", "__code__"])
+        found: set[Value] = set()
+        for path in self.project.files:
+            if self.spells(path, names):
+                for node in self.nodes(path, ast.Attribute):
+                    found |= self.values(path, node.value) if node.attr in names else set()
+        for call in self.calls_by_external.get("builtins.getattr", ()):
+            found |= self.project.values(call.args[0]) if call.args else set()
+        return frozenset(value.name for value in found if isinstance(value, Function))
 
     def _is_method_call(self, path: str, node: ast.Attribute) -> bool:
         parent = self.parent(path, node)

@@ -358,7 +358,7 @@ def _raises(facts: Facts, call: CallSite, position: int) -> Iterator[Finding]:
         if not isinstance(job.body, ast.Call) or job.args.args or len(node.args) > position + 1 or node.keywords:
             return
         holes["body"] = facts.span(path, job.body)
-        awaited = "{body}"
+        awaited = "{body}"  # with awaits of its own
     else:
         holes["job"] = call.args[position]
         parts = []
@@ -368,11 +368,11 @@ def _raises(facts: Facts, call: CallSite, position: int) -> Iterator[Finding]:
         for number, (keyword, value) in enumerate(call.keywords):
             holes[f"k{number}"] = value
             parts.append(f"{keyword}={{k{number}}}")
-        awaited = f"{{job}}({', '.join(parts)})"
+        awaited = f"await {{job}}({', '.join(parts)})"
     yield Handles(call.args[position])
     yield Handles(call.span)
     reason = Reason("the call that must fail is awaited", call.span)
-    template = f"with {{callee}}({context}){target}:\n    await {awaited}"
+    template = f"with {{callee}}({context}){target}:\n    {awaited}"
     place = facts.span(path, statement)
     nodes = tuple(function_node(name) for name in names)
     yield Claim(
