@@ -115,6 +115,7 @@ class _Builder:
         self.interleaving = Interleaving(facts, colouring)
         self.lambdas = Lambdas(facts, colouring)
         self._waiting_modules: dict[str, bool] = {}
+        self._standing: list[Claim] = []
         self.claims: dict[str, list[Claim]] = defaultdict(list)
         for claim in colouring.claims:
             self.claims[claim.node].append(claim)
@@ -169,6 +170,8 @@ class _Builder:
         if not any(claim.role is not Role.PART for claim in claims):
             return None
         claims.sort(key=lambda c: (c.span, c.rule))
+        self._standing += [c for c in claims if c.stands and self._runs_to_end(c.within)]
+        claims = [c for c in claims if c not in self._standing]
         edits: list[Edit] = []
         for claim in claims:
             edits += self._claim_edits(claim)
@@ -443,7 +446,11 @@ class _Builder:
 
     def other_sites(self, inside: set[str]) -> list[Site]:
         """The sites that no group moves: kept, or refused."""
-        out = []
+        reason = "no event loop runs where it stands"
+        out = [
+            Site(c.rule, c.span, c.within, Verdict.KEEP, Reason(reason, c.span))
+            for c in sorted(self._standing, key=lambda c: c.span)
+        ]
         for claim in self.colouring.claims:
             if claim.node in inside or claim.optional or claim.variant:
                 continue
@@ -451,16 +458,16 @@ class _Builder:
                 self.colouring.pins.get(claim.node) if claim.role is Role.ROOT else self._object_refusal(claim)
             )
             if found is not None:
-                reason = found.reason or Reason(found.message, found.span)
-                out.append(Site(claim.rule, claim.span, claim.within, Verdict.REFUSE, _coded(found, reason)))
+                why = found.reason or Reason(found.message, found.span)
+                out.append(Site(claim.rule, claim.span, claim.within, Verdict.REFUSE, _coded(found, why)))
             else:
-                reason = Reason("nothing around it becomes asynchronous", claim.span)
-                out.append(Site(claim.rule, claim.span, claim.within, Verdict.KEEP, reason))
+                why = Reason("nothing around it becomes asynchronous", claim.span)
+                out.append(Site(claim.rule, claim.span, claim.within, Verdict.KEEP, why))
         for block in self.colouring.blocks:
             if block.node.startswith("site:") and block.node not in self.claims:  # else the claim's site says it
-                reason = block.refusal.reason or Reason(block.refusal.message, block.refusal.span)
+                why = block.refusal.reason or Reason(block.refusal.message, block.refusal.span)
                 within = block.within or ""
-                out.append(Site(block.rule, block.refusal.span, within, Verdict.REFUSE, _coded(block.refusal, reason)))
+                out.append(Site(block.rule, block.refusal.span, within, Verdict.REFUSE, _coded(block.refusal, why)))
         named = {site.span for site in out}
         return out + [site for site in kept_calls(self.facts, self.colouring) if site.span not in named]
 

@@ -77,6 +77,7 @@ class Claim:
     optional: bool = False  # made only where its function is asynchronous anyway
     concurrent: bool = False  # it runs jobs concurrently: waiting inside them is worth moving
     sync_edits: tuple[Edit, ...] | None = None  # instead of the edits, where the enclosing function stays synchronous
+    stands: bool = False  # where coroutines are run to their end, off an event loop, the site stays as it is
     lingers: bool = False  # its work may outlive the function, so the program must wait for it at its end
     detached: bool = False  # it goes on beside whoever follows, so the loop must not stop when the function returns
     if_possible: bool = False  # what it leads to moves if that is possible, and stays otherwise

@@ -239,7 +239,7 @@ def one_shot(facts: Facts, call: CallSite | None, known: Collection[str]) -> Cla
         Reason(f"{name.removeprefix('builtins.').removeprefix(ABSENT)}() would stop the event loop", call.span),
     )
     text = edits[0].reason.text
-    return Claim("blocking", call.span, call.within, Role.FOLLOWER, Verdict.BRIDGE, text, {"": edits})
+    return Claim("blocking", call.span, call.within, Role.FOLLOWER, Verdict.BRIDGE, text, {"": edits}, stands=True)
 
 
 def to_thread(facts: Facts, node: ast.Call, span: Span, reason: Reason) -> tuple[Edit, ...]:

@@ -60,7 +60,8 @@ def match(facts: Facts) -> Iterator[Finding]:
         ]
         if isinstance(root, ast.Name):
             edits.append(DropImport(call.span, reason, root.id))
-        yield Claim("time_sleep", call.span, call.within, Role.FOLLOWER, Verdict.EXACT, reason.text, {"": tuple(edits)})
+        every = {"": tuple(edits)}
+        yield Claim("time_sleep", call.span, call.within, Role.FOLLOWER, Verdict.EXACT, reason.text, every, stands=True)
 
 
 def replaced_by_tests(facts: Facts) -> bool:
