@@ -12,7 +12,7 @@ has a thread for each call that waits, where asyncio has a few for the whole pro
 Calls of libraries that keep a connection or hand out objects which wait later (database servers, sockets, mail),
 of sessions built on requests that keep what they get (requests_cache, requests_html), and pools of processes: the function around them stays
 synchronous. An asynchronous function that calls it does so
-through `asyncio.to_thread`.
+through `asyncio.to_thread`. The same goes for functions that run an event loop of their own to its end.
 """
 
 from __future__ import annotations
@@ -129,6 +129,9 @@ PROCESSES = frozenset(f"{cls}.{method}" for cls, methods in _OF_PROCESSES.items(
 # Objects whose `with` block waits at its end.
 WAITING_AT_THE_END = ("concurrent.futures.ProcessPoolExecutor",)
 
+RUNNERS = ("asyncio.run", "asyncio.Runner", "anyio.run", "trio.run", "uvloop.run")
+RUNNING = ("run_until_complete", "run_forever")
+
 NO_COUNTERPART = RefusalCode(
     "no-counterpart",
     "It waits in a library that asyncify does not move yet.",
@@ -163,6 +166,7 @@ def match(facts: Facts) -> Iterator[Finding]:
             for call in facts.calls_by_external.get(name, ()):
                 yield stays(call, name)
     yield from _derived_sessions(facts)
+    yield from _own_loops(facts)
     for name in sorted(PROCESSES):
         for call in facts.calls_by_external.get(name, ()):
             yield _processes(call, name)
@@ -171,6 +175,16 @@ def match(facts: Facts) -> Iterator[Finding]:
             node = facts.node(call.span, ast.Call)
             if node is not None and isinstance(facts.parent(call.span.path, node), ast.withitem):
                 yield _processes(call, name)
+
+
+def _own_loops(facts: Facts) -> Iterator[Block]:
+    """Synchronous functions that run an event loop, which cannot be done in a thread that runs one already."""
+    for call in (*facts.calls_of(RUNNERS), *facts.calls_named(RUNNING)):
+        info = facts.project.functions.get(call.within)
+        if info is not None and info.kind is Kind.FUNCTION and not info.is_async:
+            text = "an event loop is run to its end here"
+            refusal = Refusal(NO_COUNTERPART.code, call.span, text, NO_COUNTERPART.remedy, Reason(text, call.span))
+            yield Block(f"waits:{call.span}", refusal, "blocking", call.within, blocks_loop=True)
 
 
 def _in_cell(facts: Facts, call: CallSite) -> bool:

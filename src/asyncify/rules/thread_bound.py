@@ -3,8 +3,8 @@
 ## What it keeps
 
 A database of `sqlite3` is a file: reading and writing it goes on in the function that does so, as with `open()`. A
-connection may only be used by the thread that made it, a signal handler only be set in the main thread, and the context of `decimal`
-counts for its thread. So a function that does such a thing, itself or through others, is never called through `asyncio.to_thread`: where it also
+connection may only be used by the thread that made it, a signal handler only be set in the main thread, the context of `decimal`
+counts for its thread, and `asyncio.get_event_loop()` has a loop for the main thread only. So a function that does such a thing, itself or through others, is never called through `asyncio.to_thread`: where it also
 waits for something else, its callers stay synchronous.
 
 ## What it refuses
@@ -54,6 +54,10 @@ def match(facts: Facts) -> Iterator[Finding]:
 def is_bound(facts: Facts, functions: Iterable[str]) -> bool:
     """Whether one of these functions, or what it runs, uses what belongs to the thread it is called in."""
     bound = {call.within for call in facts.calls_of(_BOUND)}
+    for call in facts.calls_of(("asyncio.get_event_loop",)):  # the main thread has one, even where none runs
+        info = facts.project.functions.get(call.within)
+        if info is not None and not info.is_async:
+            bound.add(call.within)
     if any(not _shared(call.node) for call in facts.calls_of((CONNECT,))):
         bound |= {call.within for call in facts.calls_named(_OF_CONNECTIONS)}
     return bool(bound) and not bound.isdisjoint(facts.reached(functions))
