@@ -92,16 +92,16 @@ def analyse_tree(tree: Tree, config: Config, progress: Progress) -> list[Analysi
     lines = sum(source.data.count(b"\n") for source in sources)
     if lines < LARGE:
         wanted = relevant(sources, rules_for(config.web))
-        return [analyse(wanted, tree.root, config, progress)]
+        return [analyse(wanted, tree.root, config, progress, tree=sources)]
     progress.stage("Looking for what matters")
     ground = Ground(sources, catalogue(), lambda name: name in FORKS or waits(name))
 
     def analyse_part(wanted: Sequence[SourceFile]) -> Analysis:
-        return analyse(wanted, tree.root, config, progress, ground.elsewhere, ground.parsed)
+        return analyse(wanted, tree.root, config, progress, ground.elsewhere, ground.parsed, sources)
 
     found = parts(ground, rules_for(config.web), analyse_part, max(PART, lines // 10))
     if found is None:
-        found = [analyse(relevant(sources, rules_for(config.web)), tree.root, config, progress)]
+        found = [analyse(relevant(sources, rules_for(config.web)), tree.root, config, progress, tree=sources)]
     return found
 
 
@@ -112,11 +112,12 @@ def analyse(
     progress: Progress,
     elsewhere: Elsewhere | None = None,
     parsed: Parsed | None = None,
+    tree: Sequence[SourceFile] = (),
 ) -> Analysis:
-    """Index and colour these files. `elsewhere` names the whole tree where they are a part of it."""
+    """Index and colour these files of `tree`. `elsewhere` names the whole tree where they are a part of it."""
     progress.stage("Indexing")
     project = build(sources, catalogue(), elsewhere, parsed)
-    facts = Facts(project, config.web)
+    facts = Facts(project, config.web, tree or sources)
     chosen = rules_for(config.web)
     progress.stage("Matching rules", len(chosen))
     findings: list[Finding] = []

@@ -14,6 +14,7 @@ from asyncify.colour.faces import find_faces
 from asyncify.colour.fan_out import find_region
 from asyncify.colour.pins import pins
 from asyncify.colour.solve import Solver
+from asyncify.colour.spelled_names import spelled_name_pins
 from asyncify.colour.structure import CallPlan, plan_call, scripts
 from asyncify.entry_points import Boundary, handled
 from asyncify.model import Refusal
@@ -53,7 +54,8 @@ class Constraints:
         """What must stay synchronous, by node."""
         handled = frozenset(finding.span for finding in self.findings if isinstance(finding, Handles))
         own = pins(self.facts, handled, dict(self.kept))
-        return (*own, *computed_name_pins(self.facts), *class_pins(self.facts), *module_pins(self.facts, self.programs))
+        named = (*computed_name_pins(self.facts), *spelled_name_pins(self.facts))
+        return (*own, *named, *class_pins(self.facts), *module_pins(self.facts, self.programs))
 
 
 def colour(constraints: Constraints, boundaries: Mapping[str, Boundary], *, fan_out: bool = False) -> Colouring:

@@ -5,7 +5,7 @@
 A function with one of these decorators becomes asynchronous like any other, and the decorator stays: `tenacity.retry`,
 `backoff.on_exception`, `backoff.on_predicate` and `stamina.retry` then wait with `asyncio.sleep` between attempts;
 `Limiter.as_decorator` of `pyrate_limiter` waits for its permit without stopping the event loop; `beartype.beartype`,
-`typeguard.typechecked` and the `deprecated` decorators pass a coroutine on.
+`typeguard.typechecked` and the `deprecated` decorators pass a coroutine on, and so do those of Django (5.0) for views: `csrf_exempt`, `require_GET` and their like.
 
 `functools.singledispatch` and `functools.singledispatchmethod` stay, too: all implementations become asynchronous together with the name that calls
 them, or none.
@@ -42,6 +42,14 @@ _DIRECT = frozenset(  # applied to the function as they are, or made with argume
         "typeguard.typechecked",
         "deprecated.deprecated",
         "deprecated.classic.deprecated",
+        *(
+            f"django.views.decorators.{name}"
+            for name in (
+                "csrf.csrf_exempt csrf.csrf_protect csrf.requires_csrf_token csrf.ensure_csrf_cookie http.require_GET http.require_POST "
+                "http.require_safe cache.never_cache clickjacking.xframe_options_exempt clickjacking.xframe_options_deny "
+                "clickjacking.xframe_options_sameorigin gzip.gzip_page"
+            ).split()
+        ),
     }
 )
 _MADE = frozenset(
@@ -55,6 +63,9 @@ _MADE = frozenset(
         "deprecated.sphinx.versionadded",
         "deprecated.sphinx.versionchanged",
         "pyrate_limiter.Limiter.as_decorator",
+        "django.views.decorators.http.require_http_methods",
+        "django.views.decorators.cache.cache_control",
+        "django.views.decorators.vary.vary_on_headers",
     }
 )
 FOLLOWING = _DIRECT | _MADE

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from asyncify.graph import reachable
-from asyncify.index.project import CallSite, FileTree, ImplicitCall, Project
+from asyncify.index.project import CallSite, FileTree, ImplicitCall, Project, SourceFile
 from asyncify.index.values import External, ExternalMethod, Function, Instance, Object, Value
 from asyncify.model import Span
 
@@ -59,11 +59,12 @@ Place = tuple[str, ast.expr]
 
 
 class Facts:
-    """The project as rules see it; ``web`` is what the user wants of its web applications."""
+    """The project as rules see it; ``web`` is what the user wants of its web applications, ``tree`` all files there are."""
 
-    def __init__(self, project: Project, web: str = "keep") -> None:
+    def __init__(self, project: Project, web: str = "keep", tree: Iterable[SourceFile] = ()) -> None:
         self.project = project
         self.web = web
+        self._tree = tree
         self._lines: dict[str, list[str]] = {}
         self._spelled: dict[tuple[str, frozenset[str]], bool] = {}
 
@@ -129,6 +130,10 @@ class Facts:
             text = self.project.files[path].source.text
             found = self._spelled[path, names] = any(name in text for name in names)
         return found
+
+    def spelled_in_tree(self, name: str) -> bool:
+        """Whether the name stands in the text of any Python file of the tree, indexed or not."""
+        return any(name in source.text for source in self._tree)
 
     # --- values ------------------------------------------------------------------------------------------------
 

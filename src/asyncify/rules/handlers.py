@@ -12,7 +12,7 @@ verdict is `review`: what several calls share (a session) keeps no connection fr
 ## What it leaves in place
 
 - A function that may do more than compute and ask by what asyncify moves (a database, say) stays as it is, and runs what it calls
-  to its end: on an event loop, some libraries refuse to work. So do all views of Django, whose ORM is one of them.
+  to its end: on an event loop, some libraries refuse to work. Views of Django have a rule of their own (`django`).
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Callable
 
 from asyncify.index.project import CallSite, FunctionInfo
 from asyncify.index.values import Constant, External, Instance, Object, Value
@@ -17,7 +18,7 @@ _COMPUTING = frozenset(
     "abc argparse ast base64 binascii bisect builtins calendar collections colorsys concurrent contextlib copy csv dataclasses "
     "datetime decimal difflib email enum fractions functools hashlib heapq hmac html http inspect itertools json logging math "
     "mimetypes numbers operator os pprint pydantic pydantic_settings random re requests secrets statistics string struct "
-    "textwrap time traceback types typing typing_extensions unicodedata urllib uuid warnings zoneinfo fastapi starlette flask werkzeug markupsafe".split()
+    "textwrap time traceback types typing typing_extensions unicodedata urllib uuid warnings zoneinfo fastapi starlette flask werkzeug markupsafe django".split()
 )
 # What these have besides, and does not only compute: files, processes, other threads, state that is the thread's own.
 _OTHERWISE = re.compile(
@@ -28,6 +29,8 @@ _OTHERWISE = re.compile(
     r"|requests_|email\.mime|(fastapi|starlette)\.(templating|testclient|staticfiles|concurrency|UploadFile|WebSocket)\b"
     r"|(fastapi|starlette)\.(\w+\.)?Request\.(?!headers|query_params|cookies|path_params|client|url|method|base_url)"
     r"|(fastapi|starlette)\.(\w+\.)?(FastAPI|Starlette|APIRouter)\.state\b"
+    r"|django\.(?!(http|urls|conf|utils|views\.decorators|core\.(exceptions|signing|validators)|shortcuts\.redirect)\b)"
+    r"|django\.http\.(\w+\.)?(File|Streaming)|django\.http\.HttpRequest\.(read|user|auser|session)|django\.utils\.(autoreload|functional|cache)\b"
 )
 # Methods of strings, bytes, lists, sets and mappings that clients of databases and caches do not have as well.
 _OF_DATA = frozenset(name for kind in (str, bytes, list, dict, set, tuple) for name in dir(kind)) - frozenset(
@@ -46,8 +49,9 @@ def computes(name: str) -> bool:
 class UnseenWaits:
     """Finds where functions may wait unseen."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: Facts, is_data: Callable[[str, ast.expr], bool] | None = None) -> None:
         self._facts = facts
+        self._known_data = is_data or (lambda path, node: False)
         self._known: dict[str, Span | None] = {}
         self._data: dict[tuple[str, ast.expr], bool] = {}
         self._calls: dict[str, list[CallSite]] = {}
@@ -101,7 +105,7 @@ class UnseenWaits:
         key = (path, node)
         if key not in self._data:
             self._data[key] = True  # what a loop over assignments sees
-            self._data[key] = self._made_of_data(path, node)
+            self._data[key] = self._known_data(path, node) or self._made_of_data(path, node)
         return self._data[key]
 
     def _made_of_data(self, path: str, node: ast.expr) -> bool:
