@@ -6,6 +6,7 @@ A *part* starts with a file that uses a library whose use starts a migration. It
   object of a class that has one or the other (:class:`asyncify.index.carriers.Carriers`);
 - the files whose functions are given such a thing, define the base of such a class, or wait themselves and are called
   by what becomes asynchronous (what waits further away runs in a thread);
+- the files that make the locks and queues which what becomes asynchronous enters or waits for;
 - a file with a call that may, for all it says itself, be a call of a function that becomes asynchronous;
 
 until nothing more is needed. What patches the whole program belongs to every part that imports connect with it.
@@ -16,15 +17,19 @@ it, so the cost follows the size of what changes. The text of every file is sear
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
+from asyncify import waits_elsewhere
 from asyncify.colour.colouring import Colouring
-from asyncify.colour.pins import may_be_suspected
+from asyncify.colour.pins import FOREIGN_OVERRIDE, may_be_suspected
 from asyncify.discover.words import Words
 from asyncify.graph import reachable
 from asyncify.index import spelled
 from asyncify.index.build import Parsed, build
+from asyncify.index.carriers import Libraries
 from asyncify.index.catalogue import Catalogue
 from asyncify.index.elsewhere import ABSENT, Elsewhere, elsewhere
 from asyncify.index.linked import LinkedProject
@@ -32,7 +37,8 @@ from asyncify.index.project import Kind, SourceFile
 from asyncify.model import Span
 from asyncify.reach_below import Below
 from asyncify.relevance import Graph, Links, Starts, both_ways, everywhere, loads_by_name, mentioning, starting
-from asyncify.rules.base import Role, Rule
+from asyncify.rules.base import Role, Rule, object_node
+from asyncify.rules.facts import Facts
 from asyncify.rules.requests_names import SESSION_FROM_OUTSIDE
 
 _OPEN = frozenset(
@@ -43,6 +49,14 @@ _UNDECIDED = frozenset(["maybe-called", "mixed-call", "unknown-job", "stays-sync
 """Why functions stay that more files may move: what is called somewhere is not known yet, or it is of another file."""
 _OBJECTS = frozenset(["queues", "thread_locks", "threads"])
 """Rules whose objects matter as those of starting libraries do, once some of them move."""
+HOPES = 20_000
+"""Lines of a part above which it no longer grows for what stays but might move if more were known.
+
+That such functions stay is right with what is known. In a tree where classes hold each other through
+registries, looking for the last caller of one would end with everything.
+"""
+_SHARED = frozenset(["threading", "queue"])
+"""Where those objects are from."""
 _IMPORTING = re.compile(
     r"\b(?:import|from)\b(?:[^#]*[\s,(])?$|(?:import_module|__import__|importorskip)\s*\(\s*[rbu]?[\"']$"
 )
@@ -58,6 +72,10 @@ class Analysis(Protocol):
     @property
     def project(self) -> LinkedProject:
         """Its index."""
+
+    @property
+    def facts(self) -> Facts:
+        """The same, as rules ask for it."""
 
 
 _A = TypeVar("_A", bound=Analysis)
@@ -162,22 +180,29 @@ class Ground:
         stem = module.rpartition(".")[2]
         return any(stem in self.sources[other].text and path in self._links.of(other) for other in links)
 
-    def suspect(self, method: str, known: Collection[str]) -> str | None:
-        """The first other file, part of the tree by its imports, with a call of the method on something unknown."""
+    def suspect(self, method: str, classes: Iterable[str], known: Collection[str]) -> str | None:
+        """The first other file, part of the tree by its imports, with a call of the method on something unknown.
+
+        What is known of the tree but not indexed counts if it has the name of one of the classes, too.
+        """
+        asked = {method, *(f"{name.rpartition('.')[2].partition('#')[0]}.{method}" for name in classes)}
         if method not in self._calling:
             call = re.compile(rf"{re.escape(method)}(?<=\.{re.escape(method)})\s*\(")
             spelling = self._words.spelling(method)
             self._calling[method] = sorted(path for path in spelling if call.search(self.sources[path].text))
         for path in self._calling[method]:
-            if path not in known and self._links.of(path) and method in self._unresolved(self.sources[path]):
+            if path not in known and self._links.of(path) and not asked.isdisjoint(self._open_calls(path)):
                 return path
         return None
 
-    def _unresolved(self, source: SourceFile) -> frozenset[str]:
-        found = self._open.get(source.path)
+    def _open_calls(self, path: str) -> frozenset[str]:
+        """The methods that a file calls on what is unknown, and ``Class.method`` of what other files of the tree define."""
+        found = self._open.get(path)
         if found is None:
-            project = build([source], self._catalogue, self.elsewhere, self.parsed)
-            found = self._open[source.path] = project.unresolved_methods
+            project = build([self.sources[path]], self._catalogue, self.elsewhere, self.parsed)
+            called = (name for call in project.calls for name in call.externals if name.startswith(ABSENT))
+            ends = (".".join(name.rsplit(".", 2)[1:]) for name in called)
+            found = self._open[path] = project.unresolved_methods.union(ends)
             project.forget()
         return found
 
@@ -228,7 +253,8 @@ def parts(
     None where a part grows over so many lines: then the tree hangs together too much to be taken apart.
     """
     starts = starting(rules)
-    libraries = frozenset(starts)
+    inert = frozenset[str]().union(*(rule.inert for rule in rules))
+    libraries = Libraries(frozenset(starts), inert)
     todo = ground.linked(ground.seeds(starts))
     for path in ground.seeds(everywhere(rules)):
         around = ground.connected(path)
@@ -244,6 +270,8 @@ def parts(
         waiting = len(ground.elsewhere.waiting)
         analysis = analyse([ground.sources[path] for path in sorted(part)])
         more = set(_needed(ground, analysis, libraries)) - part - {""}
+        if ground.lines(part | more) > HOPES:  # the plan of what moves as it is stands without what might move
+            more = set(_needed(ground, analysis, libraries, hopeful=False)) - part - {""}
         if not more and waiting == len(ground.elsewhere.waiting):
             done.append((part, analysis))
             continue
@@ -275,16 +303,23 @@ def _imports(text: str, library: str) -> bool:
     return False
 
 
-def _needed(ground: Ground, analysis: Analysis, libraries: Collection[str]) -> Iterator[str]:
-    """Paths of the files that belong to a part, among them some that are in it already."""
+def _needed(ground: Ground, analysis: Analysis, libraries: Libraries, hopeful: bool = True) -> Iterator[str]:
+    """Paths of the files that belong to a part, among them some that are in it already.
+
+    Those for what might move if more were known (:func:`_undecided`) only where `hopeful`.
+    """
     project, colouring = analysis.project, analysis.colouring
-    moving = frozenset(n.removeprefix("function:") for n in colouring.holds if n.startswith("function:"))
-    moving |= _undecided(project, colouring)
+    running = frozenset(n.removeprefix("function:") for n in colouring.holds if n.startswith("function:"))
+    moving = running | (_undecided(project, colouring) if hopeful else frozenset())
+    apart = frozenset[Span]()
     if any(claim.rule in _OBJECTS and claim.node in colouring.holds for claim in colouring.claims):
-        libraries = frozenset(libraries) | {"threading", "queue"}
-    yield from map(ground.path, project.carriers(moving, frozenset(libraries)).wanted())
-    carriers = project.carriers(moving, frozenset(libraries), _settled(colouring))
-    for name in set(carriers.called(_running(project, moving, colouring.waiting))):
+        libraries = replace(libraries, modules=libraries.modules | _SHARED)
+        apart = frozenset(_apart(analysis, hopeful))
+    yield from map(ground.path, project.carriers(moving, libraries, apart).wanted())
+    carriers = project.carriers(moving, libraries, apart.union(_settled(colouring)))
+    below = _running(project, moving, colouring.waiting)
+    yield from map(ground.path, waits_elsewhere.wanted(analysis.facts, running, below))
+    for name in set(carriers.called(below)):
         path, rest = ground.split(name)
         where = ground.below.waiting_file(path, rest, project.unresolved_methods) if path and rest else ""
         if where and where != path and ground.below.is_plain(path, rest):
@@ -299,10 +334,26 @@ def _needed(ground: Ground, analysis: Analysis, libraries: Collection[str]) -> I
             inner = info.name.removeprefix(info.module).lstrip(".")
             if inner:
                 yield from ground.users(info.path, {inner.partition(".")[0].partition("#")[0]})
-    for name in sorted({name.rpartition(".")[2] for name in moving if _suspected(project, name, ground)}):
-        found = ground.suspect(name, project.files)
+    suspected: defaultdict[str, set[str]] = defaultdict(set)
+    for function in sorted(running):
+        if _suspected(project, function, ground):
+            suspected[function.rpartition(".")[2]].update(carriers.related(function))
+    for name, classes in sorted(suspected.items()):
+        found = ground.suspect(name, classes, project.files)
         if found is not None:
             yield found
+
+
+def _apart(analysis: Analysis, hopeful: bool) -> Iterator[Span]:
+    """Where objects of threads are made, and classes of them, that stay what they are with all that is moving."""
+    colouring = analysis.colouring
+    made = (i.site for i in analysis.facts.instances if i.type.partition(".")[0] in _SHARED)
+    classes = (info.span for info in analysis.project.classes.values())
+    for span in (*made, *classes):
+        if span is not None and object_node(span) not in colouring.holds:
+            pin = colouring.pins.get(object_node(span))
+            if pin is None or not hopeful or pin.code not in _OPEN:
+                yield span
 
 
 def _settled(colouring: Colouring) -> Iterator[Span]:
@@ -318,10 +369,12 @@ def _settled(colouring: Colouring) -> Iterator[Span]:
 
 def _undecided(project: LinkedProject, colouring: Colouring) -> frozenset[str]:
     """The functions that do what starts a migration, and stay for a reason that more files may lift; and their callers."""
+    pinned = ((node.removeprefix("function:"), pin.code) for node, pin in colouring.pins.items())
     stay = {
-        node.removeprefix("function:")
-        for node, pin in colouring.pins.items()
-        if pin.code in _UNDECIDED and node.startswith("function:")
+        name
+        for name, code in pinned
+        if name in project.functions
+        and (code in _UNDECIDED or (code == FOREIGN_OVERRIDE.code and _derives_from_absent(project, name)))
     }
     claims = (claim for claim in colouring.claims if claim.role is Role.ROOT and claim.node in colouring.disabled)
     todo = [claim.within for claim in claims if claim.within in stay]
@@ -332,6 +385,12 @@ def _undecided(project: LinkedProject, colouring: Colouring) -> frozenset[str]:
                 seen.add(call.within)
                 todo.append(call.within)
     return frozenset(seen & project.functions.keys())
+
+
+def _derives_from_absent(project: LinkedProject, function: str) -> bool:
+    """Whether the class of a method has a base of the tree that is not indexed."""
+    info = project.classes.get(project.functions[function].cls or "")
+    return info is not None and any(base.startswith(ABSENT) for base in info.external_bases)
 
 
 def _suspected(project: LinkedProject, name: str, ground: Ground) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncify import analysis, api
+from asyncify import analysis, api, demand
 from asyncify.analysis import analyse
 from asyncify.config import Config
 from asyncify.demand import Ground, parts
@@ -16,6 +16,7 @@ from asyncify.model import Plan
 from asyncify.rules.blocking import waits
 from asyncify.rules.registry import catalogue, rules
 
+CLIENT = "import requests\nfrom base import Base\n\n\nclass Real(Base):\n    def load_all(self):\n        return requests.get('http://x').json()\n"
 NET = "import requests\n\n\ndef fetch(url):\n    return requests.get(url).text\n"
 
 
@@ -112,6 +113,61 @@ def _both(root: Path, files: Mapping[str, str], monkeypatch: pytest.MonkeyPatch)
             id="the-base-class",
         ),
         pytest.param(
+            {
+                "net.py": CLIENT,
+                "base.py": "class Base:\n    def close(self): ...\n",
+                "other.py": "from base import Base\n\n\nclass Other(Base): ...\n",
+            },
+            [{"net.py", "base.py"}],
+            id="not-what-only-shares-a-base-class",
+        ),
+        pytest.param(
+            {
+                "net.py": CLIENT,
+                "base.py": "class Base:\n    def __len__(self):\n        return len(self.load_all())\n",
+                "other.py": "from base import Base\n\n\nclass Other(Base):\n    def load_all(self):\n        return []\n",
+            },
+            [{"net.py", "base.py", "other.py"}],
+            id="a-base-class-that-calls-it",
+        ),
+        pytest.param(
+            {
+                "net.py": CLIENT,
+                "base.py": "class Base: ...\n",
+                "typed.py": "from base import Base\n\n\ndef run(client: Base):\n    return client.load_all()\n",
+                "else.py": "from base import Base\n\n\ndef run(client: Base):\n    return client.load()\n",
+            },
+            [{"net.py", "base.py", "typed.py"}],
+            id="known-by-its-base-class-only",
+        ),
+        pytest.param(
+            {
+                "net.py": "import requests\nfrom requests.structures import CaseInsensitiveDict\n\n\nclass Table(CaseInsensitiveDict): ...\n\n\n"
+                "class Bucket:\n    def __init__(self):\n        self.meta = CaseInsensitiveDict()\n\n\ndef fetch(url):\n    return requests.get(url).text\n",
+                "other.py": "from net import Bucket, Table\n\n\ndef run():\n    return Bucket(), Table()\n",
+            },
+            [{"net.py"}],
+            id="objects-of-a-library-that-stay-as-they-are",
+        ),
+        pytest.param(
+            {
+                "net.py": "import threading, requests\n\n\nclass Store:\n    def __init__(self):\n        self.lock = threading.Lock()\n\n\nLOCK = threading.Lock()\n\n\n"
+                "def fetch(url):\n    with LOCK:\n        return requests.get(url).text\n",
+                "store.py": "from net import Store\n\n\ndef run():\n    return Store()\n",
+                "lock.py": "import net\n\n\ndef run():\n    with net.LOCK:\n        print('alone')\n",
+            },
+            [{"net.py", "lock.py"}],
+            id="the-lock-that-moves",
+        ),
+        pytest.param(
+            {
+                "net.py": "import requests, shared\n\n\ndef fetch(url):\n    with shared.LOCK, shared.GATE.lock:\n        return requests.get(url).text\n",
+                "shared.py": "import threading\n\n\nclass Gate:\n    def __init__(self):\n        self.lock = threading.Lock()\n\n\nLOCK = threading.Lock()\nGATE = Gate()\n",
+            },
+            [{"net.py", "shared.py"}],
+            id="a-lock-of-another-file",
+        ),
+        pytest.param(
             {"net.py": NET, "two.py": NET.replace("fetch", "other"), "a.py": "import net, two\nnet.fetch(two.other(1))\n"},
             [{"net.py", "two.py", "a.py"}],
             id="parts-that-meet",
@@ -167,6 +223,20 @@ def test_a_call_on_something_unknown_elsewhere_is_seen(tmp_path: Path, monkeypat
     whole, some = _both(tmp_path, files, monkeypatch)
     assert [refusal.code for refusal in whole.refusals] == ["maybe-called"]
     assert some == whole
+
+
+def test_what_stays_in_a_large_part_has_no_callers_that_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = "class Base: ...\n\n\ndef show(thing):\n    return thing.load_all()\n\n\n"
+    files = {
+        "net.py": shown + CLIENT.replace("from base import Base\n", ""),
+        "user.py": "from net import Real\n\n\ndef main():\n    return Real().load_all()\n",
+    }
+    assert _parts(tmp_path, files) == [{"net.py", "user.py"}]
+    monkeypatch.setattr(demand, "HOPES", 0)
+    assert _parts(tmp_path, files) == [{"net.py"}]
+    whole, some = _both(tmp_path, files, monkeypatch)
+    assert [refusal.code for refusal in some.refusals] == ["maybe-called"]
+    assert not some.groups and not whole.groups
 
 
 def test_what_waits_far_away_runs_in_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

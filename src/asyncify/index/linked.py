@@ -26,7 +26,7 @@ from asyncify.index.abstract import (
     Unit,
     is_mock,
 )
-from asyncify.index.carriers import Carriers
+from asyncify.index.carriers import Carriers, Libraries
 from asyncify.index.escape import function_uses
 from asyncify.index.link import Linker
 from asyncify.index.positions import Positions
@@ -360,13 +360,13 @@ class LinkedProject:
         """Functions of files that are not indexed of which it is known that they wait."""
         return self._linker.elsewhere.waiting
 
-    def carriers(self, functions: frozenset[str], libraries: frozenset[str], settled: Iterable[Span] = ()) -> Carriers:
+    def carriers(self, functions: frozenset[str], libraries: Libraries, settled: Iterable[Span] = ()) -> Carriers:
         """By which names these functions, and objects of these libraries, can be had; and who is given them.
 
-        Objects made by a call at one of the spans `settled` do not count.
+        Objects made by a call at one of the spans `settled` do not count, nor do external bases of a class there.
         """
-        nodes = {self.node(span, ast.Call) for span in settled}
-        return Carriers(self._linker, functions, libraries, {node for node in nodes if node is not None})
+        nodes = {self.node(span, kind) for span in settled for kind in (ast.Call, ast.ClassDef)}
+        return Carriers(self._linker, functions, libraries, nodes - {None})
 
     @property
     def unresolved_methods(self) -> frozenset[str]:

@@ -186,4 +186,5 @@ class Rule:
         default_factory=dict
     )  # modules that change the whole program, as `starts`
     web: str = ""
+    inert: frozenset[str] = frozenset()
     imports: tuple[str, ...] = ()  # local names' origins to drop where orphaned ("requests", "time")

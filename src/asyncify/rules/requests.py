@@ -192,5 +192,6 @@ RULE = Rule(
         "requests_toolbelt": ("BaseUrlSession",),
         "requests_oauthlib": ("OAuth1Session", "OAuth2Session"),
     },
+    inert=frozenset({"requests.structures.CaseInsensitiveDict", "requests.structures.LookupDict"}),
     refusals=(STREAMING, SESSION_ESCAPES, SESSION_FROM_OUTSIDE, UNCLEAR_CALL, UNUSED_SESSION),
 )
