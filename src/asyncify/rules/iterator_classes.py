@@ -6,7 +6,7 @@
   becomes `StopAsyncIteration`.
 - What iterates such an object follows as for generators: loops, comprehensions, `list`, `sum`, `zip`, `next`, unpacking.
 - A function that stays synchronous iterates by `aio_support.iterate_sync`.
-- Objects that are called (`__call__`) become asynchronous like functions, where all calls can be seen.
+- Objects that are called (`__call__`), also by pools, become asynchronous like functions, where all calls can be seen.
 
 ## What it refuses
 
@@ -33,6 +33,7 @@ from asyncify.rules.suspension import CleanUp, own_nodes
 
 ID = "iterator_classes"
 _NEW = {"__iter__": "__aiter__", "__next__": "__anext__"}
+_POOLS = ("concurrent.futures.ThreadPoolExecutor.", "multiprocessing.pool.ThreadPool.")
 # Builtins that look at an object without iterating it.
 _LOOKING = frozenset(
     f"builtins.{name}" for name in "isinstance type id print repr str bool hasattr callable len".split()
@@ -49,7 +50,7 @@ def match(facts: Facts) -> Iterator[Finding]:
     mentioned = any(node.value in _NEW for path in facts.project.files for node in facts.nodes(path, ast.Constant))
     for family in families(facts):
         called = [info for info in _defined(facts, family, "__call__") if not info.is_async]
-        if called and not has_foreign_base(facts, family) and not _leaves(facts, family, _KEEPING):
+        if called and not has_foreign_base(facts, family) and not _may_be_called_unseen(facts, family):
             yield from (Handles(info.span) for info in called)
         steps = _steps(facts, family)
         if not steps or mentioned or has_foreign_base(facts, family) or _leaves(facts, family):
@@ -106,10 +107,23 @@ def _is_ours(facts: Facts, place: tuple[str, ast.Attribute], family: frozenset[s
     return not values or any(not isinstance(value, Object) or value.cls in family for value in values)
 
 
-def _leaves(facts: Facts, family: frozenset[str], harmless: tuple[str, ...] = ()) -> bool:
-    """Whether an object goes to code that may iterate or call it unseen."""
-    places = [place for name in family for place in facts.objects.get(name, ())]
-    return any(goes_outside(facts, place, harmless) if harmless else goes_outside(facts, place) for place in places)
+def _leaves(facts: Facts, family: frozenset[str]) -> bool:
+    """Whether an object goes to code that may iterate it unseen."""
+    return any(goes_outside(facts, place) for name in family for place in facts.objects.get(name, ()))
+
+
+def _may_be_called_unseen(facts: Facts, family: frozenset[str]) -> bool:
+    """Whether an object goes to code that may call it, other than a pool whose job it is."""
+    places = (place for name in family for place in facts.objects.get(name, ()))
+    return any(goes_outside(facts, place, _KEEPING) and not _is_job(facts, *place) for place in places)
+
+
+def _is_job(facts: Facts, path: str, node: ast.expr) -> bool:
+    call = facts.parent(path, node)
+    site = facts.project.call_at(facts.span(path, call)) if isinstance(call, ast.Call) else None
+    if not isinstance(call, ast.Call) or site is None or call.args[:1] != [node] or site.unresolved:
+        return False
+    return bool(site.externals) and all(name.startswith(_POOLS) for name in site.externals)
 
 
 def _family(facts: Facts, family: frozenset[str], steps: list[FunctionInfo]) -> Iterator[Finding]:

@@ -26,6 +26,9 @@ _SESSION_ATTRIBUTES = frozenset(
 _RESPONSE_ATTRIBUTES = frozenset(
     "status_code ok text content json headers url reason encoding raise_for_status elapsed history close".split()
 )
+# What runs a function with the rest of its arguments, and with the items of its iterables.
+_PASSING_ON = frozenset("submit spawn spawn_n".split())
+_OWN_KEYWORDS = {"map": ("timeout", "chunksize"), "imap": ("chunksize",), "imap_unordered": ("chunksize",)}
 _LOOKING = frozenset("builtins.bool builtins.print builtins.len builtins.repr builtins.id".split())
 _TEST_DOUBLES = re.compile(rb"\b(requests|responses|requests_mock|httpretty|vcr|vcrpy|betamax|pook|mocket)\b")
 # A path to patch, kept in a constant: "shop.requests.Session.get".
@@ -53,6 +56,8 @@ def blocker(facts: Facts, claims: Collection[Claim], paths: Collection[str]) -> 
     if found is not None:
         return found
     responses: set[Span] = set()
+    jobs: set[Span] = set()
+    followed: set[Span | None] = set()
     for claim in own:
         node = facts.node(claim.span, ast.expr)
         if isinstance(node, ast.Call) and not _makes_session(facts, claim):
@@ -60,8 +65,14 @@ def blocker(facts: Facts, claims: Collection[Claim], paths: Collection[str]) -> 
             if why is not None:
                 return why
             responses.add(claim.span)
+        elif node is not None and (verb := _verb(facts, claim.span.path, node)):
+            call, why = _job(facts, claim.span.path, node, verb)
+            if why is not None:
+                return why
+            jobs |= {call} if call is not None else set()
         elif node is None and facts.node(claim.span, ast.With) is None:
             return "a part of requests is used that aio_http does not have"
+    responses |= jobs
     for instance, uses in facts.instances.items():
         why = None
         if instance.type in OF_OTHERS and instance.site in places:
@@ -69,11 +80,14 @@ def blocker(facts: Facts, claims: Collection[Claim], paths: Collection[str]) -> 
         if instance.type == "requests.Session" and instance.site in places:
             why = next((w for path, node in uses if (w := _session_use(facts, path, node))), None)
         elif instance.type == "requests.Response" and instance.site in responses:
+            followed.add(instance.site)
             why = next((w for path, node in uses if (w := _response_use(facts, path, node))), None)
             if instance in facts.project.lost:
                 why = f"asyncify does not follow the response everywhere ({instance.site})"
         if why is not None:
             return why
+    for job in sorted(jobs - followed):
+        return f"asyncify does not see what becomes of the responses ({job})"
     return None
 
 
@@ -134,6 +148,49 @@ def _call(facts: Facts, path: str, node: ast.Call) -> str | None:
         if not values or not all(_is_plain(value) for value in values):
             return f"the body of the request may be a file or an iterator ({where})"
     return None
+
+
+def _verb(facts: Facts, path: str, node: ast.expr) -> str:
+    """The verb that is not called here but handed on, as the job of a pool; \"\" for anything else."""
+    for value in facts.values(path, node):
+        name = value.name.rpartition(".")[2] if isinstance(value, (External, ExternalMethod)) else ""
+        if name in _POSITIONAL:
+            return name
+    return ""
+
+
+def _job(facts: Facts, path: str, node: ast.expr, verb: str) -> tuple[Span | None, str | None]:
+    """The call that runs a verb as a job, or why `aio_http` may not do what it asks for."""
+    parent = facts.parent(path, node)
+    where = facts.span(path, node)
+    unknown = None, f"{facts.text(path, node)} is run in a way aio_http does not know ({where})"
+    if not isinstance(parent, ast.Call) or parent.args[:1] != [node]:
+        return unknown
+    given, keywords = len(parent.args) - 1, [keyword.arg for keyword in parent.keywords]
+    filled = facts.project.call_at(facts.span(path, parent))
+    if filled is not None and filled.externals == {"functools.partial"}:
+        inner, parent = parent, facts.parent(path, parent)
+        if not isinstance(parent, ast.Call) or parent.args[:1] != [inner]:
+            return unknown
+        given += len(parent.args) - 1
+        keywords += [keyword.arg for keyword in parent.keywords]
+    if any(isinstance(part, ast.Starred) for part in ast.walk(parent)):
+        return unknown
+    call = facts.project.call_at(facts.span(path, parent))
+    method = call.method if call is not None else ""
+    if method in _OWN_KEYWORDS:
+        keywords = [keyword for keyword in keywords if keyword not in _OWN_KEYWORDS[method]]
+    elif method in ("apply", "apply_async") and given == 1 and isinstance(arguments := parent.args[1], ast.Tuple):
+        given = len(arguments.elts)
+        keywords = [keyword for keyword in keywords if keyword not in ("callback", "error_callback")]
+        keywords += ["*" for argument in arguments.elts if isinstance(argument, ast.Starred)]
+    elif method not in _PASSING_ON:
+        return unknown
+    if given > min(_POSITIONAL[verb], 1 + (verb in ("get", "request"))):
+        return unknown
+    if not {keyword or "" for keyword in keywords} <= _KEYWORDS - {"data"} | {"url", "method"}:
+        return None, f"the job has arguments that aio_http does not know ({where})"
+    return facts.span(path, parent), None
 
 
 def _is_plain(value: object) -> bool:

@@ -13,9 +13,9 @@ from asyncify.rules import streaming
 from asyncify.rules.base import Block, Claim, Finding, Role, object_node, site_node
 from asyncify.rules.facts import Facts, Place
 from asyncify.rules.flow import called_in_the_end, chosen_among, is_getattr
-from asyncify.rules.requests_names import FUNCTIONS, METHODS, STREAMING, UNCLEAR_CALL, imports, refuse, runs_jobs
+from asyncify.rules.requests_names import FUNCTIONS, METHODS, STREAMING, UNCLEAR_CALL, imports, refuse
 from asyncify.rules.requests_owners import session_owners
-from asyncify.rules.requests_values import modules_chosen, named_functions
+from asyncify.rules.requests_values import is_job, modules_chosen, named_functions
 
 
 def findings(facts: Facts) -> Iterator[Finding]:
@@ -41,14 +41,17 @@ def _crowded(facts: Facts) -> Iterator[Finding]:
 
 def _jobs(facts: Facts) -> Iterator[Finding]:
     for path, node, names in facts.references(FUNCTIONS):
-        parent = facts.parent(path, node)
         span = facts.span(path, node)
-        if isinstance(parent, ast.Call) and node in parent.args and len(names) == 1 and runs_jobs(facts, path, parent):
+        if len(names) == 1 and is_job(facts, path, node):
             verb = min(names).rpartition(".")[2]
             reason = Reason(f"{facts.text(path, node)} is run as a job", span)
             edits = (ReplaceExpr(span, f"aio_requests.{verb}", reason), *imports(facts, span, node, reason))
             within = facts.enclosing(path, node)
-            yield Claim("requests", span, within, Role.ROOT, Verdict.EXACT, reason.text, {"": edits}, needs_async=False)
+            owner = (object_node(span),)  # what calls it otherwise
+            yield Claim(
+                "requests", span, within, Role.ROOT, Verdict.EXACT, reason.text, {"": edits}, needs_async=False,
+                follows=owner, leads=owner,
+            )  # fmt: skip
 
 
 def entailed_by_stream(facts: Facts, call: CallSite) -> tuple[list[Claim], Refusal | None]:

@@ -30,9 +30,8 @@ from asyncify.rules.requests_names import (
     given_to_jobs,
     imports,
     refuse,
-    runs_jobs,
 )
-from asyncify.rules.requests_values import in_sight, kept_verbs, stored_out_of_sight
+from asyncify.rules.requests_values import in_sight, is_job, kept_verbs, stored_out_of_sight
 
 _MAY_REFRESH = "requests_oauthlib.OAuth2Session"
 VALUE = "a method of the session is used as a value"
@@ -57,8 +56,7 @@ def _session_jobs(facts: Facts) -> Iterator[Finding]:
             attribute = facts.parent(path, node)
             if not isinstance(attribute, ast.Attribute) or attribute.attr not in SESSION_VERBS:
                 continue
-            call = facts.parent(path, attribute)
-            if isinstance(call, ast.Call) and attribute in call.args and runs_jobs(facts, path, call):
+            if is_job(facts, path, attribute):
                 owner = object_node(instance.site)
                 text = f"{facts.text(path, attribute)} is run as a job"
                 within = facts.enclosing(path, attribute)

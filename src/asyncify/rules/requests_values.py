@@ -10,12 +10,18 @@ import ast
 from collections.abc import Iterator
 
 from asyncify.index.project import CallSite
-from asyncify.index.values import Class, External, Instance, ModuleRef, Object, Value
+from asyncify.index.values import Class, External, ExternalMethod, Instance, ModuleRef, Object, Partial, Value
+from asyncify.model import Span
 from asyncify.rules.facts import Facts, Place
-from asyncify.rules.flow import chosen_among, given_by_mock, is_getattr, stands_in
+from asyncify.rules.flow import chosen_among, given_by_mock, is_getattr, local_loads, stands_in
 from asyncify.rules.requests_names import FUNCTIONS, HARMLESS, SESSION_VERBS, SESSIONS, VERBS, runs_jobs
 
 _REAL = frozenset({"__self__", "__func__", "__call__", "__get__"})  # what of a method leads back to it
+_POOLS = (  # whose jobs may be partial
+    "concurrent.futures.ThreadPoolExecutor.",
+    "concurrent.futures.Executor.",
+    "multiprocessing.pool.ThreadPool.",
+)
 _PASSING = (ast.BoolOp, ast.NamedExpr, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Starred, ast.keyword)
 
 
@@ -68,6 +74,39 @@ def _fills_in(facts: Facts, path: str, call: ast.Call, function: ast.AST) -> boo
     """Whether the call gives the function some of its arguments: ``partial(session.post, timeout=5)``."""
     site = facts.project.call_at(facts.span(path, call))
     return site is not None and site.externals == {"functools.partial"} and call.args[:1] == [function]
+
+
+def partial_verb(facts: Facts, value: Partial) -> Span | None:
+    """Where the partial call names the one thing from outside the project that it calls."""
+    made = facts.node(value.site, ast.Call)
+    if made is None or not made.args:
+        return None
+    values = facts.values(value.site.path, made.args[0])
+    external = len(values) == 1 and isinstance(next(iter(values)), (External, ExternalMethod))
+    return facts.span(value.site.path, made.args[0]) if external else None
+
+
+def is_job(facts: Facts, path: str, function: ast.expr) -> bool:
+    """Whether the function is the job of a pool, by itself or with some arguments filled in."""
+    call = facts.parent(path, function)
+    if not isinstance(call, ast.Call) or function not in call.args:
+        return False
+    if runs_jobs(facts, path, call):
+        return True
+    if not _fills_in(facts, path, call, function):
+        return False
+    around = facts.parent(path, call)
+    places: list[ast.expr] = [call]
+    if isinstance(around, ast.Assign) and len(around.targets) == 1:
+        places = local_loads(facts, path, around.targets[0], bound_once=True) or []
+    runners = [runner for place in places if isinstance(runner := facts.parent(path, place), ast.Call)]
+    return any(_runs_partial(facts, path, runner) for runner in runners if runner.args[:1] and runner.args[0] in places)
+
+
+def _runs_partial(facts: Facts, path: str, call: ast.Call) -> bool:
+    """Whether the call runs jobs of a pool that looks into ``functools.partial``."""
+    site = facts.project.call_at(facts.span(path, call))
+    return site is not None and runs_jobs(facts, path, call) and all(n.startswith(_POOLS) for n in site.externals)
 
 
 def kept_verbs(facts: Facts) -> Iterator[tuple[Instance, Place]]:
