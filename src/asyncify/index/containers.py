@@ -6,6 +6,8 @@ import ast
 
 from asyncify.index.abstract import (
     MAPPINGS,
+    MOCK,
+    MOCK_PART,
     SEQUENCES,
     AClass,
     AConstant,
@@ -96,7 +98,7 @@ class Heap(Engine):
         found = self._instances.get(key)
         if found is None:
             found = self._instances[key] = AInstance(type_name, unit, node)
-            found.precious = self.known_library(type_name)
+            found.precious = type_name in (MOCK, MOCK_PART) or self.known_library(type_name)
         return found
 
     def method(self, instance: AInstance, name: str) -> AMethod:

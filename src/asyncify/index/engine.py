@@ -13,7 +13,7 @@ from asyncify.index.project import TOO_MANY
 Handler = Callable[..., None]
 
 _MANY = 24
-"""From this many values on, a variable takes no further external objects or literals; it says so instead."""
+"""From this many values on, not counting *precious* ones, a variable takes no further external objects or literals; it says so instead."""
 
 _MOST = 48
 """With more values than this a variable collapses: it holds :data:`OVERFLOW` and *precious* values only.
@@ -126,6 +126,8 @@ class Engine:
     def _limit(self, variable: int, held: set[AValue], new: set[AValue]) -> set[AValue]:
         """What a variable that gets many values takes of the new ones."""
         if variable in self.collapsed:
+            return new
+        if len(held) + len(new) <= 4 * _MOST and sum(not value.precious for value in held | new) <= _MANY:
             return new
         if len(held) + len(new) > 4 * _MOST:
             kept = new

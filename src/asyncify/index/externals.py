@@ -9,6 +9,7 @@ from typing import Any
 from asyncify.index.abstract import (
     MAPPINGS,
     MOCK,
+    MOCK_PART,
     PATCHER,
     AClass,
     AConstant,

@@ -3,6 +3,9 @@
 A mock below a mock is told apart by its path (``.get_session().get``), so that what ``m.get_session.return_value = session``
 puts there comes out of ``m.get_session()``, and nothing else does. What is put there by the function that makes the mock is
 certainly there; elsewhere the mock of the mock stays a possibility.
+
+A function of the project that ``patch`` replaces may give its callers what its mock gives (``return_value``, ``side_effect``), or
+what the function gives that is put in its place. Who is called stays what it is.
 """
 
 from __future__ import annotations
@@ -14,8 +17,13 @@ from asyncify.index.abstract import (
     MOCK,
     MOCK_PART,
     SEQUENCES,
+    AClass,
+    AConstant,
+    ADescriptor,
     AFunction,
     AInstance,
+    AModule,
+    AObject,
     Args,
     AValue,
     Caller,
@@ -26,6 +34,12 @@ from asyncify.index.catalogue import Catalogue
 from asyncify.index.ir import FunctionFacts
 
 _DEPTH = 8
+_PATCHES = {
+    f"{home}.patch{kind}": position
+    for home in ("unittest.mock", "pytest_mock.MockerFixture")
+    for kind, position in (("", 1), (".object", 2))
+}
+"""What puts a mock somewhere, and the position of what is put there instead."""
 # Keywords that say how a mock is made, not what it has.
 _OPTIONS = frozenset("spec spec_set wraps name unsafe new new_callable create autospec parent".split())
 
@@ -56,6 +70,61 @@ class Mocks(Calls):
             if name is not None and name not in _OPTIONS:
                 self.edge(variable, self.field(mock, name))
                 self._mock_stores.setdefault((mock, name), set()).add(home)
+
+        for name in sorted(caller.externals & _PATCHES.keys()):
+            self._patched(name, args, mock, caller)
+
+    def _patched(self, patch: str, args: Args, mock: AInstance, caller: Caller) -> None:
+        """What `patch` replaces gives what the mock gives, or what takes its place."""
+        position = _PATCHES[patch]
+        put = args.positional[position] if len(args.positional) > position else dict(args.keywords).get("new", 0)
+        given = self.new()
+        if put:
+            self.on(put, self._on_put, caller, given)
+        else:
+            self.edge(self.field(mock, "return_value"), given)
+            self.on(self.field(mock, "side_effect"), self._on_side_effect, caller.unit, given)
+        if position == 1 and args.positional:
+            self.on(args.positional[0], self._on_target, None, given)
+        elif len(args.positional) > 1:
+            self.on(args.positional[1], self._on_patched_name, args.positional[0], given)
+
+    def _on_put(self, value: AValue, caller: Caller, given: int) -> None:
+        self._on_side_effect(value, caller.unit, given)
+        if isinstance(value, AInstance) and value.type in (MOCK, MOCK_PART):
+            self.edge(self.field(value, "return_value"), given)
+            self.on(self.field(value, "side_effect"), self._on_side_effect, caller.unit, given)
+
+    def _on_target(self, value: AValue, _: None, given: int) -> None:
+        """A dotted name: of a global function of a module, or of a method of a class there."""
+        parts = str(value.value).split(".") if isinstance(value, AConstant) else []
+        for end in range(len(parts) - 1, 0, -1):
+            module = self.modules.get(".".join(parts[:end]))
+            if module is not None and module.unit is not None:
+                for variable in self.export(module.unit, parts[end]):
+                    if len(parts) == end + 1:
+                        self.on(variable, self._on_replaced, None, given)
+                    elif len(parts) == end + 2:
+                        self.on(variable, self._on_owner, parts[-1], given)
+                return
+
+    def _on_patched_name(self, value: AValue, owner: int, given: int) -> None:
+        if isinstance(value, AConstant) and isinstance(value.value, str):
+            self.on(owner, self._on_owner, value.value, given)
+
+    def _on_owner(self, value: AValue, name: str, given: int) -> None:
+        if isinstance(value, AModule) and value.unit is not None:
+            for variable in self.export(value.unit, name):
+                self.on(variable, self._on_replaced, None, given)
+        elif isinstance(value, (AClass, AObject)):
+            for _, variable in self.hits(value if isinstance(value, AClass) else value.cls, "exact", name):
+                self.on(variable, self._on_replaced, None, given)
+
+    def _on_replaced(self, value: AValue, _: None, given: int) -> None:
+        if isinstance(value, ADescriptor) and value.kind != "property":
+            self.on(value.getter, self._on_replaced, None, given)
+        elif isinstance(value, AFunction) and not value.facts.is_generator:
+            self.edge(given, value.unit.offset + value.facts.returns)
 
     def mock_stored(self, mock: AInstance, name: str, within: FunctionFacts) -> None:
         """Something is put into an attribute of a mock."""

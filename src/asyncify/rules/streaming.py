@@ -13,8 +13,9 @@ from asyncify.rules.base import Claim, Role, site_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import receiving_call
 from asyncify.rules.iteration import consumption
-from asyncify.rules.requests_names import ASSERTIONS, METHODS, SESSION_VERBS, SESSIONS
+from asyncify.rules.requests_names import ASSERTIONS, FUNCTIONS, METHODS, SESSION_VERBS, SESSIONS
 from asyncify.rules.streaming_raw import raw_uses
+from asyncify.rules.support import import_of
 
 RESPONSE = "requests.Response"
 _READ_AT_ONCE = frozenset(
@@ -129,8 +130,13 @@ def _iterated(facts: Facts, call: CallSite, path: str, node: ast.expr) -> Claim 
     use = consumption(facts, path, node, reason)
     if use.impossible is not None or use.moves_on:
         return use.impossible or "the pieces of the body are not read in place"
-    pieces = ReplaceExpr(span, "{response}.aiter_content(128)", reason, {"response": span})
-    return _claim(facts, call, path, node, span, reason, (pieces, *use.edits))
+    streamed = "{response}"
+    wrapped: tuple[Edit, ...] = ()
+    if not any(isinstance(v, Object) or _is_double(v) for v in facts.values(path, node)):
+        streamed, wrapped = _with_awaited_methods(facts, call, path, node, reason)
+    pieces = ReplaceExpr(span, f"{streamed}.aiter_content(128)", reason, {"response": span})
+    edits = (pieces, *use.edits, *wrapped)
+    return _claim(facts, call, path, node, span, reason, edits, any_object=bool(wrapped))
 
 
 def _attribute(
@@ -141,25 +147,23 @@ def _attribute(
     reason = Reason(f"{facts.text(path, attribute)} reads the body while it arrives", span)
     if attribute.attr in _READ_AT_ONCE or isinstance(attribute.ctx, ast.Store) or _of_another(facts, path, attribute):
         return
+    streamed, wrapped = _with_awaited_methods(facts, call, path, node, reason)
+    holes = {"response": facts.span(path, node)}
     if attribute.attr == "content":
-        edits: tuple[Edit, ...] = (
-            ReplaceExpr(span, "{response}.aread()", reason, {"response": facts.span(path, node)}),
-            Await(span, reason),
-        )
-        yield _claim(facts, call, path, node, span, reason, edits)
+        edits: tuple[Edit, ...] = (ReplaceExpr(span, f"{streamed}.aread()", reason, holes), Await(span, reason), *wrapped)
+        yield _claim(facts, call, path, node, span, reason, edits, any_object=bool(wrapped))
     elif attribute.attr in _NEED_ALL:
-        template = f"(await {{response}}.loaded()).{attribute.attr}"
-        edits = (ReplaceExpr(span, template, reason, {"response": facts.span(path, node)}),)
-        yield _claim(facts, call, path, node, span, reason, edits)
+        template = f"(await {streamed}.loaded()).{attribute.attr}"
+        edits = (ReplaceExpr(span, template, reason, holes), *wrapped)
+        yield _claim(facts, call, path, node, span, reason, edits, any_object=bool(wrapped))
     elif attribute.attr in _PIECES and isinstance(around, ast.Call) and around.func is attribute:
         use = consumption(facts, path, around, reason)
         if use.impossible is not None or use.moves_on:
             yield use.impossible or "the pieces of the body are not read in place"
             return
-        rename = ReplaceExpr(
-            span, f"{{response}}.{_PIECES[attribute.attr]}", reason, {"response": facts.span(path, node)}
-        )
-        yield _claim(facts, call, path, node, span, reason, (rename, *use.edits))
+        rename = ReplaceExpr(span, f"{streamed}.{_PIECES[attribute.attr]}", reason, holes)
+        edits = (rename, *use.edits, *wrapped)
+        yield _claim(facts, call, path, node, span, reason, edits, any_object=bool(wrapped))
     elif attribute.attr == "raw":
         for use_of_raw in raw_uses(facts, path, attribute):
             if isinstance(use_of_raw, str):
@@ -173,6 +177,39 @@ def _attribute(
                 yield claim
     else:
         yield f"asyncify does not know .{attribute.attr} of a streamed response"
+
+
+def _with_awaited_methods(
+    facts: Facts, call: CallSite, path: str, node: ast.expr, reason: Reason
+) -> tuple[str, tuple[Edit, ...]]:
+    """A template for the response with the methods that are awaited, and the import that it needs.
+
+    Where something else may stand there that reads its body at once (a double of a test, a response made by hand),
+    `aio_requests.streamed` gives it such methods.
+    """
+    values = facts.values(path, node)
+    others = [v for v in values if _other(facts, call, path, node, v) is not None or _is_double(v)]
+    if not others or any(isinstance(v, Object) and _may_wait(facts, v.cls) for v in others):
+        return "{response}", ()
+    span = facts.span(path, node)
+    needed = import_of(facts.file(path).source, "aio_requests", span, reason)
+    return "aio_requests.streamed({response})", (needed,)
+
+
+def _is_double(value: Value) -> bool:
+    return isinstance(value, Instance) and value.type.startswith("unittest.mock.")
+
+
+def _may_wait(facts: Facts, cls: str) -> bool:
+    """Whether reading an object of that class may make requests of its own, and so become asynchronous itself."""
+    info = facts.project.classes.get(cls)
+    owners = [facts.project.classes[name] for name in info.mro if name in facts.project.classes] if info else []
+    runs = facts.reached(method for owner in owners for method in owner.methods.values())
+    return any(
+        call.within in runs and call.externals & (METHODS | FUNCTIONS)
+        for name in METHODS | FUNCTIONS
+        for call in facts.calls_by_external.get(name, ())
+    )
 
 
 def _of_another(facts: Facts, path: str, attribute: ast.Attribute) -> bool:

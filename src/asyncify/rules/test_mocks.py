@@ -130,8 +130,9 @@ class Reach:
         """The parts of mocks that the tests name under this attribute: ``client.fetch.return_value``."""
         if self._named is None:
             self._named = {}
-            for value in self._facts.instances:
-                if _is_mock(value) and value.path and not _RECORDS.intersection(value.path.split(".")):
+            for value, places in self._facts.instances.items():
+                real = value.path and not _RECORDS.intersection(value.path.split("."))
+                if _is_mock(value) and real and any(self._facts.in_test(path) for path, _ in places):
                     self._named.setdefault(value.path.rpartition(".")[2], []).append(value)
         return self._named.get(attribute, [])
 

@@ -33,6 +33,7 @@ from asyncify.support.aio_requests_doubles import (
     _sessions,
     _stream_double,
 )
+from asyncify.support.aio_requests_doubles import streamed as streamed
 from asyncify.support.aio_requests_response import Response as Response
 from asyncify.support.aio_requests_response import _readable
 from asyncify.support.aio_requests_response import copyfileobj as copyfileobj

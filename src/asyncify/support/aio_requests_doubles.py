@@ -130,6 +130,11 @@ def _stream_double(answer: Any, kwargs: dict[str, Any]) -> Any:
     return _ResponseDouble(answer)
 
 
+def streamed(response: Any) -> Any:
+    """`response` with the methods that are awaited (`aread`, `aiter_content` …), whatever it was made by."""
+    return response if hasattr(type(response), "aiter_content") else _ResponseDouble(response)
+
+
 def _session_replaced() -> Any:
     """What makes sessions where somebody put something else in the place of `requests.Session`; else None."""
     for factory in (requests.Session, _sessions.Session):
