@@ -98,6 +98,7 @@ class AFunction(AValue):
     star_args: AInstance | None = None
     star_kwargs: AInstance | None = None
     generator: AInstance | None = None
+    stand_in: int = 0  # of a generator function: what a test lets calls give instead of a generator
 
 
 @dataclass(slots=True, eq=False)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from asyncify.index.abstract import (
+    MOCK,
+    MOCK_PART,
     AClass,
     ADescriptor,
     AFunction,
@@ -169,6 +171,8 @@ class BuiltinCalls(GenericFunctions):
     def _on_type(self, value: AValue, caller: Caller, result: int) -> None:
         if isinstance(value, AObject):
             self.add(result, value.cls)
+        elif isinstance(value, AInstance) and value.type in (MOCK, MOCK_PART):
+            self.add(result, value)  # each has a class of its own: what is put there is found through the mock
         elif isinstance(value, AInstance):
             self.add(result, self.external(value.type))
 

@@ -194,7 +194,9 @@ class Calls(Hierarchy):
                 function.generator = made = self.instance(kind, function.unit, facts.node)
                 self.edge(offset + facts.yields, self.loose(made))
                 made.slots[2] = offset + facts.returns
+            function.stand_in = function.stand_in or self.new()
             self.add(result, function.generator)
+            self.edge(function.stand_in, result)
         else:
             self.edge(offset + facts.returns, result)
 

@@ -9,7 +9,6 @@ from typing import Any
 from asyncify.index.abstract import (
     MAPPINGS,
     MOCK,
-    MOCK_PART,
     PATCHER,
     AClass,
     AConstant,

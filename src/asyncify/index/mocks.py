@@ -78,12 +78,15 @@ class Mocks(Calls):
         """What `patch` replaces gives what the mock gives, or what takes its place."""
         position = _PATCHES[patch]
         put = args.positional[position] if len(args.positional) > position else dict(args.keywords).get("new", 0)
-        given = self.new()
+        called, read = self.new(), put
         if put:
-            self.on(put, self._on_put, caller, given)
+            self.on(put, self._on_put, caller, called)
         else:
-            self.edge(self.field(mock, "return_value"), given)
-            self.on(self.field(mock, "side_effect"), self._on_side_effect, caller.unit, given)
+            self.edge(self.field(mock, "return_value"), called)
+            self.on(self.field(mock, "side_effect"), self._on_side_effect, caller.unit, called)
+            read = self.new()
+            self.add(read, mock)
+        given = (called, called if any(name == "new_callable" for name, _ in args.keywords) else read)
         if position == 1 and args.positional:
             self.on(args.positional[0], self._on_target, None, given)
         elif len(args.positional) > 1:
@@ -95,7 +98,7 @@ class Mocks(Calls):
             self.edge(self.field(value, "return_value"), given)
             self.on(self.field(value, "side_effect"), self._on_side_effect, caller.unit, given)
 
-    def _on_target(self, value: AValue, _: None, given: int) -> None:
+    def _on_target(self, value: AValue, _: None, given: tuple[int, int]) -> None:
         """A dotted name: of a global function of a module, or of a method of a class there."""
         parts = str(value.value).split(".") if isinstance(value, AConstant) else []
         for end in range(len(parts) - 1, 0, -1):
@@ -108,11 +111,11 @@ class Mocks(Calls):
                         self.on(variable, self._on_owner, parts[-1], given)
                 return
 
-    def _on_patched_name(self, value: AValue, owner: int, given: int) -> None:
+    def _on_patched_name(self, value: AValue, owner: int, given: tuple[int, int]) -> None:
         if isinstance(value, AConstant) and isinstance(value.value, str):
             self.on(owner, self._on_owner, value.value, given)
 
-    def _on_owner(self, value: AValue, name: str, given: int) -> None:
+    def _on_owner(self, value: AValue, name: str, given: tuple[int, int]) -> None:
         if isinstance(value, AModule) and value.unit is not None:
             for variable in self.export(value.unit, name):
                 self.on(variable, self._on_replaced, None, given)
@@ -120,11 +123,15 @@ class Mocks(Calls):
             for _, variable in self.hits(value if isinstance(value, AClass) else value.cls, "exact", name):
                 self.on(variable, self._on_replaced, None, given)
 
-    def _on_replaced(self, value: AValue, _: None, given: int) -> None:
-        if isinstance(value, ADescriptor) and value.kind != "property":
-            self.on(value.getter, self._on_replaced, None, given)
-        elif isinstance(value, AFunction) and not value.facts.is_generator:
-            self.edge(given, value.unit.offset + value.facts.returns)
+    def _on_replaced(self, value: AValue, read: bool | None, given: tuple[int, int]) -> None:
+        """`given`: what calling it gives, and what reading it gives, which counts for properties."""
+        if isinstance(value, ADescriptor):
+            self.on(value.getter, self._on_replaced, value.kind == "property", given)
+        elif isinstance(value, AFunction):
+            if value.facts.is_generator:
+                value.stand_in = value.stand_in or self.new()
+            source = given[1] if read else given[0]
+            self.edge(source, value.stand_in or value.unit.offset + value.facts.returns)
 
     def mock_stored(self, mock: AInstance, name: str, within: FunctionFacts) -> None:
         """Something is put into an attribute of a mock."""

@@ -11,7 +11,8 @@
 - Sessions of libraries that only prepare requests in their own way (`BaseUrlSession` of requests_toolbelt, `OAuth1Session` and `OAuth2Session` of
   requests_oauthlib) keep their class, with awaited verbs: `aio_requests.awaited(OAuth2Session)(...)`. What fetches tokens runs in a thread.
 - Streamed bodies (`stream=True`, or where it may be so): loops over `iter_content`, `iter_lines` or the response become `async for`; `content`,
-  `text` and `json()` are awaited; so are `shutil.copyfileobj(response.raw, file)` and `response.raw.read(n)`.
+  `text` and `json()` are awaited; so are `shutil.copyfileobj(response.raw, file)` and `response.raw.read(n)`. What else may be read at such a
+  place (a double of a test, a response made by hand) gets the same methods by `aio_requests.streamed(response)`.
 
 Two modules can be added to your project; they have the shape of requests, so that call sites change by a name and an `await`.
 

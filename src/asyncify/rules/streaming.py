@@ -150,7 +150,11 @@ def _attribute(
     streamed, wrapped = _with_awaited_methods(facts, call, path, node, reason)
     holes = {"response": facts.span(path, node)}
     if attribute.attr == "content":
-        edits: tuple[Edit, ...] = (ReplaceExpr(span, f"{streamed}.aread()", reason, holes), Await(span, reason), *wrapped)
+        edits: tuple[Edit, ...] = (
+            ReplaceExpr(span, f"{streamed}.aread()", reason, holes),
+            Await(span, reason),
+            *wrapped,
+        )
         yield _claim(facts, call, path, node, span, reason, edits, any_object=bool(wrapped))
     elif attribute.attr in _NEED_ALL:
         template = f"(await {streamed}.loaded()).{attribute.attr}"

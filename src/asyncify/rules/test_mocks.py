@@ -54,7 +54,17 @@ def mock_names(
         if kinds and kinds <= {"unittest.mock", "mock", "mock.mock", "pytest_mock.MockerFixture"}:
             return f"{facts.text(path, root)}.", []
     span = facts.span(path, callee)
-    return "", [AddImport(span, reason, "unittest.mock", name) for name in wanted]
+    home = _imported_from(facts, path, callee)
+    return "", [AddImport(span, reason, home, name) for name in wanted]
+
+
+def _imported_from(facts: Facts, path: str, callee: ast.expr) -> str:
+    """The module of mocks that the file takes this one from: those of another one would not record calls for each other."""
+    for statement in facts.nodes(path, ast.ImportFrom):
+        named = isinstance(callee, ast.Name) and any((a.asname or a.name) == callee.id for a in statement.names)
+        if named and statement.module in ("mock", "mock.mock"):
+            return statement.module
+    return "unittest.mock"
 
 
 def awaited_attribute(facts: Facts, call: CallSite, reach: Reach) -> Iterator[Finding]:
@@ -226,6 +236,8 @@ def awaited_part(facts: Facts, site: Span, path: str, text: str) -> tuple[Edit, 
     made, call = facts.node(site, ast.Call), facts.project.call_at(site)
     if made is None or call is None:
         return None
+    if path.endswith("()") and path.count("()") > 2:
+        return ()  # the index gives up to tell results of results apart
     own = bool(call.externals) and call.externals <= MOCK_CLASSES
     keywords = _keywords(facts, site.path, made)
     steps = _steps(path)
