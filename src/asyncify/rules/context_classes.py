@@ -10,14 +10,14 @@
 ## What it refuses
 
 Where asyncify does not see every `with`, both methods stay synchronous, and run the coroutines that they call to their end: classes
-with a base outside the project, objects that go to code that asyncify does not know (an `ExitStack`, say), tests that
+with a base outside the project, objects that go to code that asyncify does not know (an `ExitStack` that is handed on, say), tests that
 configure `__enter__` of a mock.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from asyncify.graph import Implication
 from asyncify.index.catalogue import Catalogue
@@ -25,6 +25,8 @@ from asyncify.index.project import FunctionInfo, Kind
 from asyncify.index.values import Class, Object, Unknown
 from asyncify.model import Reason, Rename, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import Claim, Companion, Finding, Handles, Role, Rule, function_node
+from asyncify.rules.exit_stacks import entered as stack_entry
+from asyncify.rules.exit_stacks import entries
 from asyncify.rules.facts import Facts, Place
 from asyncify.rules.families import families, goes_outside, has_foreign_base, named_places
 from asyncify.rules.flow import with_item
@@ -40,15 +42,21 @@ def match(facts: Facts) -> Iterator[Finding]:
     if not waiting:
         return
     named = named_places(facts, frozenset(_NEW))
-    entered = _entered(facts)
+    stacked = entries(facts)
+    entered = [*_entered(facts), *stacked]
     for family in waiting:
         methods = _methods(facts, family)
         items = [place for place in entered if _objects(facts, place) & family]
-        if _stays(facts, family, methods, items, named):
+        if _stays(facts, family, methods, items, named, stacked):
             continue
         yield from _class(facts, methods)
+        nodes = tuple(function_node(info.name) for info in methods)
         for path, node in items:
-            yield from _with(facts, path, node, methods)
+            if (path, node) in stacked:
+                text = "entering and leaving it waits"
+                yield from stack_entry(facts, ID, (path, node), stacked[path, node], nodes, text)
+            else:
+                yield from _with(facts, path, node, nodes)
 
 
 def _methods(facts: Facts, family: frozenset[str]) -> list[FunctionInfo]:
@@ -76,6 +84,7 @@ def _stays(
     methods: list[FunctionInfo],
     items: list[Place],
     named: list[tuple[str, ast.Attribute]],
+    stacked: Collection[Place],
 ) -> bool:
     """Whether something may enter an object of these classes that asyncify does not see, or in another way."""
     if has_foreign_base(facts, family) or any(i.is_async or i.is_generator or i.decorators for i in methods):
@@ -100,7 +109,8 @@ def _stays(
             return True
     if any(node.value in _NEW for path in facts.project.files for node in facts.nodes(path, ast.Constant)):
         return True
-    return any(goes_outside(facts, place) for name in family for place in facts.objects.get(name, ()))
+    places = (place for name in family for place in facts.objects.get(name, ()))
+    return any(place not in stacked and goes_outside(facts, place) for place in places)
 
 
 def _class_of(value: Object | Class) -> str:
@@ -123,12 +133,11 @@ def _class(facts: Facts, methods: list[FunctionInfo]) -> Iterator[Finding]:
                 yield Companion(node, (ReplaceExpr(call.func, f"{{value}}.{_NEW[short]}", reason, holes),))
 
 
-def _with(facts: Facts, path: str, node: ast.expr, methods: list[FunctionInfo]) -> Iterator[Finding]:
+def _with(facts: Facts, path: str, node: ast.expr, nodes: tuple[str, ...]) -> Iterator[Finding]:
     item = facts.parent(path, node)
     statement = facts.parent(path, item) if item is not None else None
     assert isinstance(statement, ast.With)
     span: Span = facts.span(path, node)
-    nodes = tuple(function_node(info.name) for info in methods)
     reason = Reason("entering and leaving it waits", span)
     _, made = with_item(facts, path, statement, node, reason.text)
     yield Handles(span)

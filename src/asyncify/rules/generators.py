@@ -29,6 +29,7 @@ from asyncify.index.values import Constant, Instance
 from asyncify.model import AddImport, Edit, MakeAsync, Reason, Refusal, ReplaceExpr, ReplaceStatement, Span, Verdict
 from asyncify.rules.annotations import asynchronous_annotation
 from asyncify.rules.base import Block, Claim, Companion, Finding, RefusalCode, Role, Rule, function_node, handing_on
+from asyncify.rules.exit_stacks import Entry, entered, entries
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import orphaned_import
 from asyncify.rules.iteration import Consumption, consumption
@@ -58,10 +59,11 @@ def match(facts: Facts) -> Iterator[Finding]:
         functions = [made_by[site] for site in sorted(sites) if site in made_by]
         if functions and isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
             yield from _Place(facts, clean_up, path, node, functions).findings()
+    stacked = entries(facts)
     for instance, places in facts.instances.items():
         if instance.type == CONTEXT and instance.site is not None:
             for path, node in places:
-                yield from _context(facts, path, node)
+                yield from _context(facts, path, node, stacked.get((path, node)))
 
 
 def refuse(span: Span, message: str = "") -> Refusal:
@@ -307,7 +309,7 @@ def _handed_on(facts: Facts, path: str, node: ast.expr, nodes: tuple[str, ...]) 
 # --- where it is entered -----------------------------------------------------------------------------------------
 
 
-def _context(facts: Facts, path: str, node: ast.expr) -> Iterator[Finding]:
+def _context(facts: Facts, path: str, node: ast.expr, stacked: Entry | None) -> Iterator[Finding]:
     """A place that has the manager made by a function under ``contextlib.contextmanager`` in hand."""
     names = _made_by(facts, path, node)
     parent = facts.parent(path, node)
@@ -319,6 +321,11 @@ def _context(facts: Facts, path: str, node: ast.expr) -> Iterator[Finding]:
         yield from _handed_on(facts, path, node, nodes)
         return
     if isinstance(parent, (ast.Assign, ast.AnnAssign, ast.NamedExpr)):
+        return
+    short = sorted(names)[0].rpartition(".")[2]
+    text = f"{short}() becomes an asynchronous context manager"
+    if stacked is not None:
+        yield from entered(facts, ID, (path, node), stacked, nodes, text)
         return
     statement = facts.parent(path, parent) if isinstance(parent, ast.withitem) else None
     together: set[str] = set()
@@ -336,8 +343,7 @@ def _context(facts: Facts, path: str, node: ast.expr) -> Iterator[Finding]:
         for name in nodes:
             yield Block(name, refuse(span, "The context manager is used in a way that has no asynchronous form."), ID)
         return
-    short = sorted(names)[0].rpartition(".")[2]
-    reason = Reason(f"{short}() becomes an asynchronous context manager", span)
+    reason = Reason(text, span)
     yield Claim(
         ID,
         span,

@@ -11,6 +11,7 @@ from asyncify.index.values import Class, External, ExternalMethod, Instance
 from asyncify.model import Reason, Refusal, ReplaceExpr, Span, Verdict
 from asyncify.rules import requests_of_others
 from asyncify.rules.base import Block, Claim, Finding, Role, function_node, object_node
+from asyncify.rules.exit_stacks import Otherwise, entered, entries
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import called_in_the_end, given_by_mock, is_getattr, receiving_call, stands_in, with_item
 from asyncify.rules.requests_names import (
@@ -105,6 +106,7 @@ def _sessions(facts: Facts) -> Iterator[Finding]:
             follows=(owner,),
         )
     used = _used(facts)
+    stacked = entries(facts)
     for instance, places in facts.instances.items():
         if instance.type in SESSIONS and instance.site is not None:
             owner = object_node(instance.site)
@@ -113,7 +115,12 @@ def _sessions(facts: Facts) -> Iterator[Finding]:
             if function is not None:
                 text = f"a test puts {function.rpartition('.')[2]}(), which hands out this session, somewhere"
                 yield Block(owner, refuse(SESSION_ESCAPES, instance.site, text), "requests")
-            refusals = [_escape(facts, path, node) or _streams_always(facts, path, node) for path, node in places]
+            for place in places:
+                if place in stacked:
+                    text = "leaving the stack closes the session"
+                    yield from entered(facts, "requests", place, stacked[place], (owner,), text, Otherwise.SAME)
+            seen = [place for place in places if place not in stacked]
+            refusals = [_escape(facts, path, node) or _streams_always(facts, path, node) for path, node in seen]
             if instance.site not in used and function is None and not any(refusals):
                 refusals = [refuse(UNUSED_SESSION, instance.site)]
             for refusal in filter(None, refusals):

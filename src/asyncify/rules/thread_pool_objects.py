@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 from asyncify.index.values import Instance
 from asyncify.model import DropImport, Edit, Reason, Refusal, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import Block, Claim, Finding, Role, object_node
+from asyncify.rules.exit_stacks import Otherwise, entered, entries
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import annotation_claims, receiving_call, with_item
 from asyncify.rules.iteration import holds_items
@@ -68,7 +69,13 @@ def _construction(
         text = "the pool is made with arguments that have no counterpart"
         yield Block(node, refuse(POOL_ESCAPES, pool.site, text), kind.rule)
     managed = False
+    stacked = entries(facts)
     for path, place in places:
+        if (path, place) in stacked:
+            managed = True
+            entry = stacked[path, place]
+            yield from entered(facts, kind.rule, (path, place), entry, (node,), kind.leaving, Otherwise.NEVER)
+            continue
         parent = facts.parent(path, place)
         if isinstance(parent, ast.withitem) and parent.context_expr is place:
             managed = True
