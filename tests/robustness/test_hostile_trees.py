@@ -53,6 +53,10 @@ CASES: dict[str, dict[str, bytes]] = {
     "impossible hierarchy": {"a.py": b"import requests\nclass A: pass\nclass B(A): pass\nclass C(A, B): pass\nC().f()\n"},
     "same module twice": {"src/m.py": b"import requests\n", "m.py": b"import requests\n", "lib/m.py": b"import m\n"},
     "unfinished imports": {"a.py": b"from . import (requests, (\n" * 2000 + b"from " + b" " * 20000},
+    "a base that Python has no more": {
+        "a.py": b"import collections, requests\nclass Pages(collections.MutableMapping):\n    def pop(self, u):\n"
+        b"        return requests.get(u).text\n"
+    },
     "relative import above the root": {"a.py": b"from .... import requests\nfrom ...x import get\nget('u')\n"},
 }  # fmt: skip
 

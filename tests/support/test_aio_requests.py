@@ -136,6 +136,19 @@ async def test_an_unread_stream_refuses_to_block_then_reads(server: RawServer) -
     assert [piece async for piece in response.aiter_content(1 << 20)] == [TEXT]
 
 
+async def test_a_name_that_nobody_knows_is_told_from_a_door_that_is_closed() -> None:
+    def reason(found: pytest.ExceptionInfo[requests.ConnectionError]) -> object:
+        return found.value.args[0].reason
+
+    for url in ("http://no-such-host.invalid/", "http://127.0.0.1:1/"):
+        with pytest.raises(requests.ConnectionError) as before:
+            await asyncio.to_thread(requests.get, url)
+        with pytest.raises(requests.ConnectionError) as after:
+            await aio_requests.get(url)
+        assert type(reason(after)) is type(reason(before))
+        assert str(reason(after)).partition(" (")[0] == str(reason(before)).partition(" (")[0]
+
+
 @pytest.mark.parametrize(
     ("path", "error"),
     [

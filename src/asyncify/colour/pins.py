@@ -343,29 +343,32 @@ def _decorator_pin(facts: Facts, info: FunctionInfo, span: Span) -> Refusal | No
 
 
 @cache
-def _defines(base: str, method: str) -> bool | None:
-    """Whether a class of the standard library defines the method; None for classes from elsewhere."""
+def _in_the_standard_library(base: str) -> tuple[object, ...]:
+    """The object of that dotted name, or () where the name is from elsewhere, not there, or not to be imported."""
     module, _, name = base.rpartition(".")
     top = module.partition(".")[0]
     if top not in sys.stdlib_module_names or top in NOT_IMPORTED:
-        return None
+        return ()
     while module:
         try:
-            return hasattr(getattr(importlib.import_module(module), name, None), method)
+            found = getattr(importlib.import_module(module), name, None)
+            return () if found is None else (found,)
         except ImportError:
-            module, _, outer = module.rpartition(".")
-            name = outer
-    return None
+            module, _, name = module.rpartition(".")
+    return ()
+
+
+def _defines(base: str, method: str) -> bool | None:
+    """Whether a class of the standard library defines the method; None for classes from elsewhere."""
+    return next((hasattr(cls, method) for cls in _in_the_standard_library(base)), None)
 
 
 def _dispatches(base: str, method: str) -> bool | None:
     """Whether a class of the standard library calls methods whose names begin like this; None for classes from elsewhere."""
-    module, _, name = base.rpartition(".")
-    known = _defines(base, "__class__")
-    if not known:
-        return known
-    families = getattr(getattr(importlib.import_module(module), name), "__mro__", ())
-    return any(method.startswith(_DISPATCHED.get(f"{cls.__module__}.{cls.__qualname__}", ("\0",))) for cls in families)
+    for found in _in_the_standard_library(base):
+        names = (f"{cls.__module__}.{cls.__qualname__}" for cls in getattr(found, "__mro__", ()))
+        return any(method.startswith(_DISPATCHED.get(name, ("\0",))) for name in names)
+    return None
 
 
 def _base_pin(facts: Facts, info: FunctionInfo, method: str) -> Refusal | None:
@@ -373,7 +376,7 @@ def _base_pin(facts: Facts, info: FunctionInfo, method: str) -> Refusal | None:
     for base in sorted(facts.project.classes[info.cls].external_bases - _INERT_BASES):
         if method.startswith("__"):
             return refusal(FOREIGN_OVERRIDE, info.span, f"{base} calls {method} without await.")
-        defines = _defines(base, method) or _dispatches(base, method)
+        defines = _defines(base, method) or _dispatches(base, method)  # None: nobody knows
         if base.endswith("TestCase"):
             # Tests, setUp and tearDown are the business of the rule test_frameworks.
             if method not in ("setUp", "tearDown", "runTest") and _defines("unittest.TestCase", method):

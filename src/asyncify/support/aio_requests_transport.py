@@ -208,6 +208,10 @@ class _Exchange:
                 return errors.ProxyError("Unable to connect to proxy", error)
             case aiohttp.ClientConnectorError(os_error=ConnectionResetError(errno=None)) if self.secure:
                 return errors.SSLError(ssl.SSLEOFError("the connection ended in the TLS handshake"))
+            case aiohttp.ClientConnectorDNSError() if hasattr(errors, "NameResolutionError"):  # since urllib3 2
+                named: Any = self.pool.replace("ConnectionPool", "Connection")
+                reason = error.os_error
+                return errors.NameResolutionError(self.host, named, reason)  # type: ignore[arg-type]
             case aiohttp.ClientConnectorError():
                 number = error.os_error.errno
                 why = f"[Errno {number}] {os.strerror(number)}" if number and number > 0 else error.os_error
