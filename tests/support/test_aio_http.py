@@ -19,7 +19,7 @@ from support.raw_server import RawServer
 from support.test_http_equal import CASES as COMPAT_CASES
 from support.test_http_equal import Case, address, filled, on_the_wire, one, plain, through
 
-from asyncify.support import aio_http, emit
+from asyncify.support import aio_http, aio_http_environment, emit
 
 KEYWORDS = {"params", "data", "json", "headers", "timeout", "allow_redirects"}
 
@@ -267,7 +267,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, server: RawServer, **variables:
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, filled(value, server))
-    aio_http._netrc_path.cache_clear()
+    aio_http_environment._netrc_path.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ def test_netrc(
     (tmp_path / ".netrc").write_text(text)
     environment(monkeypatch, server, **{where: str(tmp_path if where == "HOME" else tmp_path / ".netrc")})
     test_same_as_requests(Case("netrc", (("GET", f"={url}", lambda: {"headers": {"Authorization": "x"}}),)), server)
-    aio_http._netrc_path.cache_clear()
+    aio_http_environment._netrc_path.cache_clear()
 
 
 def test_one_session_in_many_loops_and_tasks(server: RawServer) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from asyncify.support import Module, emit, helpers, helpers_in
+from asyncify import support
+from asyncify.support import _PARTS, Module, emit, helpers, helpers_in
 from asyncify.support._scope import globals_read
 
 MODULES: tuple[Module, ...] = ("aio_support", "aio_requests")
@@ -29,6 +31,15 @@ def lint(text: str, tmp_path: Path) -> str:
     path.write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F,E9,I,W", str(path)]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+@pytest.mark.parametrize("module", _PARTS)
+def test_no_two_parts_of_a_module_give_the_same_name(module: Module) -> None:
+    folder = Path(support.__file__).parent
+    trees = [ast.parse((folder / part).read_text(encoding="utf-8")) for part in _PARTS[module]]
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    names = Counter(name for tree in trees for name in {node.name for node in tree.body if isinstance(node, kinds)})
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 @pytest.mark.parametrize(("module", "names"), [*EACH, *ALL])

@@ -22,7 +22,6 @@ from asyncify.support.aio_support_locks import (
     TaskLock,
     TaskRLock,
     TaskSemaphore,
-    _Turn,
 )
 from asyncify.support.aio_support_queue import TaskLifoQueue, TaskPriorityQueue, TaskQueue
 from asyncify.support.aio_support_sync import run_sync
@@ -225,7 +224,9 @@ async def test_one_at_a_time_in_the_order_of_arrival(lock_type):
 
 
 async def test_a_lock_that_is_taken_at_once_again_starves_nobody(monkeypatch):
-    monkeypatch.setattr(_Turn, "last", math.inf)  # nobody pauses before asking, however slow the machine is
+    monkeypatch.setattr(
+        sys, "getswitchinterval", lambda: math.inf
+    )  # nobody pauses before asking, however slow the machine is
     lock, turns = TaskLock(), []
 
     async def greedy(name):

@@ -245,6 +245,8 @@ class TaskPool:
     at a time. Work still queued when the loop ends is lost, unless the loop is run by `run` of this module.
     """
 
+    _at_once = True  # a new thread begins with its first job before `submit` returns
+
     def __init__(
         self,
         max_workers: int | None = None,
@@ -338,7 +340,8 @@ class TaskPool:
         worker = loop.create_task(work, name=seat.name, context=seat.context)
         self._workers.add(worker)
         _keep_alive(worker)
-        work.begin(worker, seat.context)
+        if self._at_once:
+            work.begin(worker, seat.context)
 
     async def _work(self, seat: _Seat, fresh: bool, first: PoolFuture[Any]) -> None:
         worker = cast("asyncio.Task[None]", asyncio.current_task())

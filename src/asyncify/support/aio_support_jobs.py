@@ -155,6 +155,10 @@ async def _one_by_one(chunks: AsyncIterator[list[Any]]) -> AsyncIterator[Any]:
             yield value
 
 
+class _JobThreads(TaskPool):
+    _at_once = False  # they are there already, and somebody else hands out the jobs
+
+
 class JobPool:
     """Runs jobs in tasks, at most `processes` at a time; stands for `multiprocessing.pool.ThreadPool`.
 
@@ -168,7 +172,7 @@ class JobPool:
         if processes < 1:
             raise ValueError("Number of processes must be at least 1")
         self._size = processes
-        self._pool = TaskPool(processes)
+        self._pool = _JobThreads(processes)
         self._state = "RUN"
 
     async def __aenter__(self) -> JobPool:

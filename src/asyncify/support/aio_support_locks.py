@@ -21,17 +21,24 @@ _me: contextvars.ContextVar[object] = contextvars.ContextVar("_me")
 
 
 class _Turn:
-    """When the last coroutine that could have gone on gave way to others."""
+    """Since when this step of an event loop has been going on, as far as it is known; 0 between steps."""
 
-    last = 0.0
+    since = 0.0
+
+    @classmethod
+    def over(cls) -> None:
+        cls.since = 0.0
 
 
 async def _breathe() -> None:
-    """Let others run if this has been going on for so long that a thread would have been interrupted."""
+    """Let others run if this step has been going on for so long that a thread would have been interrupted."""
     now = time.monotonic()
-    if now - _Turn.last > sys.getswitchinterval():
+    if not _Turn.since:
+        _Turn.since = now
+        asyncio.get_running_loop().call_soon(_Turn.over)
+    elif now - _Turn.since > sys.getswitchinterval():
+        _Turn.since = 0.0
         await asyncio.sleep(0)
-        _Turn.last = time.monotonic()
 
 
 def _identity() -> object:
