@@ -120,7 +120,11 @@ class Linker(Solver):
             else:
                 self.add(target, module or self._outside(statement.module, unit))
         elif module is not None:
-            self.module_attribute(module, statement.name, target, unit)
+            inside = self.module(f"{module.name}.{statement.name}", None) if module.unit is unit else None
+            if inside is not None:  # a package that imports a module of its own, under whose name it is found
+                self.add(target, inside)
+            else:
+                self.module_attribute(module, statement.name, target, unit)
         elif statement.absolute:
             outside = self._outside(statement.module, unit)
             name = f"{statement.module}.{statement.name}"

@@ -241,7 +241,7 @@ def awaited_part(facts: Facts, site: Span, path: str, text: str) -> tuple[Edit, 
     own = bool(call.externals) and call.externals <= MOCK_CLASSES
     keywords = _keywords(facts, site.path, made)
     steps = _steps(path)
-    if keywords & {"spec", "spec_set", "autospec"} or (made.args and own):
+    if keywords & ({"spec", "spec_set"} if own else {"spec", "spec_set", "autospec"}) or (made.args and own):
         return () if "." not in steps else None
     if not (own or (call.externals & (PATCHES | PATCH_OBJECTS) and makes_mock(made, call.externals))):
         return None
