@@ -24,6 +24,7 @@ _PARTS: dict[Module, tuple[str, ...]] = {
         "aio_off_loop.py",
         "aio_support_begin.py",
         "aio_support_local.py",
+        "aio_support_log.py",
         "aio_support.py",
         "aio_support_run.py",
         "aio_support_off_loop.py",
