@@ -24,12 +24,12 @@ from typing import Protocol, TypeVar
 
 from asyncify import waits_elsewhere
 from asyncify.colour.colouring import Colouring
-from asyncify.colour.pins import FOREIGN_OVERRIDE, may_be_suspected
+from asyncify.colour.pins import FOREIGN_OVERRIDE, MAYBE_CALLED, may_be_suspected
 from asyncify.discover.words import Words
 from asyncify.graph import reachable
 from asyncify.index import spelled
 from asyncify.index.build import Parsed, build
-from asyncify.index.carriers import Libraries
+from asyncify.index.carriers import Carriers, Libraries
 from asyncify.index.catalogue import Catalogue
 from asyncify.index.elsewhere import ABSENT, Elsewhere, elsewhere
 from asyncify.index.linked import LinkedProject
@@ -45,7 +45,7 @@ _OPEN = frozenset(
     "session-escapes unused-session pool-escapes thread-escapes queue-escapes lock-escapes unknown-job unclear-call".split()
 ) | {SESSION_FROM_OUTSIDE.code}
 """Refusals that more files may lift."""
-_UNDECIDED = frozenset(["maybe-called", "mixed-call", "unknown-job", "stays-sync"])
+_UNDECIDED = frozenset(["mixed-call", "unknown-job", "stays-sync"])
 """Why functions stay that more files may move: what is called somewhere is not known yet, or it is of another file."""
 _OBJECTS = frozenset(["queues", "thread_locks", "threads"])
 """Rules whose objects matter as those of starting libraries do, once some of them move."""
@@ -269,9 +269,9 @@ def parts(
         todo.remove(part)
         waiting = len(ground.elsewhere.waiting)
         analysis = analyse([ground.sources[path] for path in sorted(part)])
-        more = set(_needed(ground, analysis, libraries)) - part - {""}
+        more = _needed(ground, analysis, libraries)
         if ground.lines(part | more) > HOPES:  # the plan of what moves as it is stands without what might move
-            more = set(_needed(ground, analysis, libraries, hopeful=False)) - part - {""}
+            more = _needed(ground, analysis, libraries, hopeful=False)
         if not more and waiting == len(ground.elsewhere.waiting):
             done.append((part, analysis))
             continue
@@ -303,11 +303,21 @@ def _imports(text: str, library: str) -> bool:
     return False
 
 
-def _needed(ground: Ground, analysis: Analysis, libraries: Libraries, hopeful: bool = True) -> Iterator[str]:
-    """Paths of the files that belong to a part, among them some that are in it already.
+def _needed(ground: Ground, analysis: Analysis, libraries: Libraries, hopeful: bool = True) -> set[str]:
+    """Paths of the files that the part still lacks, and that are to be indexed next.
 
-    Those for what might move if more were known (:func:`_undecided`) only where `hopeful`.
+    What may keep a function as it is comes first, callers only if nothing does. Those for what might move if more were
+    known (:func:`_undecided`) only where `hopeful`.
     """
+    known = analysis.project.files.keys()
+    for paths in _batches(ground, analysis, libraries, hopeful):
+        found = set(paths) - known - {""}
+        if found:
+            return found
+    return set()
+
+
+def _batches(ground: Ground, analysis: Analysis, libraries: Libraries, hopeful: bool) -> Iterator[Iterable[str]]:
     project, colouring = analysis.project, analysis.colouring
     running = frozenset(n.removeprefix("function:") for n in colouring.holds if n.startswith("function:"))
     moving = running | (_undecided(project, colouring) if hopeful else frozenset())
@@ -315,25 +325,22 @@ def _needed(ground: Ground, analysis: Analysis, libraries: Libraries, hopeful: b
     if any(claim.rule in _OBJECTS and claim.node in colouring.holds for claim in colouring.claims):
         libraries = replace(libraries, modules=libraries.modules | _SHARED)
         apart = frozenset(_apart(analysis, hopeful))
-    yield from map(ground.path, project.carriers(moving, libraries, apart).wanted())
     carriers = project.carriers(moving, libraries, apart.union(_settled(colouring)))
     below = _running(project, moving, colouring.waiting)
-    yield from map(ground.path, waits_elsewhere.wanted(analysis.facts, running, below))
-    for name in set(carriers.called(below)):
-        path, rest = ground.split(name)
-        where = ground.below.waiting_file(path, rest, project.unresolved_methods) if path and rest else ""
-        if where and where != path and ground.below.is_plain(path, rest):
-            ground.elsewhere.waiting.add(name)
-        elif where:
-            yield path
-    for path, names in carriers.names.items():
-        yield from ground.users(path, names)
-    for block in colouring.blocks:
-        if block.refusal.code == SESSION_FROM_OUTSIDE.code and block.within is not None:
-            info = project.functions[block.within]
-            inner = info.name.removeprefix(info.module).lstrip(".")
-            if inner:
-                yield from ground.users(info.path, {inner.partition(".")[0].partition("#")[0]})
+    yield (
+        *_suspects(ground, project, running, carriers),
+        *map(ground.path, project.carriers(moving, libraries, apart).wanted()),
+        *map(ground.path, waits_elsewhere.wanted(analysis.facts, running, below)),
+    )
+    yield _waiting(ground, project, carriers.called(below))
+    yield (
+        *(user for path, names in carriers.names.items() for user in ground.users(path, names)),
+        *_makers(ground, analysis),
+    )
+
+
+def _suspects(ground: Ground, project: LinkedProject, running: Iterable[str], carriers: Carriers) -> Iterator[str]:
+    """Files with a call that may be one of these functions."""
     suspected: defaultdict[str, set[str]] = defaultdict(set)
     for function in sorted(running):
         if _suspected(project, function, ground):
@@ -342,6 +349,27 @@ def _needed(ground: Ground, analysis: Analysis, libraries: Libraries, hopeful: b
         found = ground.suspect(name, classes, project.files)
         if found is not None:
             yield found
+
+
+def _waiting(ground: Ground, project: LinkedProject, called: Iterable[str]) -> Iterator[str]:
+    """Files of the functions that are called and wait; those that wait further away are noted as waiting instead."""
+    for name in sorted(set(called)):
+        path, rest = ground.split(name)
+        where = ground.below.waiting_file(path, rest, project.unresolved_methods) if path and rest else ""
+        if where and where != path and ground.below.is_plain(path, rest):
+            ground.elsewhere.waiting.add(name)
+        elif where:
+            yield path
+
+
+def _makers(ground: Ground, analysis: Analysis) -> Iterator[str]:
+    """Who may know where a session comes from."""
+    for block in analysis.colouring.blocks:
+        if block.refusal.code == SESSION_FROM_OUTSIDE.code and block.within is not None:
+            info = analysis.project.functions[block.within]
+            inner = info.name.removeprefix(info.module).lstrip(".")
+            if inner:
+                yield from ground.users(info.path, {inner.partition(".")[0].partition("#")[0]})
 
 
 def _apart(analysis: Analysis, hopeful: bool) -> Iterator[Span]:
@@ -370,12 +398,7 @@ def _settled(colouring: Colouring) -> Iterator[Span]:
 def _undecided(project: LinkedProject, colouring: Colouring) -> frozenset[str]:
     """The functions that do what starts a migration, and stay for a reason that more files may lift; and their callers."""
     pinned = ((node.removeprefix("function:"), pin.code) for node, pin in colouring.pins.items())
-    stay = {
-        name
-        for name, code in pinned
-        if name in project.functions
-        and (code in _UNDECIDED or (code == FOREIGN_OVERRIDE.code and _derives_from_absent(project, name)))
-    }
+    stay = {name for name, code in pinned if name in project.functions and _may_be_lifted(project, name, code)}
     claims = (claim for claim in colouring.claims if claim.role is Role.ROOT and claim.node in colouring.disabled)
     todo = [claim.within for claim in claims if claim.within in stay]
     seen = set(todo)
@@ -387,10 +410,15 @@ def _undecided(project: LinkedProject, colouring: Colouring) -> frozenset[str]:
     return frozenset(seen & project.functions.keys())
 
 
-def _derives_from_absent(project: LinkedProject, function: str) -> bool:
-    """Whether the class of a method has a base of the tree that is not indexed."""
-    info = project.classes.get(project.functions[function].cls or "")
-    return info is not None and any(base.startswith(ABSENT) for base in info.external_bases)
+def _may_be_lifted(project: LinkedProject, function: str, code: str) -> bool:
+    """Whether more files may show that there is no such reason for a function to stay."""
+    owner = project.functions[function].cls
+    if code == FOREIGN_OVERRIDE.code:
+        info = project.classes.get(owner or "")
+        return info is not None and any(base.startswith(ABSENT) for base in info.external_bases)
+    if code == MAYBE_CALLED.code:  # callers hand on objects with the method, but hardly the module of a function
+        return owner is not None
+    return code in _UNDECIDED
 
 
 def _suspected(project: LinkedProject, name: str, ground: Ground) -> bool:

@@ -172,7 +172,7 @@ class Rule:
     ``starts``: the modules whose use starts a migration (None: those of the catalogue), each with words of which a file
     that starts one spells at least one (none given: the module's last name). A rule that starts none has an empty mapping:
     what it claims moves only along with claims of other rules. ``web``: the rule holds only where the user chose that for web
-    applications.
+    applications. ``inert``: classes of its libraries of which objects that a program makes stay as they are.
     """
 
     id: str
