@@ -91,6 +91,7 @@ CATALOGUE = Catalogue(
     | {
         SESSION: Signature(returns=SESSION),
         f"{SESSION}.__enter__": Signature(returns="self"),
+        "aiohttp.ClientSession": Signature(returns="aiohttp.ClientSession"),  # may lie where a session may lie
         "requests.Request": Signature(returns="requests.Request"),
         "requests.Request.prepare": Signature(returns="requests.PreparedRequest"),
         f"{SESSION}.prepare_request": Signature(returns="requests.PreparedRequest"),
