@@ -336,6 +336,14 @@ import requests as _requests
 import requests
 from toolbox import *
 print(requests.get("u"))  # NOT
+=== star import of an unknown library, and an import that may fail
+from toolbox import *
+try:
+    import requests
+except ImportError:
+    pass
+def f(): return requests.get("u")  # NOT
+f()
 === star import of an unknown library through ours
 from requests import get
 from shop import *

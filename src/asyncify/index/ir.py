@@ -110,7 +110,7 @@ class FileFacts:
     stars: list[tuple[str, int, bool]] = field(default_factory=list)  # module, line, absolute
     free: dict[str, int] = field(default_factory=dict)  # names that no scope of the file binds
     exports: dict[str, int] = field(default_factory=dict)
-    export_lines: dict[str, int] = field(default_factory=dict)
+    export_lines: dict[str, int] = field(default_factory=dict)  # where a statement of the module itself binds it last
     all_names: list[str] | None = None
     calls: list[CallFacts] = field(default_factory=list)
     operations: list[tuple[int, str, tuple[object, ...]]] = field(default_factory=list)

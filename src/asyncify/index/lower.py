@@ -10,7 +10,7 @@ from asyncify.index.ir import CallFacts, ClassFacts, FileFacts, FunctionFacts
 from asyncify.index.lower_bind import BindLowering
 from asyncify.index.lower_expr import Env
 from asyncify.index.project import Kind
-from asyncify.index.scopes import Scope, ScopeScan
+from asyncify.index.scopes import Scope, ScopeScan, bound_for_sure
 
 _FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _STATIC = frozenset({"__new__"})
@@ -59,6 +59,9 @@ class Lowering(BindLowering):
         root = self.scan.root
         for name in root.bound:
             facts.exports[name] = self.cell(root, name)
+        for statement in tree.body:
+            for name in bound_for_sure(statement):
+                facts.export_lines[name] = statement.lineno
         for scope in self.scan.scopes.values():
             for name, cell in scope.cells.items():
                 for variable in scope.definitions.get(name, ()):

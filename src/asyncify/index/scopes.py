@@ -231,3 +231,19 @@ def argument_names(args: ast.arguments) -> Iterator[str]:
         yield args.vararg.arg
     if args.kwarg:
         yield args.kwarg.arg
+
+
+def bound_for_sure(statement: ast.stmt) -> set[str]:
+    """The names that a statement binds whenever it ends without an exception."""
+    names: set[str] = set()
+    match statement:
+        case ast.Import() | ast.ImportFrom():
+            names |= {(alias.asname or alias.name).partition(".")[0] for alias in statement.names if alias.name != "*"}
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            names.add(statement.name)
+        case ast.Assign():
+            for target in statement.targets:
+                target_names(target, names)
+        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()):
+            names.add(name)
+    return names
