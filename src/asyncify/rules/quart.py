@@ -139,6 +139,11 @@ def _requests_of_tests(family: Applications) -> Iterator[Finding]:
             yield edits
         else:
             yield family.awaited(call.span.path, call.node, "the test client is awaited in Quart", edits)
+    if facts.calls_of(_TESTS_VERBS):
+        for path, node, found in facts.references(names.OF_CLIENTS):
+            yield family.block(
+                facts.span(path, node), f"Quart's test client has another {min(found).rpartition('.')[2]}"
+            )
     for call in facts.calls_of([f"{names.APPLICATION}.test_request_context"]):
         edits = _arguments(family, call)
         if isinstance(edits, Block):

@@ -127,6 +127,10 @@ class Applications(Family):
         for path, node, found in self.facts.references(frozenset(n for n in every if _is_flask(n))):
             parent = self.facts.parent(path, node)
             inner = isinstance(parent, ast.Attribute) and parent.value is node
+            if f"{names.REQUEST}.headers" in found and not self._is_looked_up(path, node, may_be_named=True):
+                yield self.block(
+                    self.facts.span(path, node), "all headers of a request are read, which Quart spells in lower case"
+                )
             if all(map(_is_the_same, found)):
                 continue
             if len(found) > 1 or len(self.facts.values(path, node)) > 1:
@@ -156,6 +160,19 @@ class Applications(Family):
             yield from self._of_request(path, node, name)
         else:
             yield self.block(span, f"{name} is not the same in Quart")
+
+    def _is_looked_up(self, path: str, headers: ast.expr, *, may_be_named: bool = False) -> bool:
+        """Whether all that is done with headers here is to look for one by its name, in whatever case."""
+        match self.facts.parent(path, headers):
+            case ast.Attribute(attr=name):
+                return name in names.LOOKING_UP
+            case ast.Subscript(value=value):
+                return value is headers
+            case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[right]):
+                return right is headers
+            case ast.Assign(targets=[ast.Name()]):
+                return may_be_named
+        return isinstance(getattr(headers, "ctx", None), ast.Store)
 
     def _called(self, path: str, node: ast.expr) -> CallSite | None:
         """The call of which the node is the callee, if that is all it calls."""
@@ -250,6 +267,10 @@ class Applications(Family):
                 seen.add((path, parent))
                 if parent.attr in names.READ_ATTRIBUTES.get(instance.type, ()) and isinstance(parent.ctx, ast.Load):
                     yield self._read(path, parent)
+                elif parent.attr == "headers" and instance.type == names.ANSWER:
+                    if not self._is_looked_up(path, parent):
+                        text = "all headers of an answer are read, which Quart spells in lower case"
+                        yield self.block(self.facts.span(path, parent), text)
                 elif parent.attr in names.READ_METHODS & self.kinds[instance.type].waits:
                     call = self.facts.parent(path, parent)
                     if isinstance(call, ast.Call) and call.func is parent:

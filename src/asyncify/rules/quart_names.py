@@ -42,6 +42,9 @@ REQUEST_SAME = _words(
     "content_length content_encoding user_agent authorization accept_mimetypes accept_languages accept_charsets "
     "accept_encodings referrer origin date if_modified_since if_none_match if_match range pragma max_forwards"
 )
+# What differs where Quart's test client is who asks.
+OF_CLIENTS = frozenset(f"flask.request.{name}" for name in ("remote_addr", "access_route", "user_agent"))
+LOOKING_UP = _words("get getlist get_all add set setdefault update extend pop remove")
 REQUEST_ATTRIBUTES = _words("form json values data")
 REQUEST_METHODS = _words("get_json get_data")
 # What of objects that stand for the current application may be read.
