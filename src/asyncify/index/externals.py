@@ -24,7 +24,7 @@ from asyncify.index.abstract import (
 )
 from asyncify.index.builtin_calls import BuiltinCalls
 from asyncify.index.catalogue import Catalogue, Invoke, Signature
-from asyncify.index.mocks import Mocks
+from asyncify.index.mocks import MONKEY_PATCH, Mocks
 from asyncify.index.typeexpr import TypeExpr, parse_type
 
 BUILTIN_CLASSES = frozenset(
@@ -156,6 +156,8 @@ class Externals(BuiltinCalls, Mocks):
                 elif method.name in ("start", "__enter__"):
                     self.add(result, self.instance(MOCK, instance.unit, instance.node))
             return
+        if name == MONKEY_PATCH:
+            self.attribute_replaced(args, caller)
         signature = self.method_signature(instance.type, method.name)
         if self.container_method(instance, method.name, args, result, caller):
             return

@@ -40,6 +40,7 @@ _PATCHES = {
     for kind, position in (("", 1), (".object", 2))
 }
 """What puts a mock somewhere, and the position of what is put there instead."""
+MONKEY_PATCH = "pytest.MonkeyPatch.setattr"
 # Keywords that say how a mock is made, not what it has.
 _OPTIONS = frozenset("spec spec_set wraps name unsafe new new_callable create autospec parent".split())
 
@@ -91,6 +92,17 @@ class Mocks(Calls):
             self.on(args.positional[0], self._on_target, None, given)
         elif len(args.positional) > 1:
             self.on(args.positional[1], self._on_patched_name, args.positional[0], given)
+
+    def attribute_replaced(self, args: Args, caller: Caller) -> None:
+        """``monkeypatch.setattr(owner, "name", new)``, or with a dotted name."""
+        if len(args.positional) not in (2, 3):
+            return
+        put, called = args.positional[-1], self.new()
+        self.on(put, self._on_put, caller, called)
+        if len(args.positional) == 2:
+            self.on(args.positional[0], self._on_target, None, (called, put))
+        else:
+            self.on(args.positional[1], self._on_patched_name, args.positional[0], (called, put))
 
     def _on_put(self, value: AValue, caller: Caller, given: int) -> None:
         self._on_side_effect(value, caller.unit, given)
