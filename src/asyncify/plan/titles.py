@@ -30,7 +30,8 @@ _NOUNS = {"requests": "request", "thread_pool": "pool place", "multiprocessing_p
           "threads": "thread place", "thread_locks": "lock place",
           "context_classes": "context", "constructors": "construction", "builtin_callbacks": "builtin", "iterator_classes": "iteration",
           "gevent": "greenlet place", "eventlet": "greenlet place", "grequests": "grequests place", "fastapi": "endpoint", "handlers": "handler",
-          "quart": "Flask place", "django": "view", "exit_stacks": "stack", "log_formats": "log format"}  # fmt: skip
+          "quart": "Flask place", "django": "view", "exit_stacks": "stack", "log_formats": "log format",
+          "executors": "threaded call"}  # fmt: skip
 
 
 def title_of(claims: list[Claim], functions: list[str]) -> str:

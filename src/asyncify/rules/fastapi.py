@@ -38,7 +38,7 @@ _THREADS = 40
 
 WAITS_UNSEEN = RefusalCode(
     "waits-unseen",
-    "The framework runs the function in a thread, and it may wait in a way that asyncify does not see.",
+    "The function runs in a thread, and it may wait in a way that asyncify does not see.",
     "Move what waits by requests into a function of its own, or make this one asynchronous by hand.",
 )
 

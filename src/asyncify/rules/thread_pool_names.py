@@ -52,6 +52,7 @@ class PoolKind:
         return frozenset(f"{cls}.{name}" for cls in (self.pool, *self.also) for group in groups for name in group)
 
 
+RUN_IN_EXECUTOR = "asyncio.AbstractEventLoop.run_in_executor"
 EXECUTORS = PoolKind(
     rule="thread_pool",
     pool=POOL,

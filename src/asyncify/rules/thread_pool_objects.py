@@ -15,7 +15,15 @@ from asyncify.rules.iteration import holds_items
 from asyncify.rules.support import import_of
 from asyncify.rules.thread_pool_futures import results
 from asyncify.rules.thread_pool_jobs import jobs
-from asyncify.rules.thread_pool_names import POOL_ESCAPES, PoolKind, argument_escape, awaited, refuse
+from asyncify.rules.thread_pool_names import (
+    EXECUTORS,
+    POOL_ESCAPES,
+    RUN_IN_EXECUTOR,
+    PoolKind,
+    argument_escape,
+    awaited,
+    refuse,
+)
 
 
 def pools(facts: Facts, kind: PoolKind) -> Generator[Finding, None, dict[Span, set[str]]]:
@@ -140,7 +148,8 @@ def _pool_escape(facts: Facts, kind: PoolKind, path: str, place: ast.expr) -> Re
     receiver = receiving_call(facts, path, place)
     if receiver is not None:
         closing = frozenset({"contextlib.closing"} if "close" in kind.plain else ())  # it goes on to call that
-        return argument_escape(facts, path, receiver, closing, "the pool")
+        running = frozenset({RUN_IN_EXECUTOR} if kind is EXECUTORS and receiver.args[:1] == [place] else ())
+        return argument_escape(facts, path, receiver, closing | running, "the pool")
     if isinstance(parent, (ast.Yield, ast.YieldFrom)):
         return refuse(POOL_ESCAPES, facts.span(path, place), "the pool is handed out by a generator")
     return None

@@ -15,7 +15,7 @@ from asyncify.rules.facts import Facts
 
 # Modules that compute. What waits in them (`time.sleep`, say) has a rule.
 _COMPUTING = frozenset(
-    "abc argparse ast base64 binascii bisect builtins calendar collections colorsys concurrent contextlib copy csv dataclasses "
+    "abc argparse ast base64 binascii bisect builtins calendar collections colorsys concurrent contextlib contextvars copy csv dataclasses "
     "datetime decimal difflib email enum fractions functools hashlib heapq hmac html http inspect itertools json logging math "
     "mimetypes numbers operator os pprint pydantic pydantic_settings random re requests secrets statistics string struct "
     "textwrap time traceback types typing typing_extensions unicodedata urllib uuid warnings zoneinfo fastapi starlette flask werkzeug markupsafe django".split()

@@ -329,7 +329,7 @@ class TaskPool:
             while self._workers:
                 await asyncio.wait(self._workers)
 
-    def _start_worker(self, loop: asyncio.AbstractEventLoop, first: PoolFuture[Any]) -> None:
+    def _start_worker(self, loop: asyncio.AbstractEventLoop, first: PoolFuture[Any]) -> asyncio.Task[None]:
         fresh = not self._free_seats
         if fresh:
             seat = _Seat(f"{self._prefix}_{self._seats}")
@@ -342,6 +342,7 @@ class TaskPool:
         _keep_alive(worker)
         if self._at_once:
             work.begin(worker, seat.context)
+        return worker
 
     async def _work(self, seat: _Seat, fresh: bool, first: PoolFuture[Any]) -> None:
         worker = cast("asyncio.Task[None]", asyncio.current_task())

@@ -1,0 +1,162 @@
+"""Functions that coroutines run in threads (`asyncio.to_thread`, `loop.run_in_executor`) are awaited themselves once they wait on asyncio.
+
+## What it rewrites
+
+- `asyncio.to_thread(fetch, url)` becomes `aio_support.to_task(fetch, url)`, and `loop.run_in_executor(None, fetch, url)` becomes
+  `aio_support.run_in_executor(None, fetch, url)`, where `fetch` becomes asynchronous. As many run at once as threads did, a job that
+  has begun is finished although nobody waits for it any more, and what is given back can be gathered, waited for and cancelled as before.
+- The same with a `ThreadPoolExecutor` in a `with` block, which becomes a pool of tasks.
+
+Verdict `review`: what such a function computes no longer runs beside the event loop.
+
+## What it refuses
+
+- Functions that may wait in a way that asyncify does not see (`waits-unseen`): they would stop the event loop, which their thread did not.
+- Loops with another default executor, or that the program itself makes and runs (`new_event_loop`, `run_until_complete`).
+- Pools without a `with` block, calls outside of coroutines, and places that may run something from outside the project as well.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from asyncify.graph import Implication
+from asyncify.index.catalogue import Catalogue, Invoke, Signature
+from asyncify.index.project import CallSite, Kind
+from asyncify.index.values import BoundMethod, Constant, Function, Instance, Partial
+from asyncify.model import Edit, Reason, Refusal, ReplaceExpr, Verdict
+from asyncify.rules.base import Block, Claim, Finding, Handles, Jobs, Role, Rule, function_node, object_node
+from asyncify.rules.facts import Facts
+from asyncify.rules.fastapi import WAITS_UNSEEN
+from asyncify.rules.flow import orphaned_import
+from asyncify.rules.support import import_of
+from asyncify.rules.thread_pool_names import MIXED_POOL, POOL, POOL_ESCAPES, RUN_IN_EXECUTOR, refuse
+from asyncify.rules.unseen_waits import UnseenWaits
+
+ID = "executors"
+TO_THREAD = "asyncio.to_thread"
+_LOOP = RUN_IN_EXECUTOR.rpartition(".")[0]
+_SET = f"{_LOOP}.set_default_executor"
+_BY_HAND = frozenset({"asyncio.new_event_loop", f"{_LOOP}.run_until_complete", f"{_LOOP}.run_forever"})
+_CONDITION = "what the function computes no longer runs in a thread beside the event loop"
+
+
+def match(facts: Facts) -> Iterator[Finding]:
+    """Every call that runs a function in a thread for a coroutine."""
+    unseen = UnseenWaits(facts)
+    for name, emitted in ((TO_THREAD, "to_task"), (RUN_IN_EXECUTOR, "run_in_executor")):
+        for call in facts.calls_by_external.get(name, ()):
+            pools = _pools(facts, call) if name == RUN_IN_EXECUTOR else ()
+            functions = _functions(facts, call, int(name == RUN_IN_EXECUTOR))
+            if pools is None or not functions or not _can_move(facts, call, name, pools):
+                for value in facts.project.values(call.args[0]) if call.args else ():
+                    if isinstance(value, Instance) and value.site is not None and value.type == POOL:
+                        text = "run_in_executor() runs something else in the pool"
+                        yield Block(object_node(value.site), refuse(POOL_ESCAPES, call.span, text), ID)
+                continue
+            yield from _job(facts, call, functions, pools, emitted, unseen)
+
+
+def _pools(facts: Facts, call: CallSite) -> tuple[str, ...] | None:
+    """The nodes of the pools that run it, none for that of the loop; None where they are not known."""
+    values = facts.project.values(call.args[0]) if call.args else frozenset()
+    if values == {Constant(None)}:
+        return ()
+    out = []
+    for value in values:
+        site = value.site if isinstance(value, Instance) and value.type == POOL else None
+        made = facts.node(site, ast.Call) if site is not None else None
+        if site is None or made is None or not isinstance(facts.parent(site.path, made), ast.withitem):
+            return None
+        out.append(object_node(site))
+    return tuple(sorted(out)) or None
+
+
+def _functions(facts: Facts, call: CallSite, position: int) -> list[str]:
+    """The functions of the project that it runs; none where something else may run."""
+    if len(call.args) <= position:
+        return []
+    values = set(facts.project.values(call.args[position]))
+    for value in tuple(values):
+        made = facts.node(value.site, ast.Call) if isinstance(value, Partial) else None
+        if isinstance(value, Partial) and made is not None and made.args:
+            values.remove(value)
+            values |= facts.values(value.site.path, made.args[0])
+    names = {value.name for value in values if isinstance(value, Function)}
+    names |= {value.function for value in values if isinstance(value, BoundMethod)}
+    if any(not isinstance(value, (Function, BoundMethod)) for value in values):
+        return []
+    infos = [facts.project.functions[name] for name in names]
+    if any(info.is_async or info.is_generator or info.kind not in (Kind.FUNCTION, Kind.LAMBDA) for info in infos):
+        return []
+    return sorted(names)
+
+
+def _can_move(facts: Facts, call: CallSite, name: str, pools: tuple[str, ...]) -> bool:
+    """Whether the call runs on its own event loop, and in an executor as asyncio makes it."""
+    info = facts.project.functions.get(call.within)
+    if info is None or not info.is_async or call.externals != {name} or call.targets or call.unresolved:
+        return False
+    if _BY_HAND & facts.calls_by_external.keys():
+        return False
+    return bool(pools) or _SET not in facts.calls_by_external
+
+
+def _job(
+    facts: Facts, call: CallSite, functions: list[str], pools: tuple[str, ...], emitted: str, unseen: UnseenWaits
+) -> Iterator[Finding]:
+    path = call.span.path
+    given = call.args[int(emitted == "run_in_executor")]
+    yield Handles(given)
+    yield Handles(call.span)
+    nodes = tuple(function_node(name) for name in functions)
+    for name, node, other in zip(functions, nodes, [*nodes[1:], nodes[0]], strict=True):
+        found = unseen.below(name)
+        if found is not None:
+            text = f"A thread runs {name.rpartition('.')[2]}() here, and what it calls at {found} may wait."
+            reason = Reason(text, found)
+            yield Block(node, Refusal(WAITS_UNSEEN.code, call.span, text, WAITS_UNSEEN.remedy, reason), ID)
+        if other != node:
+            yield Implication(node, other, "the same call runs it", call.span)
+        for pool in pools:
+            yield Implication(node, pool, "it runs as a job of the pool", call.span)
+    for pool in pools:
+        yield Jobs(pool, nodes, refuse(MIXED_POOL, call.span))
+    reason = Reason("what it runs becomes asynchronous", call.span)
+    edits: tuple[Edit, ...] = (
+        ReplaceExpr(call.func, f"aio_support.{emitted}", reason),
+        import_of(facts.file(path).source, "aio_support", call.span, reason),
+        *orphaned_import(call.node.func, call.span, reason),
+    )
+    yield Claim(
+        ID,
+        call.span,
+        call.within,
+        Role.PART,
+        Verdict.REVIEW,
+        reason.text,
+        {"": edits},
+        needs_async=False,
+        follows=nodes,
+        leads=nodes,
+        condition=_CONDITION,
+    )
+
+
+RULE = Rule(
+    id=ID,
+    title="Functions that coroutines run in threads",
+    doc=__doc__,
+    catalogue=Catalogue(
+        signatures={
+            TO_THREAD: Signature("result0", (Invoke("arg0", ("*args1",)),)),
+            RUN_IN_EXECUTOR: Signature("result1", (Invoke("arg1", ("*args2",)),)),
+            "asyncio.get_running_loop": Signature(_LOOP),
+            "asyncio.get_event_loop": Signature(_LOOP),
+            "asyncio.new_event_loop": Signature(_LOOP),
+        },
+    ),
+    starts={},
+    match=match,
+)

@@ -1,0 +1,124 @@
+"""What stands for `asyncio.to_thread` and `loop.run_in_executor`, beside the originals."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from asyncify.support import aio_support
+from asyncify.support.aio_support_executor import _DefaultExecutor, run_in_executor, to_task
+
+WHO = contextvars.ContextVar("who", default="nobody")
+
+
+async def _in_order(log: list[str], name: str, seconds: float = 0.0) -> str:
+    log.append(f"{name} begins in {WHO.get()}")
+    WHO.set(name)
+    await asyncio.sleep(seconds)
+    log.append(f"{name} ends in {WHO.get()}")
+    return name
+
+
+def test_a_job_sees_a_copy_of_the_context() -> None:
+    async def main() -> None:
+        WHO.set("main")
+        log: list[str] = []
+        assert await asyncio.gather(to_task(_in_order, log, "a"), to_task(_in_order, log, "b")) == ["a", "b"]
+        assert sorted(log) == ["a begins in main", "a ends in a", "b begins in main", "b ends in b"]
+        assert WHO.get() == "main"
+        assert await run_in_executor(None, _in_order, log, "c") == "c"
+        assert log[-2:] == ["c begins in nobody", "c ends in c"]
+
+    asyncio.run(main())
+
+
+def test_as_many_run_at_once_as_threads_would() -> None:
+    running = most = 0
+
+    async def job() -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.001)
+        running -= 1
+
+    async def main() -> None:
+        workers = _DefaultExecutor.of(asyncio.get_running_loop())._max_workers
+        await asyncio.gather(*(to_task(job) for _ in range(3 * workers)))
+        assert most == workers
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("given_up", ["task", "future"])
+def test_what_has_begun_goes_on_and_the_loop_waits_for_it(given_up: str) -> None:
+    log: list[str] = []
+
+    async def main() -> None:
+        job: Any = to_task(_in_order, log, "a", 0.01) if given_up == "task" else None
+        job = asyncio.ensure_future(job or run_in_executor(None, _in_order, log, "a", 0.01))
+        await asyncio.sleep(0)
+        job.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await job
+        assert len(log) == 1
+
+    asyncio.run(main())
+    assert log == ["a begins in nobody", "a ends in a"]
+
+
+def test_what_has_not_begun_is_dropped_when_given_up() -> None:
+    log: list[str] = []
+
+    async def main() -> None:
+        async with aio_support.TaskPool(1) as pool:
+            first = run_in_executor(pool, _in_order, log, "a")
+            second = run_in_executor(pool, _in_order, log, "b")
+            second.cancel()
+            assert await first == "a"
+        assert second.cancelled()
+        assert len(log) == 2
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("run", [asyncio.to_thread, to_task])
+def test_failures_arrive(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        def fails() -> None:
+            raise KeyError("no")
+
+        async def fails_too() -> None:
+            await asyncio.sleep(0)
+            raise KeyError("no")
+
+        with pytest.raises(KeyError):
+            await run(fails)
+        if run is to_task:
+            with pytest.raises(KeyError):
+                await run(fails_too)
+
+    asyncio.run(main())
+
+
+def test_a_function_that_stays_runs_as_well() -> None:
+    async def main() -> None:
+        assert await to_task(max, 1, 2) == 2
+        assert await run_in_executor(None, threading.get_ident) == threading.get_ident()
+
+    asyncio.run(main())
+
+
+def test_loops_have_executors_of_their_own() -> None:
+    async def pool() -> object:
+        await to_task(time.monotonic)
+        return _DefaultExecutor.of(asyncio.get_running_loop())
+
+    assert asyncio.run(pool()) is not asyncio.run(pool())
+    assert len(_DefaultExecutor._of_loops) <= 2
