@@ -61,6 +61,9 @@ def planned(folder: Path, body: str, http: str = "auto") -> Plan:
             "        each.start()\n    for each in all:\n        each.join()\n",
             [None],
         ),
+        ("    import grequests\n    print(grequests.map([grequests.get(url) for url in urls], size=9))\n", [9]),
+        ("    import grequests\n    print(list(grequests.imap(grequests.get(url) for url in urls)))\n", [2]),
+        ("    import grequests\n    print(grequests.map([grequests.get(url) for url in urls]))\n", [None]),
         ("    for url in urls:\n        print(fetch(url))\n", []),
     ],
 )

@@ -12,6 +12,8 @@ from asyncify.rules.facts import Facts
 
 _KEYWORDS = ("max_workers", "processes")
 _THREADS = frozenset({"threading.Thread", "threading.Timer"})
+# How many requests grequests sends at a time unless it is told.
+_SIZES: dict[str, int | None] = {"grequests.map": None, "grequests.imap": 2, "grequests.imap_enumerated": 2}
 _REPEATS = (
     ast.For,
     ast.While,
@@ -37,18 +39,30 @@ def _found(facts: Facts, claims: Iterable[Claim]) -> Iterator[Bound]:
         node = facts.node(call.span, ast.Call)
         if node is None:
             continue
-        if claim.concurrent:
+        if call.externals and call.externals <= _SIZES.keys():
+            most = [
+                _workers(facts, call.span.path, node, ("size",), 2, _SIZES[name]) for name in sorted(call.externals)
+            ]
+            yield Bound(call.span, most[0])
+        elif claim.concurrent:
             yield Bound(call.span, _workers(facts, call.span.path, node))
         elif call.externals & _THREADS:
             repeated = any(isinstance(each, _REPEATS) for each in facts.ancestors_in_function(call.span.path, node))
             yield Bound(call.span, None if repeated else 1)
 
 
-def _workers(facts: Facts, path: str, node: ast.Call) -> int | None:
+def _workers(
+    facts: Facts,
+    path: str,
+    node: ast.Call,
+    keywords: tuple[str, ...] = _KEYWORDS,
+    position: int = 0,
+    default: int | None = None,
+) -> int | None:
     """The largest number that the argument may have; None where it is not only known numbers."""
-    given = [keyword.value for keyword in node.keywords if keyword.arg in _KEYWORDS] or node.args[:1]
+    given = [each.value for each in node.keywords if each.arg in keywords] or node.args[position : position + 1]
     if len(given) != 1:
-        return None
+        return default
     numbers = []
     for value in facts.values(path, given[0]):
         if not isinstance(value, Constant) or isinstance(value.value, bool) or not isinstance(value.value, int):

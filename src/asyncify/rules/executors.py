@@ -50,7 +50,7 @@ def match(facts: Facts) -> Iterator[Finding]:
             pools = _pools(facts, call) if name == RUN_IN_EXECUTOR else ()
             functions = _functions(facts, call, int(name == RUN_IN_EXECUTOR))
             if pools is None or not functions or not _can_move(facts, call, name, pools):
-                for value in facts.project.values(call.args[0]) if call.args else ():
+                for value in sorted(facts.project.values(call.args[0]), key=str) if call.args else ():
                     if isinstance(value, Instance) and value.site is not None and value.type == POOL:
                         text = "run_in_executor() runs something else in the pool"
                         yield Block(object_node(value.site), refuse(POOL_ESCAPES, call.span, text), ID)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from asyncify.graph import Implication
 from asyncify.index.project import CallSite, Kind
-from asyncify.index.values import BoundMethod, External, ExternalMethod, Function, Instance, Object, Partial
+from asyncify.index.values import BoundMethod, External, ExternalMethod, Function, Instance, Object, Partial, Unknown
 from asyncify.model import Reason, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import (
     Block,
@@ -69,6 +69,8 @@ def jobs(facts: Facts, kind: PoolKind, call: CallSite, pools: set[str]) -> Itera
                 separable &= isinstance(value, External)
             case _:
                 known = False
+    if any(isinstance(value, (External, ExternalMethod, Unknown)) for value in facts.project.values(job)):
+        yield from _called_by_job(facts, kind, call, nodes)
     if not known or not nodes:
         for pool in pools:
             yield Block(pool, refusal, kind.rule)
@@ -83,6 +85,23 @@ def jobs(facts: Facts, kind: PoolKind, call: CallSite, pools: set[str]) -> Itera
         yield Jobs(pool, tuple(sorted(nodes)), mixed, in_thread=separable)
     if separable and nodes:
         yield _in_thread(facts, kind, job, call, pools, nodes)
+
+
+def _called_by_job(facts: Facts, kind: PoolKind, call: CallSite, nodes: set[str]) -> Iterator[Finding]:
+    """What a job from outside the project calls (``context.run(fetch)``) is not awaited by it."""
+    given = {
+        implicit.target
+        for implicit in facts.project.implicit_calls
+        if implicit.kind == "callback" and implicit.span == call.span
+    }
+    for span in (*call.args[1:], *(span for _, span in call.keywords)):
+        values = facts.project.values(span)
+        given |= {value.name for value in values if isinstance(value, Function)}
+        given |= {value.function for value in values if isinstance(value, BoundMethod)}
+    for name in sorted(given):
+        if function_node(name) not in nodes:
+            text = f"{name.rpartition('.')[2]}() may be called by a job from outside the project, without await"
+            yield Block(function_node(name), refuse(UNKNOWN_JOB, call.span, text), kind.rule)
 
 
 def _in_thread(facts: Facts, kind: PoolKind, job: Span, call: CallSite, pools: set[str], nodes: set[str]) -> Claim:
