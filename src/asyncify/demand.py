@@ -270,7 +270,7 @@ def parts(
         waiting = len(ground.elsewhere.waiting)
         analysis = analyse([ground.sources[path] for path in sorted(part)])
         more = _needed(ground, analysis, libraries)
-        if ground.lines(part | more) > HOPES:  # the plan of what moves as it is stands without what might move
+        if more and ground.lines(part | more) > HOPES:  # the plan of what moves as it is stands without what might move
             more = _needed(ground, analysis, libraries, hopeful=False)
         if not more and waiting == len(ground.elsewhere.waiting):
             done.append((part, analysis))
