@@ -84,7 +84,13 @@ for _lost in (
     "async def inner():\n    f()\nawait inner()",
     "sync = lambda: f()\nsync()",
 ):
-    _body("unawaited-coroutine" if "lambda" not in _lost else "coroutine-returned", True, _lost)
+    _LINK = "async def link(n):\n    return await asyncio.sleep(0, n)\n"
+_body("unawaited-coroutine", True, "x.link(1)", _LINK)  # `x` may be a module
+_body("unawaited-coroutine", False, "x.objects.link(1)", _LINK)
+_body(
+    "unawaited-coroutine", True, "x.objects.link(1)", "class Chain:\n    async def link(self, n):\n        return n\n"
+)
+_body("unawaited-coroutine" if "lambda" not in _lost else "coroutine-returned", True, _lost)
 for _kept in (
     "return await f()",
     "y = f()\nreturn await y",

@@ -116,7 +116,9 @@ class CoroutineCheck:
             return False
         if self.evaluator.of(node.func.value, self.module):
             return False
-        asynchronous, plain = self.exam.tree.definitions(name)
+        asynchronous, methods, plain = self.exam.tree.definitions(name)
+        if not methods and not isinstance(node.func.value, ast.Name):
+            return False  # functions of modules are attributes of modules only, and those go by names
         return asynchronous > 0 and plain == 0 and not self._generators(name)
 
     def _generators(self, name: str) -> bool:

@@ -14,7 +14,7 @@ from io import BytesIO
 from asyncify.check.scopes import Binding, FunctionNode, Scope, ScopeBuilder
 from asyncify.model import Span
 
-_DEFINITION = re.compile(rb"^[ \t]*(async[ \t]+)?def[ \t]+(\w+)", re.MULTILINE)
+_DEFINITION = re.compile(rb"^([ \t]*)(async[ \t]+)?def[ \t]+(\w+)", re.MULTILINE)
 
 
 @dataclass(eq=False, slots=True)
@@ -126,7 +126,7 @@ class Tree:
         self.files = files
         self._modules: dict[str, Module | None] = {}
         self._directories = {p.rsplit("/", n)[0] for p in files for n in range(1, p.count("/") + 1)}
-        self._definitions: dict[str, tuple[int, int]] | None = None
+        self._definitions: dict[str, tuple[int, int, int]] | None = None
         self.calls: dict[str, list[tuple[ast.Call, Module]]] = {}  # by last name of what is called or handed on
         self.decorated: dict[str, list[tuple[FunctionNode, ast.expr, Module]]] = {}
         self.stores: dict[str, list[tuple[ast.expr, ast.AST, Module]]] = {}  # attribute assignments by name
@@ -226,17 +226,17 @@ class Tree:
 
     # --- definitions by name, without parsing ----------------------------------------------------------------
 
-    def definitions(self, name: str) -> tuple[int, int]:
-        """How many ``async def`` and how many plain ``def`` of that name the whole tree holds."""
+    def definitions(self, name: str) -> tuple[int, int, int]:
+        """How many ``async def`` of that name the whole tree holds, how many of them indented, and how many plain ``def``."""
         if self._definitions is None:
-            counts: dict[str, tuple[int, int]] = {}
+            counts: dict[str, tuple[int, int, int]] = {}
             for data in self.files.values():
                 for match in _DEFINITION.finditer(data):
-                    word = match[2].decode(errors="replace")
-                    a, s = counts.get(word, (0, 0))
-                    counts[word] = (a + 1, s) if match[1] else (a, s + 1)
+                    word = match[3].decode(errors="replace")
+                    a, m, s = counts.get(word, (0, 0, 0))
+                    counts[word] = (a + 1, m + bool(match[1]), s) if match[2] else (a, m, s + 1)
             self._definitions = counts
-        return self._definitions.get(name, (0, 0))
+        return self._definitions.get(name, (0, 0, 0))
 
 
 def last_name(node: ast.AST) -> str:
