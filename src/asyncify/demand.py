@@ -24,6 +24,7 @@ from typing import Protocol, TypeVar
 
 from asyncify import waits_elsewhere
 from asyncify.colour.colouring import Colouring
+from asyncify.colour.entry import has_guard
 from asyncify.colour.pins import FOREIGN_OVERRIDE, MAYBE_CALLED, may_be_suspected
 from asyncify.discover.words import Words
 from asyncify.graph import reachable
@@ -151,6 +152,12 @@ class Ground:
         for user in importing - {path}:
             if f"{stem}.*" in self._tails_of(user) and path in self._links.of(user):
                 yield user
+
+    def importer(self, path: str) -> str:
+        """The first other file that imports this one, or ``""``."""
+        stem = path.rpartition("/")[2].removesuffix(".py")
+        users = self._words.spelling(stem) - {path}
+        return min((user for user in users if path in self._links.of(user)), default="")
 
     def _reads(self, path: str, module: str, name: str) -> bool:
         """Whether a file may read the name as an attribute of the module."""
@@ -328,6 +335,7 @@ def _batches(ground: Ground, analysis: Analysis, libraries: Libraries, hopeful: 
     carriers = project.carriers(moving, libraries, apart.union(_settled(colouring)))
     below = _running(project, moving, colouring.waiting)
     yield (
+        *_importers(ground, analysis.facts, running),
         *_suspects(ground, project, running, carriers),
         *map(ground.path, project.carriers(moving, libraries, apart).wanted()),
         *map(ground.path, waits_elsewhere.wanted(analysis.facts, running, below)),
@@ -337,6 +345,14 @@ def _batches(ground: Ground, analysis: Analysis, libraries: Libraries, hopeful: 
         *(user for path, names in carriers.names.items() for user in ground.users(path, names)),
         *_makers(ground, analysis),
     )
+
+
+def _importers(ground: Ground, facts: Facts, running: Iterable[str]) -> Iterator[str]:
+    """One file each that imports a module whose own code would be awaited: it is no program then."""
+    for name in sorted(running):
+        info = facts.project.functions.get(name)
+        if info is not None and info.kind is Kind.MODULE and not has_guard(facts, info.path):
+            yield ground.importer(info.path)
 
 
 def _suspects(ground: Ground, project: LinkedProject, running: Iterable[str], carriers: Carriers) -> Iterator[str]:

@@ -239,6 +239,17 @@ def test_what_stays_in_a_large_part_has_no_callers_that_matter(tmp_path: Path, m
     assert not some.groups and not whole.groups
 
 
+def test_what_imports_a_script_makes_it_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {
+        "quiz with spaces/data.py": "import requests\n\nrows = requests.get('http://x').json()\n",
+        "quiz with spaces/main.py": "from data import rows\n\nprint(rows)\n",
+        "alone/script.py": "import requests\n\nprint(requests.get('http://x').json())\n",
+    }
+    whole, in_parts = _both(tmp_path, files, monkeypatch)
+    assert [refusal.code for refusal in whole.refusals] == ["import-time"]
+    assert in_parts == whole
+
+
 def test_what_waits_far_away_runs_in_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {
         "net.py": "import requests\nimport near\n\n\ndef fetch(url):\n    near.step()\n    return requests.get(url)\n",

@@ -17,14 +17,15 @@ def module_pins(facts: Facts, programs: frozenset[str]) -> Iterator[tuple[str, R
     """Module bodies that must stay as they are: imported ones, and those that cannot become a function's body."""
     for info in facts.project.functions.values():
         if info.kind is Kind.MODULE and not info.is_async and info.path in facts.project.files:
-            if info.path not in programs and not _has_guard(facts, info.path):
+            if info.path not in programs and not has_guard(facts, info.path):
                 yield function_node(info.name), refusal(IMPORT_TIME, info.span)
             elif not can_wrap(facts, info.path):
                 text = "An annotated name at module level keeps this code out of a function."
                 yield function_node(info.name), refusal(IMPORT_TIME, info.span, text)
 
 
-def _has_guard(facts: Facts, path: str) -> bool:
+def has_guard(facts: Facts, path: str) -> bool:
+    """Whether some of the file's own code runs only where it is the program."""
     return any(isinstance(s, ast.If) and is_main_guard(s) for s in facts.file(path).tree.body)
 
 
