@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from asyncify.colour.faces import Face
 from asyncify.colour.structure import CallPlan
 from asyncify.graph import Implication, Implications
-from asyncify.index.project import CallSite
+from asyncify.index.project import CallSite, ImplicitCall
 from asyncify.model import Colour, Reason, Refusal, Span
 from asyncify.rules.base import Block, Claim, Finding, function_node
 from asyncify.rules.facts import Facts
@@ -26,7 +26,7 @@ class Colouring:
     holds: dict[str, Reason]
     pins: dict[str, Refusal]
     disabled: dict[str, Refusal]  # site nodes of claims that would move but for the refusal
-    bridges: dict[Span, CallSite] = field(default_factory=dict)
+    bridges: Mapping[Span, CallSite | ImplicitCall] = field(default_factory=dict)
     waiting: frozenset[str] = frozenset()  # synchronous functions that wait, themselves or through others
     waits_inside: frozenset[str] = frozenset()  # functions that stay synchronous and run coroutines to their end
     starting: frozenset[str] = (

@@ -82,6 +82,8 @@ class Solver(Splitting):
         self.pins: dict[str, Refusal] = {}
         self.disabled: dict[str, Refusal] = {}
         self.bridges: dict[Span, CallSite] = {}
+        self.reads: dict[Span, ImplicitCall] = {}
+        self.readable: dict[ImplicitCall, bool] = {}
         self.illegal: dict[str, Refusal] = {}  # calls and sites where no await may stand
         self._awaiting: dict[str, list[Claim]] = defaultdict(list)
         self._hidden = Hidden(facts)
@@ -201,7 +203,10 @@ class Solver(Splitting):
             holds,
             self.pins,
             self.disabled,
-            {span: call for span, call in self.bridges.items() if not self._awaits_some(call, holds)},
+            {
+                **self._reads_that_count(holds),
+                **{s: call for s, call in self.bridges.items() if not self._awaits_some(call, holds)},
+            },
             frozenset(self._blocking_functions(holds)),
             frozenset(self._waits_inside(holds)),
             self._starting,
@@ -438,7 +443,9 @@ class Solver(Splitting):
         implicitly = {  # what the language calls waits in them: they cannot become asynchronous
             function_node(implicit.within)
             for implicit in self.facts.implicit_calls
-            if called_here(implicit) and (implicit.target in waiting or self._has_face(implicit.target, holds))
+            if called_here(implicit)
+            and (implicit.target in waiting or self._has_face(implicit.target, holds))
+            and not (self._read_in_thread(implicit) and self._awaits_besides(implicit.within, holds))
         }
         changed = False
         for claim in self._kept_pools(holds):
@@ -478,7 +485,12 @@ class Solver(Splitting):
         for implicit in self.facts.implicit_calls:
             caller = function_node(implicit.within)
             waits = implicit.target in waiting or self._has_face(implicit.target, holds)
-            if called_here(implicit) and caller in holds and waits and caller not in self.pins:
+            if not (called_here(implicit) and caller in holds and waits and caller not in self.pins):
+                continue
+            if self._read_in_thread(implicit):
+                changed |= implicit.span not in self.reads
+                self.reads[implicit.span] = implicit
+            else:
                 who = implicit.external or f"the language ({implicit.kind})"
                 text = f"{implicit.target.rpartition('.')[2]} waits and is called here by {who}"
                 changed |= self._pin(caller, refusal(NO_AWAIT_HERE, implicit.span, text))

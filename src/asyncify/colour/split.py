@@ -26,6 +26,8 @@ class Splitting:
     plans: dict[str, CallPlan]
     pins: dict[str, Refusal]
     bridges: dict[Span, CallSite]
+    reads: dict[Span, ImplicitCall]  # of properties that wait, in functions that become asynchronous: each in a thread
+    readable: dict[ImplicitCall, bool]
 
     def _runs_on_loop(self, function: str, holds: Mapping[str, Reason]) -> bool:
         info = self.facts.project.functions.get(function)
@@ -130,6 +132,43 @@ class Splitting:
             return self.bridges.pop(call.span, None) is not None or changed
         self.bridges[call.span] = call
         return True
+
+    def _read_in_thread(self, implicit: ImplicitCall) -> bool:
+        """Whether what the language runs here is a property that can be read in a thread, awaited where it is read."""
+        found = self.readable.get(implicit)
+        if found is None:
+            found = self.readable[implicit] = implicit.kind == "property" and self._may_be_read_apart(implicit)
+        return found
+
+    def _reads_that_count(self, holds: Mapping[str, Reason]) -> dict[Span, ImplicitCall]:
+        """Those in functions that are asynchronous in the end."""
+        nodes = {span: function_node(implicit.within) for span, implicit in self.reads.items()}
+        return {s: self.reads[s] for s, node in nodes.items() if node in holds and node not in self.pins}
+
+    def _awaits_besides(self, function: str, holds: Mapping[str, Reason]) -> bool:
+        """Whether a function that reads such properties has more to await: else it goes through a thread as a whole."""
+        if self.facts.project.functions[function].is_generator or function_node(function) in holds:
+            return True
+        called = any(
+            node in holds and not plan.lazy for node, plan in self.plans.items() if plan.call.within == function
+        )
+        return called or any(c.needs_async and c.node in holds for c in self.claims if c.within == function)
+
+    def _may_be_read_apart(self, implicit: ImplicitCall) -> bool:
+        facts, path = self.facts, implicit.span.path
+        node = facts.node(implicit.span, ast.Attribute)
+        caller = facts.project.functions.get(implicit.within)
+        target = facts.project.functions.get(implicit.target)
+        if node is None or not isinstance(node.ctx, ast.Load) or caller is None or target is None:
+            return False
+        if node.attr.startswith("__"):
+            return False  # in a class, its name is another one than `getattr` would be given
+        if caller.kind is not Kind.FUNCTION or target.is_generator or is_bound(facts, [target.name]):
+            return False
+        if any(isinstance(parent, ast.JoinedStr) for parent in facts.ancestors_in_function(path, node)):
+            return False  # no quotes in quotes before Python 3.12
+        place = await_place(facts, path, node)
+        return place.refusal is None and not place.locks
 
 
 def called_here(implicit: ImplicitCall) -> bool:

@@ -12,7 +12,7 @@ from asyncify.colour.faces import NO_SECOND_FORM, Face
 from asyncify.colour.fan_out import NO_OWNER
 from asyncify.colour.structure import await_place, call_node, hands_result_on
 from asyncify.commands import RUNNERS
-from asyncify.index.project import CallSite, FunctionInfo, Kind, Sink
+from asyncify.index.project import FunctionInfo, Kind, Sink
 from asyncify.model import (
     AddImport,
     Await,
@@ -33,6 +33,7 @@ from asyncify.model import (
     Verdict,
 )
 from asyncify.plan.bounds import bounds
+from asyncify.plan.bridges import bridge_edits, bridge_site
 from asyncify.plan.entry import runs_alone, start_loop
 from asyncify.plan.interleaving import Interleaving
 from asyncify.plan.kept_names import read_elsewhere
@@ -43,7 +44,6 @@ from asyncify.plan.support_files import shared_with_tests
 from asyncify.plan.titles import identity_of, title_of
 from asyncify.rules import native
 from asyncify.rules.base import Claim, Companion, KeepImport, Role, function_node
-from asyncify.rules.blocking import to_thread
 from asyncify.rules.facts import Facts
 from asyncify.rules.support import import_of
 
@@ -187,7 +187,7 @@ class _Builder:
         edits += self._calls(component, claims, runner)
         bridges = [c for c in self.colouring.bridges.values() if function_node(c.within) in component]
         for call in bridges:
-            edits += self._bridge_edits(call)
+            edits += bridge_edits(self.facts, call)
         replaced = {edit.span for edit in edits if isinstance(edit, ReplaceStatement)}
         for node in sorted(component & self.companions.keys()):
             edits += [e for e in self.companions[node] if not (isinstance(e, ReplaceStatement) and e.span in replaced)]
@@ -204,7 +204,7 @@ class _Builder:
             )
         identity = identity_of(claims, self.facts)
         sites = [self._site(claim, identity) for claim in claims]
-        sites += [self._bridge_site(call, identity) for call in bridges]
+        sites += [bridge_site(call, identity) for call in bridges]
         first = next(c for c in claims if c.role is not Role.PART)
         reason = self._longest_chain(component) or Reason(first.text, first.span)
         cost = self._cost(component, functions, len(bridges))
@@ -389,15 +389,6 @@ class _Builder:
             edits += start_loop(self.facts, path, calls, rest, runner, detached)
         return edits
 
-    def _bridge_edits(self, call: CallSite) -> tuple[Edit, ...]:
-        node = self.facts.node(call.span, ast.Call)
-        assert node is not None
-        return to_thread(self.facts, node, call.span, self._bridge_reason(call))
-
-    def _bridge_reason(self, call: CallSite) -> Reason:
-        name = sorted(call.targets)[0].rpartition(".")[2]
-        return Reason(f"{name}() stays synchronous and would block the event loop", call.span)
-
     def _site(self, claim: Claim, group: str) -> Site:
         verdict, condition = claim.verdict, claim.condition
         if claim.within in self.interleaving.functions and claim.role is not Role.PART and verdict is Verdict.EXACT:
@@ -407,9 +398,6 @@ class _Builder:
         if claim.role is Role.ROOT and claim.sync_edits is not None and self._runs_to_end(claim.within):
             verdict = Verdict.BRIDGE
         return Site(claim.rule, claim.span, claim.within, verdict, reason, group, condition)
-
-    def _bridge_site(self, call: CallSite, group: str) -> Site:
-        return Site("blocking", call.span, call.within, Verdict.BRIDGE, self._bridge_reason(call), group)
 
     def _object_refusal(self, claim: Claim) -> Refusal | None:
         """Why the object that a claim belongs to does not move although one of its uses would have to."""

@@ -7,6 +7,9 @@ One-shot calls such as `subprocess.run(...)`, `input(...)` or `os.system(...)`, 
 a worker thread (verdict `bridge`). The jobs of a pool, or of threads, had a thread each: in what they run it is `aio_support.to_thread`, which
 has a thread for each call that waits, where asyncio has a few for the whole program.
 
+A property that waits is read in a thread too (`await asyncio.to_thread(getattr, item, "value")`) where its reader awaits more than that; a function that
+only reads it goes through a thread as a whole.
+
 ## What it refuses
 
 Calls of libraries that keep a connection or hand out objects which wait later (database servers, sockets, mail),
@@ -18,7 +21,7 @@ through `asyncio.to_thread`. The same goes for functions that run an event loop 
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from asyncify.index.catalogue import Catalogue, Invoke, Signature
 from asyncify.index.elsewhere import ABSENT
@@ -267,9 +270,21 @@ def to_thread(facts: Facts, node: ast.Call, span: Span, reason: Reason) -> tuple
     for number, keyword in enumerate(node.keywords):
         holes[f"k{number}"] = facts.span(span.path, keyword.value)
         parts.append(f"{keyword.arg}={{k{number}}}" if keyword.arg else f"**{{k{number}}}")
+    return _in_thread(facts, node, span, ", ".join(parts), holes, reason)
+
+
+def read_in_thread(facts: Facts, node: ast.Attribute, span: Span, reason: Reason) -> tuple[Edit, ...]:
+    """The attribute as ``await asyncio.to_thread(getattr, owner, "name")``."""
+    holes = {"owner": facts.span(span.path, node.value)}
+    return _in_thread(facts, node, span, f'getattr, {{owner}}, "{node.attr}"', holes, reason)
+
+
+def _in_thread(
+    facts: Facts, node: ast.expr, span: Span, arguments: str, holes: Mapping[str, Span], reason: Reason
+) -> tuple[Edit, ...]:
     # Several at a time need a thread each: those of the event loop are a few for all.
     several = facts.enclosing(span.path, node) in facts.side_by_side
-    template = f"{'aio_support' if several else 'asyncio'}.to_thread({', '.join(parts)})"
+    template = f"{'aio_support' if several else 'asyncio'}.to_thread({arguments})"
     module = import_of(facts.file(span.path).source, "aio_support", span, reason)
     needed = module if several else AddImport(span, reason, "asyncio")
     return ReplaceExpr(span, template, reason, holes), Await(span, reason), needed
