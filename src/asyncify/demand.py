@@ -120,6 +120,10 @@ class Ground:
         """The file that an absent thing's name means."""
         return self.split(name)[0]
 
+    def spelling(self, words: Iterable[str]) -> Collection[str]:
+        """The files that spell one of the words."""
+        return self._words.any_of(words)
+
     def _locate(self, path: str, name: str) -> tuple[str, str]:
         """The file that a dotted name imported in a file means, and the rest of the name."""
         head, dot, tail = name.partition(".")
@@ -338,7 +342,7 @@ def _batches(ground: Ground, analysis: Analysis, libraries: Libraries, hopeful: 
         *_importers(ground, analysis.facts, running),
         *_suspects(ground, project, running, carriers),
         *map(ground.path, project.carriers(moving, libraries, apart).wanted()),
-        *map(ground.path, waits_elsewhere.wanted(analysis.facts, running, below)),
+        *waits_elsewhere.wanted(analysis.facts, running, below, ground.path, ground.spelling(_SHARED)),
     )
     yield _waiting(ground, project, carriers.called(below))
     yield (

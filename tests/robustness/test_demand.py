@@ -168,6 +168,16 @@ def _both(root: Path, files: Mapping[str, str], monkeypatch: pytest.MonkeyPatch)
             id="a-lock-of-another-file",
         ),
         pytest.param(
+            {
+                "net.py": "import requests, gate, plain\n\n\nclass Client:\n    def __init__(self):\n        self.gate = gate.Gate()\n        plain.note()\n\n"
+                "    def load_all(self):\n        with self.gate.lock:\n            return requests.get('http://x').text\n",
+                "gate.py": "import threading\n\n\nclass Gate:\n    def __init__(self):\n        self.lock = threading.Lock()\n",
+                "plain.py": "def note(): ...\n",
+            },
+            [{"net.py", "gate.py"}],
+            id="a-lock-of-an-object-of-another-file",
+        ),
+        pytest.param(
             {"net.py": NET, "two.py": NET.replace("fetch", "other"), "a.py": "import net, two\nnet.fetch(two.other(1))\n"},
             [{"net.py", "two.py", "a.py"}],
             id="parts-that-meet",
