@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from asyncify.support import aio_support
-from asyncify.support.aio_support_executor import _DefaultExecutor, run_in_executor, to_task
+from asyncify.support.aio_support_executor import _default_executor, _of_loops, run_in_executor, to_task
 
 WHO = contextvars.ContextVar("who", default="nobody")
 
@@ -49,20 +49,21 @@ def test_as_many_run_at_once_as_threads_would() -> None:
         running -= 1
 
     async def main() -> None:
-        workers = _DefaultExecutor.of(asyncio.get_running_loop())._max_workers
+        workers = _default_executor(asyncio.get_running_loop())._max_workers
         await asyncio.gather(*(to_task(job) for _ in range(3 * workers)))
         assert most == workers
 
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("given_up", ["task", "future"])
+@pytest.mark.parametrize("given_up", ["task", "future", "pool"])
 def test_what_has_begun_goes_on_and_the_loop_waits_for_it(given_up: str) -> None:
     log: list[str] = []
 
     async def main() -> None:
         job: Any = to_task(_in_order, log, "a", 0.01) if given_up == "task" else None
-        job = asyncio.ensure_future(job or run_in_executor(None, _in_order, log, "a", 0.01))
+        pool = aio_support.TaskPool(2) if given_up == "pool" else None
+        job = asyncio.ensure_future(job or run_in_executor(pool, _in_order, log, "a", 0.01))
         await asyncio.sleep(0)
         job.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -118,7 +119,7 @@ def test_a_function_that_stays_runs_as_well() -> None:
 def test_loops_have_executors_of_their_own() -> None:
     async def pool() -> object:
         await to_task(time.monotonic)
-        return _DefaultExecutor.of(asyncio.get_running_loop())
+        return _default_executor(asyncio.get_running_loop())
 
     assert asyncio.run(pool()) is not asyncio.run(pool())
-    assert len(_DefaultExecutor._of_loops) <= 2
+    assert len(_of_loops) <= 2

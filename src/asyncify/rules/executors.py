@@ -5,7 +5,7 @@
 - `asyncio.to_thread(fetch, url)` becomes `aio_support.to_task(fetch, url)`, and `loop.run_in_executor(None, fetch, url)` becomes
   `aio_support.run_in_executor(None, fetch, url)`, where `fetch` becomes asynchronous. As many run at once as threads did, a job that
   has begun is finished although nobody waits for it any more, and what is given back can be gathered, waited for and cancelled as before.
-- The same with a `ThreadPoolExecutor` in a `with` block, which becomes a pool of tasks.
+- The same with a `ThreadPoolExecutor`, which becomes a pool of tasks.
 
 Verdict `review`: what such a function computes no longer runs beside the event loop.
 
@@ -13,7 +13,7 @@ Verdict `review`: what such a function computes no longer runs beside the event 
 
 - Functions that may wait in a way that asyncify does not see (`waits-unseen`): they would stop the event loop, which their thread did not.
 - Loops with another default executor, or that the program itself makes and runs (`new_event_loop`, `run_until_complete`).
-- Pools without a `with` block, calls outside of coroutines, and places that may run something from outside the project as well.
+- Calls outside of coroutines, and places that may run something from outside the project as well.
 """
 
 from __future__ import annotations
@@ -66,8 +66,7 @@ def _pools(facts: Facts, call: CallSite) -> tuple[str, ...] | None:
     out = []
     for value in values:
         site = value.site if isinstance(value, Instance) and value.type == POOL else None
-        made = facts.node(site, ast.Call) if site is not None else None
-        if site is None or made is None or not isinstance(facts.parent(site.path, made), ast.withitem):
+        if site is None:
             return None
         out.append(object_node(site))
     return tuple(sorted(out)) or None

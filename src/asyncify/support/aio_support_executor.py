@@ -6,8 +6,9 @@ import asyncio
 import contextvars
 import functools
 import inspect
+import weakref
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any, ClassVar
+from typing import Any
 
 from asyncify.support.aio_support import PoolFuture, TaskPool
 from asyncify.support.aio_support_begin import _worker
@@ -17,10 +18,12 @@ def run_in_executor(pool: TaskPool | None, fn: Callable[..., Any], /, *args: Any
     """Run a coroutine function as a job of the pool; stands for ``loop.run_in_executor``.
 
     Without a pool as many run at once as threads of a default executor would. Giving up the future does not end a job that has
-    begun, and the event loop waits for those of the default executor at its end.
+    begun, and the event loop waits for it at its end.
     """
     loop = asyncio.get_running_loop()
-    job = (pool or _DefaultExecutor.of(loop)).submit(fn, *args)
+    pool = pool or _default_executor(loop)
+    job = pool.submit(fn, *args)
+    _outlast(pool, loop)
     outer = loop.create_future()
     job.add_done_callback(functools.partial(_hand_on, outer))
     outer.add_done_callback(lambda given_up: job.cancel() if given_up.cancelled() else None)
@@ -73,35 +76,31 @@ class _Within:
                 take, given = steps.throw, error
 
 
-class _DefaultExecutor(TaskPool):
-    """The pool of one event loop for jobs that name none."""
+_of_loops: dict[asyncio.AbstractEventLoop, TaskPool] = {}
+_keepers: weakref.WeakKeyDictionary[TaskPool, asyncio.Task[None]] = weakref.WeakKeyDictionary()
 
-    _of_loops: ClassVar[dict[asyncio.AbstractEventLoop, _DefaultExecutor]] = {}
 
-    @classmethod
-    def of(cls, loop: asyncio.AbstractEventLoop) -> _DefaultExecutor:
-        """That of the loop; those of closed loops are forgotten."""
-        if loop not in cls._of_loops:
-            for other in [other for other in cls._of_loops if other.is_closed()]:
-                del cls._of_loops[other]
-            cls._of_loops[loop] = cls(thread_name_prefix="asyncio")
-        return cls._of_loops[loop]
+def _default_executor(loop: asyncio.AbstractEventLoop) -> TaskPool:
+    """The pool of the loop for jobs that name none; those of closed loops are forgotten."""
+    if loop not in _of_loops:
+        for other in [other for other in _of_loops if other.is_closed()]:
+            del _of_loops[other]
+        _of_loops[loop] = TaskPool(thread_name_prefix="asyncio")
+    return _of_loops[loop]
 
-    def __init__(self, thread_name_prefix: str) -> None:
-        super().__init__(thread_name_prefix=thread_name_prefix)
-        self._keeper: asyncio.Task[None] | None = None
 
-    def _start_worker(self, loop: asyncio.AbstractEventLoop, first: PoolFuture[Any]) -> asyncio.Task[None]:
-        worker = super()._start_worker(loop, first)
-        # The end of the loop cancels tasks, but waits for the threads of its executor.
+def _outlast(pool: TaskPool, loop: asyncio.AbstractEventLoop) -> None:
+    """Let the pool finish what it has: the end of a loop cancels tasks, but threads are waited for."""
+    for worker in pool._workers:
         asyncio.tasks._unregister_task(worker)
-        if self._keeper is None or self._keeper.done():
-            self._keeper = loop.create_task(self._keep(), name="executor")
-        return worker
+    keeper = _keepers.get(pool)
+    if pool._workers and (keeper is None or keeper.done()):
+        _keepers[pool] = loop.create_task(_keep(pool), name="executor")
 
-    async def _keep(self) -> None:
-        while self._workers:
-            try:
-                await asyncio.wait(self._workers)
-            except asyncio.CancelledError:  # the loop ends
-                continue
+
+async def _keep(pool: TaskPool) -> None:
+    while pool._workers:
+        try:
+            await asyncio.wait(pool._workers)
+        except asyncio.CancelledError:  # the loop ends
+            continue
