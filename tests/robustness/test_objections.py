@@ -93,3 +93,11 @@ def test_an_objection_in_a_file_that_one_group_changes(tree: Path, monkeypatch: 
     assert applied().exit_code == ExitCode.CHECK
     assert "async def" not in (tree / "notes.py").read_text()
     assert "async def" in (tree / "colours.py").read_text()
+
+
+def test_an_objection_that_names_the_module_that_a_group_changes(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tree / "notes.py").write_text("# nothing\n\nimport shapes as forms\n")
+    objecting(monkeypatch, 3, "shapes.py")
+    assert applied().exit_code == ExitCode.CHECK
+    assert (tree / "shapes.py").read_text() == FILES["shapes.py"]
+    assert "async def colour" in (tree / "colours.py").read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import PurePath
 
 from asyncify.model import Edit, Group, Span
 
@@ -29,13 +30,19 @@ class Owners:
         """The groups that an objection belongs to, given the file (`text`) in which the check found it.
 
         Those that changed what the place names, of them those that change its file, if any do; else those that change
-        the file; else those that changed what the file names. All of them where that finds none.
+        the file; else those that change a module that the place names; else those that changed what the file names. All
+        of them where that finds none.
         """
         near = {group for group, paths in self._changed.items() if place.path in paths}
-        lines = text.splitlines()[place.line - 1 : place.end_line]
-        named = self._naming(" ".join([*lines, message]))
-        found = (named & near) or named or near or self._naming(text)
+        said = " ".join([*text.splitlines()[place.line - 1 : place.end_line], message])
+        named = self._naming(said)
+        found = (named & near) or named or near or self._changing(said) or self._naming(text)
         return [group for group in self._changed if group in found] or list(self._changed)
+
+    def _changing(self, text: str) -> set[str]:
+        mentioned = set(_NAME.findall(text))
+        stems = {group: {PurePath(path).stem for path in paths} for group, paths in self._changed.items()}
+        return {group for group, own in stems.items() if own & mentioned}
 
     def _naming(self, text: str) -> set[str]:
         mentioned = set(_NAME.findall(text))
