@@ -108,6 +108,7 @@ class _Source:
     imports: dict[str, tuple[str, str]]  # bound name → ("from" module or "", what stands after "import")
 
 
+@cache
 def helpers(module: Module) -> frozenset[str]:
     """The public names that `emit` accepts for `module`."""
     return frozenset(name for unit in _source(module).units for name in unit.defines if not name.startswith("_"))
@@ -132,7 +133,12 @@ def emit(module: Module, names: Collection[str]) -> str:
 
     The same names give the same text, in whatever order. Raises ValueError for a name that is no helper.
     """
-    if unknown := sorted(set(names) - helpers(module)):
+    return _emitted(module, frozenset(names))
+
+
+@cache  # a tree of many programs has a module in each, mostly for the same few helpers
+def _emitted(module: Module, names: frozenset[str]) -> str:
+    if unknown := sorted(names - helpers(module)):
         raise ValueError(f"{module} has no helper {', '.join(unknown)}")
     source = _source(module)
     wanted = set(names)
