@@ -35,6 +35,8 @@ from asyncify.check.values import (
 )
 
 _DEPTH = 24
+_NEVER = 1 << 30
+_Slot = tuple[str, object]
 _BUILTINS = frozenset(dir(builtins))
 
 
@@ -43,29 +45,46 @@ class Evaluator:
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
-        self._memo: dict[tuple[str, object], Values] = {}
-        self._active: set[tuple[str, object]] = set()
-        self._cut = 0
+        self._memo: dict[_Slot, Values] = {}
+        self._active: dict[_Slot, int] = {}  # what is being computed, and how deep
+        self._within: dict[_Slot, tuple[Values, int]] = {}  # what was found while that depth went on, and depends on it
+        self._heads: dict[int, list[_Slot]] = {}
+        self._low = _NEVER  # the least depth that what is being computed depends on
         self._steps = 0
 
     def once(self, kind: str, key: object, compute: Callable[[], Values]) -> Values:
-        """The values of `compute()`, computed once per `kind` and `key`; unknown if it depends on itself."""
+        """The values of `compute()`, computed once per `kind` and `key`; unknown if it depends on itself.
+
+        A value that was found while a cycle was cut may be incomplete. It is kept for as long as the computation that
+        the cycle leads back to goes on, and made anew afterwards (as the heads of loops in Tarjan's algorithm).
+        """
         slot = (kind, key)
         if slot in self._memo:
             return self._memo[slot]
-        if slot in self._active or len(self._active) > _DEPTH * 4:
-            self._cut += 1
+        if slot in self._within:
+            values, low = self._within[slot]
+            self._low = min(self._low, low)
+            return values
+        depth = len(self._active)
+        if slot in self._active or depth > _DEPTH * 4:
+            self._low = min(self._low, self._active.get(slot, 0))
             return NONE
-        self._active.add(slot)
-        before = self._cut
+        self._active[slot] = depth
+        outer, self._low = self._low, _NEVER
         self._steps += 1
         try:
             values = compute()
         finally:
-            self._active.discard(slot)
-        # A value found while a cycle was cut may be incomplete: keep it only at the top, or once it gets expensive.
-        if self._cut == before or not self._active or self._steps > 50_000:
+            del self._active[slot]
+            low = self._low
+            self._low = min(outer, low) if low < depth else outer
+            for other in self._heads.pop(depth, ()):
+                del self._within[other]
+        if low >= depth or self._steps > 50_000:  # nothing around it matters, or it gets expensive
             self._memo[slot] = values
+        else:
+            self._within[slot] = values, low
+            self._heads.setdefault(low, []).append(slot)
         return values
 
     def of(self, node: ast.expr, module: Module) -> Values:
