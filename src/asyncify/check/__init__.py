@@ -14,6 +14,7 @@ import ast
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 
 from asyncify.check import hollow, reach, structure
 from asyncify.check.blocking import BlockingCheck
@@ -111,11 +112,15 @@ def _compile(path: str, before: bytes | None, after: bytes, problems: list[Probl
 
 
 def _compile_error(path: str, data: bytes) -> tuple[str, int, int] | None:
+    return _error(data, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if path.endswith(".ipynb") else 0)
+
+
+@lru_cache(maxsize=128)  # the same support modules come again and again
+def _error(data: bytes, flags: int) -> tuple[str, int, int] | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if path.endswith(".ipynb") else 0
-            compile(data, path, "exec", flags, dont_inherit=True)
+            compile(data, "file", "exec", flags, dont_inherit=True)
     except SyntaxError as error:
         return error.msg or "invalid syntax", error.lineno or 1, error.offset or 1
     except (ValueError, RecursionError, MemoryError, LookupError) as error:
