@@ -12,6 +12,7 @@ import re
 import tokenize
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 
 from .fixture import Fixture
 from .run import Run
@@ -98,7 +99,7 @@ def nothing_blocks_statically(before: Tree, after: Tree) -> None:
     """No `async def` of a changed or new file calls what is known to block."""
     for path in sorted(after):
         if path.endswith(".py") and before.get(path) != after[path]:
-            for line, name in _blocking_calls(ast.parse(after[path])):
+            for line, name in _blocking_calls(after[path]):
                 raise Broken(f"{path}:{line}: {name} is called in an async def")
 
 
@@ -116,7 +117,9 @@ def _newlines(data: bytes) -> frozenset[bytes]:
     return frozenset(re.findall(rb"\r\n|\r|\n", data))
 
 
-def _blocking_calls(tree: ast.Module) -> Iterator[tuple[int, str]]:
+@lru_cache(maxsize=500)  # many programs have the same support modules
+def _blocking_calls(text: bytes) -> tuple[tuple[int, str], ...]:
+    tree = ast.parse(text)
     origin: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -145,7 +148,7 @@ def _blocking_calls(tree: ast.Module) -> Iterator[tuple[int, str]]:
         for child in ast.iter_child_nodes(node):
             yield from walk(child, on_loop)
 
-    yield from walk(tree, False)
+    return tuple(walk(tree, False))
 
 
 # --- runs ------------------------------------------------------------------------------------------------------

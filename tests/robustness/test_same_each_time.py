@@ -40,7 +40,7 @@ def test_same_plan_for_every_hash_seed() -> None:
         for seed in SEEDS
     ]
     first, second = (process.communicate()[0].splitlines() for process in running)
-    assert len(first) == len(names())
+    assert len(first) == len(names()[::2])
     assert first == second
 
 

@@ -11,7 +11,7 @@ import ast
 import sys
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -114,6 +114,7 @@ def helpers(module: Module) -> frozenset[str]:
     return frozenset(name for unit in _source(module).units for name in unit.defines if not name.startswith("_"))
 
 
+@lru_cache(maxsize=500)
 def helpers_in(module: Module, text: str) -> frozenset[str]:
     """The helpers of `module` that `text`, an emitted module, already has; none if it does not parse."""
     try:
