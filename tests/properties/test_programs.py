@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from asyncify.verify.server import LocalServer
 
 START = int(os.environ.get("ASYNCIFY_SEED_START", "0"))
-SEEDS = range(START, START + int(os.environ.get("ASYNCIFY_SEEDS", "14")))
+SEEDS = range(START, START + int(os.environ.get("ASYNCIFY_SEEDS", "8")))
 WORKERS = len(SEEDS) // 2
 # Seeds whose programs once broke a law, each in another way.
 ONCE_BROKEN = (9, 12, 20, 44, 79, 110)
@@ -73,10 +73,10 @@ def test_programs_of_a_seed_are_the_same() -> None:
 @pytest.mark.parametrize("made", [generate, workers.generate, greenlets.generate])
 def test_most_programs_are_migrated(made: Callable[[int], RandomProgram]) -> None:
     """The property above would hold for a tool that does nothing; this one does not."""
-    seeds = range(6)
+    seeds = range(5)
     kinds = []
     for seed in seeds:
         program = made(seed)
         observed = observe(fixture_of(seed, program), program.encoded())
         kinds.append((PARTLY if observed.migration.codes else MIGRATED) if observed.changed else "")
-    assert kinds.count(MIGRATED) >= 3, kinds
+    assert kinds.count(MIGRATED) >= 2, kinds
