@@ -173,11 +173,11 @@ def rewrite(result: ScanResult, chosen: Collection[str], notes: list[str] | None
         config = {path: after.get(path) or state.get(path) or text for path, text in _config_files(result, state)}
         after |= config_changes([*edits, *files], config, notes)
         changes = []
-        for path, text in sorted(after.items()):
+        for path, new in sorted(after.items()):
             before = state.get(path, data.get(path, result.config_files.get(path)))
-            if before != text:
-                changes.append(_change(result.tree, path, before, text))
-                state[path] = text
+            if before != new:
+                changes.append(_change(result.tree, path, before, new))
+                state[path] = new
         out.append(GroupChange(group.id, tuple(changes)))
     return tuple(out)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from asyncify.colour.pins import CALLBACK, refusal
+from asyncify.colour.pins import refusal
 from asyncify.index.prefix import literal_prefix, literal_suffix
 from asyncify.index.project import CallSite, Kind
 from asyncify.index.testing import rows
 from asyncify.index.values import Class, Constant, ModuleRef, Object, Unknown, Value
 from asyncify.model import Refusal
-from asyncify.rules.base import function_node
+from asyncify.rules.base import CALLBACK, function_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import chosen_among
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from asyncify.colour.pins import CALLBACK, DECORATED, FOREIGN_OVERRIDE, MAYBE_CALLED, refusal
+from asyncify.colour.pins import DECORATED, FOREIGN_OVERRIDE, MAYBE_CALLED, refusal
 from asyncify.colour.renames import bound_once, renamed
 from asyncify.colour.structure import MIXED_CALL, CallPlan
 from asyncify.entry_points import Boundary, Flow
@@ -17,7 +17,17 @@ from asyncify.graph import Implication
 from asyncify.index.project import CallSite, FunctionInfo, Kind
 from asyncify.index.values import BoundMethod, Class, External, Function, Object, Partial, Value
 from asyncify.model import Edit, Reason, Refusal, ReplaceExpr, Span
-from asyncify.rules.base import Block, Claim, Companion, Finding, Handles, RefusalCode, Replaced, function_node
+from asyncify.rules.base import (
+    CALLBACK,
+    Block,
+    Claim,
+    Companion,
+    Finding,
+    Handles,
+    RefusalCode,
+    Replaced,
+    function_node,
+)
 from asyncify.rules.builtin_callbacks import CALLED_BACK
 from asyncify.rules.facts import Facts
 from asyncify.rules.test_mocks import TEST_DOUBLE

@@ -14,7 +14,8 @@ from asyncify.index.project import CallSite, FunctionInfo, FunctionUse, Implicit
 from asyncify.index.standard import NOT_IMPORTED
 from asyncify.index.values import External, Instance, Object, Value
 from asyncify.model import Reason, Refusal, Span
-from asyncify.rules.base import RefusalCode, function_node, object_node, site_node
+from asyncify.rules.base import CALLBACK, RefusalCode, function_node, object_node, site_node
+from asyncify.rules.blocking import RUNNERS
 from asyncify.rules.caches import CACHES
 from asyncify.rules.decorators import FOLLOWING
 from asyncify.rules.facts import BUILTIN_METHODS, Facts
@@ -35,11 +36,6 @@ DECORATED = RefusalCode(
     "foreign-decorator",
     "A decorator from outside the project receives this function.",
     "Remove the decorator, or apply it to a synchronous function of its own.",
-)
-CALLBACK = RefusalCode(
-    "callback",
-    "The function is handed to code that calls it without await.",
-    "Give that code a synchronous function of its own.",
 )
 FOREIGN_OVERRIDE = RefusalCode(
     "foreign-override",
@@ -196,14 +192,12 @@ def pins(facts: Facts, handled: frozenset[Span], kept: dict[str, frozenset[int]]
                 yield function_node(use.function), found
 
 
-_RUNNERS = frozenset(
-    "asyncio.run asyncio.get_event_loop asyncio.new_event_loop asyncio.Runner anyio.run trio.run uvloop.run".split()
-)
+_STARTERS = (*RUNNERS, "asyncio.get_event_loop", "asyncio.new_event_loop")
 
 
 def _runner_pins(facts: Facts, handled: frozenset[Span]) -> Iterator[tuple[str, Refusal]]:
     """Functions that start an event loop themselves, or that let StopIteration out: no coroutine may do either."""
-    for name in sorted(_RUNNERS):
+    for name in sorted(_STARTERS):
         for call in facts.calls_by_external.get(name, ()):
             info = facts.project.functions.get(call.within)
             if info is not None and info.kind is Kind.FUNCTION and not info.is_async:
@@ -421,7 +415,10 @@ def _use_pin(use: FunctionUse, facts: Facts) -> Refusal | None:
             name = use.external or _decorator_name(facts, use.span)
             if name in TRANSPARENT | FOLLOWING | CACHES or name.startswith(TRANSPARENT_PREFIXES) or name in _PROPERTIES:
                 return None
-            return refusal(DECORATED, use.span, f"The decorator {name or 'here'} comes from outside the project.")
+            if not name or name.startswith("asyncify."):  # a name of asyncify's own catalogue tells its readers nothing
+                node = facts.node(use.span, ast.expr)
+                name = ast.unparse(node) if node is not None else "here"
+            return refusal(DECORATED, use.span, f"The decorator {name} comes from outside the project.")
         case Sink.ARGUMENT if use.external in _LOOKS_AT_FUNCTIONS:
             return None
         case Sink.ARGUMENT:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from asyncify.colour.pins import CALLBACK, refusal
+from asyncify.colour.pins import refusal
 from asyncify.index.project import Kind
 from asyncify.model import Refusal
-from asyncify.rules.base import function_node
+from asyncify.rules.base import CALLBACK, function_node
 from asyncify.rules.facts import Facts
 
 _NAMES_ONLY = frozenset(["logging.getLogger"])  # a logger of that name

@@ -16,6 +16,7 @@ from asyncify.index.values import Constant, Instance
 from asyncify.model import Await, Edit, FetchAhead, Group, MakeAsync, Plan, Reason, ReplaceExpr, Site, Span, Verdict
 from asyncify.plan.effects import Reading, Writing
 from asyncify.rules.facts import Facts
+from asyncify.rules.free_names import bound, free
 from asyncify.rules.support import import_of
 
 RULE = "parallelize"
@@ -129,7 +130,9 @@ class _Question:
                 return found
         lets = tuple((name, self.facts.span(self.path, value)) for name, value in self.lets.items())
         proof = "it changes nothing, and reads nothing that the loop changes"
-        return _Independent(self._fresh_name(), lets, proof, self.reading.uses_session)
+        return _Independent(
+            free(frozenset(bound(self.facts.file(self.path).tree)), "answer"), lets, proof, self.reading.uses_session
+        )
 
     def _reason(self, text: str, node: ast.AST | None = None) -> Reason:
         return Reason(text, self.facts.span(self.path, node if node is not None else self.loop))
@@ -302,12 +305,6 @@ class _Question:
             if not read & written:
                 out.add(name)
         return out
-
-    def _fresh_name(self) -> str:
-        taken = {node.id for node in ast.walk(self.facts.file(self.path).tree) if isinstance(node, ast.Name)}
-        taken |= {node.arg for node in ast.walk(self.facts.file(self.path).tree) if isinstance(node, ast.arg)}
-        numbered = (f"answer_{number}" for number in itertools.count(2))
-        return next(name for name in itertools.chain(["answer"], numbered) if name not in taken)
 
 
 def _own_statements(block: list[ast.stmt], without: tuple[type[ast.AST], ...]) -> Iterator[ast.AST]:

@@ -115,7 +115,6 @@ class _Builder:
         self.interleaving = Interleaving(facts, colouring)
         self.lambdas = Lambdas(facts, colouring)
         self._waiting_modules: dict[str, bool] = {}
-        self._standing: list[Claim] = []
         self.claims: dict[str, list[Claim]] = defaultdict(list)
         for claim in colouring.claims:
             self.claims[claim.node].append(claim)
@@ -170,8 +169,7 @@ class _Builder:
         if not any(claim.role is not Role.PART for claim in claims):
             return None
         claims.sort(key=lambda c: (c.span, c.rule))
-        self._standing += [c for c in claims if c.stands and self._runs_to_end(c.within)]
-        claims = [c for c in claims if c not in self._standing]
+        claims = [c for c in claims if not self._stands(c)]
         edits: list[Edit] = []
         for claim in claims:
             edits += self._claim_edits(claim)
@@ -212,6 +210,10 @@ class _Builder:
         return Group(
             identity, title_of(claims, functions), reason, tuple(edits), tuple(sites), cost=cost, bounds=at_once
         )
+
+    def _stands(self, claim: Claim) -> bool:
+        """Whether the claim's place stays as it is although its group moves: no event loop runs there."""
+        return claim.stands and self._runs_to_end(claim.within)
 
     def _cost(self, component: set[str], functions: list[str], bridges: int) -> Cost:
         infos = [self.facts.project.functions[name] for name in functions]
@@ -435,10 +437,8 @@ class _Builder:
     def other_sites(self, inside: set[str]) -> list[Site]:
         """The sites that no group moves: kept, or refused."""
         reason = "no event loop runs where it stands"
-        out = [
-            Site(c.rule, c.span, c.within, Verdict.KEEP, Reason(reason, c.span))
-            for c in sorted(self._standing, key=lambda c: c.span)
-        ]
+        standing = sorted(filter(self._stands, self._component_claims(inside)), key=lambda c: c.span)
+        out = [Site(c.rule, c.span, c.within, Verdict.KEEP, Reason(reason, c.span)) for c in standing]
         for claim in self.colouring.claims:
             if claim.node in inside or claim.optional or claim.variant:
                 continue

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-import builtins
-import keyword
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from functools import cached_property
 
 from asyncify.colour.colouring import Colouring
@@ -16,6 +14,7 @@ from asyncify.index.project import FunctionInfo, Kind
 from asyncify.model import AddImport, Edit, NameLambda, Reason, ReplaceExpr, ReplaceStatement, Span
 from asyncify.rules.base import Companion, function_node
 from asyncify.rules.facts import Facts
+from asyncify.rules.free_names import RESERVED, bound, free
 
 _CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -97,9 +96,9 @@ class Lambdas:
                 out[info.name] = own
                 continue
             if info.path not in taken:
-                taken[info.path] = {*_bound(facts.file(info.path).tree), *dir(builtins), *keyword.kwlist}
+                taken[info.path] = {*bound(facts.file(info.path).tree), *RESERVED}
             scope = info.parent or info.module
-            name = _free(telling(node.body, private=info.parent is None), taken[info.path] | given[scope])
+            name = free(taken[info.path] | given[scope], telling(node.body, private=info.parent is None))
             given[scope].add(name)
             out[info.name] = name
         return out
@@ -148,28 +147,3 @@ def _words(node: ast.AST) -> Iterator[str]:
 
 def _of_first(arguments: list[ast.expr]) -> list[str]:
     return next((words for argument in arguments if (words := list(_words(argument)))), [])
-
-
-def _bound(tree: ast.Module) -> Iterator[str]:
-    """All names that mean something in the file."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.Name(id=name) | ast.arg(arg=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                yield name
-            case ast.ClassDef(name=name) | ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
-                yield name
-            case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
-                yield name
-            case ast.alias():
-                yield node.asname or node.name.partition(".")[0]
-            case ast.Global(names=names) | ast.Nonlocal(names=names):
-                yield from names
-
-
-def _free(name: str, taken: Set[str]) -> str:
-    if name not in taken:
-        return name
-    number = 2
-    while f"{name}_{number}" in taken:
-        number += 1
-    return f"{name}_{number}"

@@ -20,6 +20,7 @@ class Owners:
     ) -> None:
         """`changed` are the paths that each group changes or adds, `before` the files as they were, by path."""
         self._changed = changed
+        self._stems = {group: {PurePath(path).stem for path in paths} for group, paths in changed.items()}
         paths = {edit.span.path for group in groups for edit in group.edits}
         lines = {path: before.get(path, b"").decode("utf-8", "replace").splitlines() for path in paths}
         self._names = {
@@ -41,8 +42,7 @@ class Owners:
 
     def _changing(self, text: str) -> set[str]:
         mentioned = set(_NAME.findall(text))
-        stems = {group: {PurePath(path).stem for path in paths} for group, paths in self._changed.items()}
-        return {group for group, own in stems.items() if own & mentioned}
+        return {group for group, stems in self._stems.items() if stems & mentioned}
 
     def _naming(self, text: str) -> set[str]:
         mentioned = set(_NAME.findall(text))

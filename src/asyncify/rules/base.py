@@ -165,6 +165,13 @@ class RefusalCode:
     remedy: str
 
 
+CALLBACK = RefusalCode(
+    "callback",
+    "The function is handed to code that calls it without await.",
+    "Give that code a synchronous function of its own.",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One library's knowledge. ``doc`` is the module's docstring: its page in the docs and ``asyncify explain``.

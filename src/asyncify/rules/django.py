@@ -26,7 +26,7 @@ from asyncify.index.catalogue import Catalogue, Invoke, Signature
 from asyncify.index.project import CallSite, ClassInfo, FunctionInfo, ImplicitCall, Kind
 from asyncify.index.values import ExternalMethod, Function, Instance
 from asyncify.model import Reason, Refusal, Span, Verdict
-from asyncify.rules.base import Block, Claim, Finding, Handles, Role, Rule, function_node
+from asyncify.rules.base import CALLBACK, Block, Claim, Finding, Handles, Role, Rule, function_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.fastapi import WAITS_UNSEEN
 from asyncify.rules.unseen_waits import UnseenWaits
@@ -91,8 +91,8 @@ def _found_by_django(facts: Facts) -> Iterator[Block]:
 
 def _called(name: str, span: Span) -> Block:
     text = f"Django calls {name.rpartition('.')[2]}() without await"
-    remedy = "Give that code a synchronous function of its own."
-    return Block(function_node(name), Refusal("callback", span, text, remedy, Reason(text, span)), ID)
+    refusal = Refusal(CALLBACK.code, span, text, CALLBACK.remedy, Reason(text, span))
+    return Block(function_node(name), refusal, ID)
 
 
 def _clients(facts: Facts) -> Iterator[Block]:

@@ -44,6 +44,8 @@ _CONDITION = "what the function computes no longer runs in a thread beside the e
 
 def match(facts: Facts) -> Iterator[Finding]:
     """Every call that runs a function in a thread for a coroutine."""
+    if not {TO_THREAD, RUN_IN_EXECUTOR} & facts.calls_by_external.keys():
+        return
     unseen = UnseenWaits(facts)
     for name, emitted in ((TO_THREAD, "to_task"), (RUN_IN_EXECUTOR, "run_in_executor")):
         for call in facts.calls_by_external.get(name, ()):

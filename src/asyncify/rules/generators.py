@@ -32,9 +32,10 @@ from asyncify.rules.base import Block, Claim, Companion, Finding, RefusalCode, R
 from asyncify.rules.exit_stacks import Entry, entered, entries
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import orphaned_import
+from asyncify.rules.free_names import unused_name
 from asyncify.rules.iteration import Consumption, consumption
 from asyncify.rules.support import import_of
-from asyncify.rules.suspension import CleanUp, may_be_dropped, own_nodes, parts_with, unused_name
+from asyncify.rules.suspension import CleanUp, may_be_dropped, own_nodes, parts_with
 
 ID = "generators"
 CONTEXT = "contextlib._GeneratorContextManager"

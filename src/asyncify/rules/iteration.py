@@ -21,6 +21,7 @@ from asyncify.model import (
 )
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import orphaned_import
+from asyncify.rules.free_names import unused_name
 from asyncify.rules.support import import_of
 
 # Callables that read their argument to its end before they return: a list made beforehand changes nothing.
@@ -134,7 +135,9 @@ def consumption(facts: Facts, path: str, node: ast.expr, reason: Reason, *, apar
         case ast.Starred():
             return Consumption((_as_list(span, reason),))
         case ast.YieldFrom() if isinstance(statement := facts.parent(path, parent), ast.Expr):
-            template = "async for {name} in {{items}}:\n    yield {name}".format(name=_unused_name(facts, path, node))
+            functions = (p for p in facts.parents(path, node) if isinstance(p, (ast.FunctionDef, ast.AsyncFunctionDef)))
+            name = unused_name(next(functions))
+            template = f"async for {name} in {{items}}:\n    yield {name}"
             return Consumption((ReplaceStatement(facts.span(path, statement), template, reason, {"items": span}),))
         case ast.AugAssign(op=ast.Add()) if _is_list(facts, path, parent.target):
             target = facts.span(path, parent.target)
@@ -148,15 +151,6 @@ def consumption(facts: Facts, path: str, node: ast.expr, reason: Reason, *, apar
 
 def _support(facts: Facts, path: str, span: Span, reason: Reason) -> AddImport:
     return import_of(facts.file(path).source, "aio_support", span, reason)
-
-
-def _unused_name(facts: Facts, path: str, node: ast.expr) -> str:
-    """A name for an item that the function around does not use."""
-    scope = next(p for p in facts.parents(path, node) if isinstance(p, (ast.FunctionDef, ast.AsyncFunctionDef)))
-    used = {n.id for n in ast.walk(scope) if isinstance(n, ast.Name)} | {
-        n.arg for n in ast.walk(scope) if isinstance(n, ast.arg)
-    }
-    return next(name for name in ("item", "one_item", *(f"item_{n}" for n in range(len(used) + 1))) if name not in used)
 
 
 def _is_list(facts: Facts, path: str, node: ast.expr) -> bool:

@@ -44,14 +44,6 @@ def _is_safe(facts: Facts, path: str, node: ast.Call) -> bool:
     return all(name.startswith("builtins.") for name in call.externals)
 
 
-def unused_name(scope: ast.AST, *wanted: str) -> str:
-    """A name that the scope does not use."""
-    used = {node.id for node in ast.walk(scope) if isinstance(node, ast.Name)}
-    used |= {node.arg for node in ast.walk(scope) if isinstance(node, ast.arg)}
-    candidates = (*wanted, "item", "element", "one_item", *(f"item_{number}" for number in range(len(used) + 1)))
-    return next(name for name in candidates if name not in used)
-
-
 def parts_with(facts: Facts, path: str, node: ast.expr) -> bool:
     """Whether the expression may be a synchronous generator of the project."""
     return bool(facts.generators.get((path, node)))

@@ -25,6 +25,7 @@ from asyncify.rules.base import (
     site_node,
 )
 from asyncify.rules.facts import Facts
+from asyncify.rules.free_names import bound, free
 from asyncify.rules.requests_names import METHODS, SESSIONS
 from asyncify.rules.requests_sessions import handed_out_by_test
 from asyncify.rules.requests_values import stored_out_of_sight
@@ -355,12 +356,8 @@ def _named_lambda(facts: Facts, place: Replacement, double: ast.Lambda, short: s
     """A lambda that replaces a function becomes an async def with a name, above the statement; () where it cannot."""
     parent = facts.parent(place.path, double)
     statement = facts.statement(place.path, double)
-    name = f"fake_{short.strip('_')}"
-    scope = facts.file(place.path).tree
-    taken = {n.id for n in ast.walk(scope) if isinstance(n, ast.Name)}
-    taken |= {n.name for n in ast.walk(scope) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))}
-    while name in taken:
-        name += "_async"
+    wanted = f"fake_{short.strip('_')}"
+    name = free(frozenset(bound(facts.file(place.path).tree)), wanted, f"{wanted}_async")
     span = facts.span(place.path, statement)
     reason = Reason("what it replaces is awaited", facts.span(place.path, double))
     holes = {"body": facts.span(place.path, double.body)}
