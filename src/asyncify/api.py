@@ -21,7 +21,7 @@ from asyncify.entry_points import ENTRY_FILES, check_names
 from asyncify.errors import CheckError, InputError
 from asyncify.index.project import Diagnostic, Kind
 from asyncify.model import Edit, FileChange, GroupChange, MakeAsync, Plan, Witness
-from asyncify.packaging import discover_config
+from asyncify.packaging.found import discover_config
 from asyncify.rules.registry import catalogue
 from asyncify.support import is_emitted
 

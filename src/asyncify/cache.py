@@ -13,14 +13,11 @@ import io
 import os
 import pickle
 import sys
-import tempfile
 import time
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
-
-import platformdirs
 
 LIMIT: Final = 200 * 1024 * 1024
 """Bytes that all entries may take together; the ones longest unused go first."""
@@ -36,7 +33,11 @@ _PLAIN = frozenset({"frozenset", "set", "complex"})
 def folder() -> Path:
     """Where entries are: ``ASYNCIFY_CACHE_DIR``, or ``asyncify`` in the user's cache folder."""
     chosen = os.environ.get("ASYNCIFY_CACHE_DIR")
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("asyncify", appauthor=False))
+    if chosen:
+        return Path(chosen)
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("asyncify", appauthor=False))
 
 
 def key(parts: Iterable[bytes]) -> str:
@@ -83,6 +84,8 @@ def load(name: str) -> Any:
 
 def store(name: str, value: object) -> None:
     """Keep `value` under that name; where that is impossible (a full disk, no permission), nothing is kept."""
+    import tempfile
+
     data = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
     target = folder()
     try:

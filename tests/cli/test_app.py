@@ -127,7 +127,7 @@ def test_help_imports_no_pipeline() -> None:
         "import sys; from asyncify.cli.app import app\n"
         "try: app(['--help'])\n"
         "except SystemExit: pass\n"
-        "print([m for m in sys.modules if m in ('libcst', 'aiohttp', 'asyncify.api', 'pygments')], file=sys.stderr)"
+        "print([m for m in sys.modules if m in ('libcst', 'aiohttp', 'asyncify.api', 'pygments', 'rich')], file=sys.stderr)"
     )
     assert _python("-c", code).stderr.strip() == "[]"
 

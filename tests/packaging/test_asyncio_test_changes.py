@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from asyncify.packaging import asyncio_test_changes
+from asyncify.packaging.pytest_config import asyncio_test_changes
 
 PYPROJECT_TABLE = b'[tool.pytest.ini_options]\nasyncio_mode = "auto"\n'
 

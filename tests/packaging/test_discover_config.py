@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asyncify.packaging import discover_config
+from asyncify.packaging.found import discover_config
 
 
 def test_exactly_the_configuration_of_the_root(tmp_path: Path) -> None:

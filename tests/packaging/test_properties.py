@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asyncify.packaging import asyncio_test_changes, requirement_changes, toml
+from asyncify.packaging import toml
+from asyncify.packaging.pytest_config import asyncio_test_changes
 from asyncify.packaging.requirement import name_of
+from asyncify.packaging.requirements import requirement_changes
 
 NAMES = ("requests", "click", "attrs", "zope.interface", "requests-mock", "PyYAML", "six")
 SPECIFIERS = ("", ">=2", " >= 2", "~=1.4", "[extra]>=1,<3", " ; python_version > '3.8'", "==1; os_name == 'nt'")

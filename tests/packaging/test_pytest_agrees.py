@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from asyncify.packaging import asyncio_test_changes, discover_config
+from asyncify.packaging.found import discover_config
+from asyncify.packaging.pytest_config import asyncio_test_changes
 
 TEST = """
 import asyncio

@@ -9,7 +9,7 @@ from textwrap import dedent
 
 import pytest
 
-from asyncify.packaging import requirement_changes
+from asyncify.packaging.requirements import requirement_changes
 
 ADD = ["aiohttp>=3.11"]
 

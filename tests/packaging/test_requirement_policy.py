@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asyncify.packaging import requirement_changes
+from asyncify.packaging.requirements import requirement_changes
 
 ADD = ["aiohttp>=3.11"]
 

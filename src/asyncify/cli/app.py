@@ -15,7 +15,6 @@ from asyncify import __version__
 from asyncify.cli.console import Output
 from asyncify.cli.options import output_options
 from asyncify.errors import AsyncifyError, ExitCode
-from asyncify.report.text import clean, safe
 
 COMMANDS = {
     "scan": "What is here, what can move, and why or why not.",
@@ -121,6 +120,8 @@ def _usage(error: click.UsageError) -> None:
 
 
 def _fail(output: Output, message: str, code: ExitCode) -> NoReturn:
+    from asyncify.report.text import clean, safe
+
     if output.debug:
         output.line(clean(traceback.format_exc()), error=True)
     output.line(

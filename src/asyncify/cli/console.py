@@ -1,4 +1,7 @@
-"""Where output goes: colours, widths, and progress."""
+"""Where output goes: colours, widths, and progress.
+
+``rich`` takes longer to import than a small program to scan, so it is imported where something is shown.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +12,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
-
-from asyncify.report.text import clean_line
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.progress import Progress, TaskID
 
 PLAIN_WIDTH = 100
 """Columns where nobody's terminal says otherwise: what goes to a file or a pipe looks the same everywhere."""
 
 PATIENCE = 1.0
 """Seconds of work before a progress bar appears."""
-
-
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        raise
 
 
 @dataclass(slots=True)
@@ -40,7 +37,9 @@ class Output:
         width = None
         if not stream.isatty() and not os.environ.get("COLUMNS", "").isdecimal():
             width = PLAIN_WIDTH
-        return _Console(
+        from asyncify.cli.pipe import PipeConsole
+
+        return PipeConsole(
             file=stream,
             color_system={"auto": "auto", "always": "standard", "never": None}[self.color],
             force_terminal={"auto": None, "always": True, "never": False}[self.color],
@@ -71,6 +70,8 @@ class Output:
     def raw(self, data: bytes) -> None:
         """Write bytes to standard output as they are; on a terminal, cleaned of control characters."""
         if sys.stdout.isatty():
+            from asyncify.report.text import clean_line
+
             text = data.decode(errors="backslashreplace")
             sys.stdout.write("".join(clean_line(line) + "\n" for line in text.split("\n")[:-1]))
         else:
@@ -81,8 +82,7 @@ class Output:
     @contextmanager
     def progress(self) -> Iterator[TerminalProgress]:
         """Something the pipeline can report to while the block runs; visible on a terminal only."""
-        console = self.console(sys.stderr)
-        bar = TerminalProgress(console if sys.stderr.isatty() else None)
+        bar = TerminalProgress(self.console(sys.stderr) if sys.stderr.isatty() else None)
         try:
             yield bar
         finally:
@@ -97,6 +97,8 @@ class TerminalProgress:
         self._task: TaskID | None = None
         self._timer: threading.Timer | None = None
         if console is not None:
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
             self._bar = Progress(
                 SpinnerColumn(),
                 TextColumn("{task.description}", markup=False),
@@ -112,6 +114,8 @@ class TerminalProgress:
     def stage(self, name: str, total: int | None = None) -> None:
         """See :class:`asyncify.report.progress.Progress`."""
         if self._bar is not None:
+            from asyncify.report.text import clean_line
+
             if self._task is not None:
                 self._bar.remove_task(self._task)
             self._task = self._bar.add_task(clean_line(name), total=total)

@@ -8,15 +8,17 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Iterable
 from pathlib import Path, PurePath
-from typing import Final
-
-import pathspec
+from typing import TYPE_CHECKING, Final
 
 from asyncify.config import DEFAULT_EXCLUDE, Config
 from asyncify.discover.notebook import SUFFIX
 from asyncify.errors import UsageError
 from asyncify.index.project import Diagnostic
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 SKIPPED: Final = frozenset(
     {
@@ -60,10 +62,7 @@ class Walker:
             self._own_names = frozenset(pattern.rstrip("/") for pattern in DEFAULT_EXCLUDE)
         else:
             patterns = (*config.exclude, *patterns)
-        try:
-            self._patterns = pathspec.GitIgnoreSpec.from_lines(patterns)
-        except ValueError as error:
-            raise UsageError(f"{config.file or 'command line'}: `exclude` or `extend-exclude`: {error}") from error
+        self._patterns = _compiled(patterns, config) if patterns else None
 
     def add(self, path: Path) -> None:
         """Take a path the user named, whatever `exclude` says."""
@@ -166,7 +165,7 @@ class Walker:
         return self._excluded(path, base, folder=True)
 
     def _excluded(self, path: str, base: str, *, folder: bool) -> bool:
-        if not len(self._patterns):
+        if self._patterns is None:
             return False
         relative = os.path.relpath(path, base).replace(os.sep, "/")
         return self._patterns.match_file(relative + "/" if folder else relative)
@@ -182,3 +181,13 @@ class Walker:
         if path.startswith(self._lead):
             return path[len(self._lead) :].replace(os.sep, "/")
         return os.path.relpath(path, self.root).replace(os.sep, "/")
+
+
+def _compiled(patterns: Iterable[str], config: Config) -> GitIgnoreSpec:
+    """The patterns of `exclude`. Raises UsageError. The library is imported here, for most runs have no pattern."""
+    from pathspec import GitIgnoreSpec
+
+    try:
+        return GitIgnoreSpec.from_lines(patterns)
+    except ValueError as error:
+        raise UsageError(f"{config.file or 'command line'}: `exclude` or `extend-exclude`: {error}") from error

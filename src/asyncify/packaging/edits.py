@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from asyncify.packaging.found import ROOT_FILES, is_requirements_file
 from asyncify.packaging.listing import Keys, Listing
-from asyncify.packaging.places import ROOT_FILES, is_requirements_file, listings
+from asyncify.packaging.places import listings
 from asyncify.packaging.requirement import Requirement
 from asyncify.packaging.text import Decoded, Splice, Unsupported, apply, decode
 

@@ -1,9 +1,8 @@
-"""Which files hold requirement lists, and how each is read."""
+"""How the requirement lists of each file are read."""
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
-
+from asyncify.packaging.found import is_requirements_file
 from asyncify.packaging.listing import Listing
 from asyncify.packaging.pyproject import listings as pyproject_listings
 from asyncify.packaging.pyproject import pipfile_listings
@@ -13,21 +12,6 @@ from asyncify.packaging.setup_files import (
     setup_py_listings,
     tox_listings,
 )
-
-#: The files of the root that matter, in the order in which they are the project's main declaration.
-ROOT_FILES = ("pyproject.toml", "setup.cfg", "setup.py", "Pipfile", "tox.ini")
-PYTEST_FILES = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini")
-_LARGEST = 4_000_000  # bytes; what is larger was not written by hand
-
-
-def is_requirements_file(path: str) -> bool:
-    """Whether `path` is a pip requirements file (constraints are none)."""
-    pure = PurePosixPath(path)
-    if "constraint" in pure.name.lower() or pure.suffix not in (".txt", ".in"):
-        return False
-    if len(pure.parts) == 1:
-        return "requirements" in pure.name.lower()
-    return len(pure.parts) == 2 and pure.parts[0] == "requirements"
 
 
 def listings(path: str, text: str) -> list[Listing]:
@@ -43,27 +27,3 @@ def listings(path: str, text: str) -> list[Listing]:
     if path == "setup.py":
         return setup_py_listings(text)
     return requirements_listings(path, text) if is_requirements_file(path) else []
-
-
-def discover_config(root: Path) -> dict[str, bytes]:
-    """The packaging and test configuration files of the project at `root`: path (with ``/``) to bytes.
-
-    Looks at the root and at ``requirements/`` only. Symbolic links and what cannot be read are left out.
-    """
-    names = [*ROOT_FILES, *PYTEST_FILES]
-    for folder in ("", "requirements"):
-        try:
-            inside = sorted(entry.name for entry in (root / folder).iterdir())
-        except OSError:
-            continue
-        paths = [f"{folder}/{name}" if folder else name for name in inside]
-        names.extend(path for path in paths if is_requirements_file(path))
-    found: dict[str, bytes] = {}
-    for name in names:
-        path = root / name
-        try:
-            if path.is_file() and not path.is_symlink() and path.stat().st_size <= _LARGEST:
-                found[name] = path.read_bytes()
-        except OSError:
-            continue
-    return found

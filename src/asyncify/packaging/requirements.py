@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from asyncify.packaging import toml
 from asyncify.packaging.edits import ConfigChange, Workspace, is_optional
+from asyncify.packaging.found import is_requirements_file
 from asyncify.packaging.listing import Listing, Role
-from asyncify.packaging.places import is_requirements_file
 from asyncify.packaging.pyproject import PoetryExtra
 from asyncify.packaging.requirement import Requirement, normalise, parse
 from asyncify.packaging.setup_files import setup_py_opaque

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from asyncify.model import AddFile, Edit, Require
-from asyncify.packaging import asyncio_test_changes, requirement_changes
+from asyncify.packaging.pytest_config import asyncio_test_changes
+from asyncify.packaging.requirements import requirement_changes
 
 #: 3.10 is the first release with the exceptions that the support modules tell apart.
 AIOHTTP = "aiohttp>=3.10"
