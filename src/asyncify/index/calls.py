@@ -21,7 +21,6 @@ from asyncify.index.abstract import (
     APartial,
     Args,
     ASetter,
-    ASuper,
     AUnknown,
     AValue,
     Caller,
@@ -384,10 +383,6 @@ class Calls(Hierarchy):
             for name in owner.facts.declared:
                 owners[name] = owner
         return owners
-
-    def attribute_of_super(self, value: ASuper) -> AClass:
-        """The class that ``super()`` starts behind."""
-        return value.cls
 
     def literal(self, value: AValue) -> str | None:
         """The string a value is, if it is one."""

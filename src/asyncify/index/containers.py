@@ -210,10 +210,6 @@ class Heap(Engine):
             variable = self._fields[owner, name] = self.new()
         return variable
 
-    def field_if_any(self, owner: AValue, name: str) -> int:
-        """As :meth:`field`, but 0 if nothing was ever stored or asked."""
-        return self._fields.get((owner, name), 0)
-
     def object_of(self, cls: AClass, subs: bool) -> AObject:
         """The instance of exactly this class, or of it or a subclass."""
         found = cls.self_ if subs else cls.object_

@@ -307,7 +307,3 @@ class Externals(BuiltinCalls, Mocks):
     def scalar_type(self, value: AConstant) -> str:
         """The class of a literal."""
         return "builtins.None" if value.value is None else f"builtins.{value.value.__class__.__name__}"
-
-    def is_external(self, value: AValue) -> bool:
-        """Whether the value is from outside the project."""
-        return isinstance(value, (AExternal, AInstance, AMethod))

@@ -19,11 +19,6 @@ _PRAGMA = re.compile(r"#\s*(noqa|type:\s*ignore|pylint:|isort:|pragma:|nosec|ruf
 # --- Comma-separated lists -------------------------------------------------------------------------------------
 
 
-def comment_of(space: cst.BaseParenthesizableWhitespace) -> cst.Comment | None:
-    """The comment on the first line of some white space."""
-    return space.first_line.comment if isinstance(space, cst.ParenthesizedWhitespace) else None
-
-
 def without_comments(space: cst.BaseParenthesizableWhitespace) -> cst.BaseParenthesizableWhitespace:
     """The same white space without its comments and empty lines."""
     if not isinstance(space, cst.ParenthesizedWhitespace):

@@ -73,7 +73,6 @@ class Claim:
     follows: tuple[str, ...] = ()
     leads: tuple[str, ...] = ()
     condition: str | None = None
-    native_blocker: str | None = None  # why the native profile would not be exact here
     optional: bool = False  # made only where its function is asynchronous anyway
     concurrent: bool = False  # it runs jobs concurrently: waiting inside them is worth moving
     sync_edits: tuple[Edit, ...] | None = None  # instead of the edits, where the enclosing function stays synchronous

@@ -33,7 +33,6 @@ SAME = {
 }
 RENAMED = {APPLICATION: "Quart", CLIENT: "QuartClient"}
 AWAITED = {f"flask.{name}" for name in ("render_template", "render_template_string", "make_response", "flash")}
-TEMPLATES = _words("flask.render_template flask.render_template_string")
 
 REQUEST = "flask.request"
 REQUEST_SAME = _words(
@@ -116,5 +115,3 @@ RECEIVERS = frozenset(
 # Of `run()`: parameters that both have, and those that only Flask's server has and that change nothing a client sees.
 RUN_SAME = _words("host port debug use_reloader")
 RUN_DROPPED = _words("threaded load_dotenv use_debugger")
-# Of the test client.
-CLIENT_SAME = _words("headers json")

@@ -11,7 +11,7 @@ from typing import cast
 ADDRESS = "198.18.0.1"
 """The address of all hosts, from the range for benchmarks (RFC 2544): no real host has it."""
 
-A, AAAA, NXDOMAIN = 1, 28, 3
+A, NXDOMAIN = 1, 3
 _HEADER = struct.Struct("!HHHHHH")
 _RESPONSE = 0x8580  # a response, authoritative, recursion desired and available
 
