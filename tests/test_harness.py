@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,8 +11,11 @@ from harness import laws
 from harness.check import check_runs
 from harness.fixture import Expected, Fixture
 from harness.laws import Broken
+from harness.run import start_process
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.start import Zygote
 
     from asyncify.verify.server import LocalServer
@@ -187,3 +192,35 @@ def test_a_line_that_no_edit_covers_is_seen() -> None:
 def test_text_that_does_not_compile_is_seen() -> None:
     with pytest.raises(Broken, match="does not compile"):
         laws.compiles({"a.py": b"def f():\n    await g()\n"}, {"a.py"})
+
+
+ENDINGS = {
+    "plain": "print('end', end='')",
+    "number": "import sys; sys.exit(257)",
+    "text": "import sys; sys.exit('why')",
+    "error": "raise KeyError('key')",
+    "interrupt": "raise KeyboardInterrupt",
+    "at exit": "import atexit; atexit.register(print, 'second'); atexit.register(print, 'first')",
+    "thread": "import threading, time; threading.Thread(target=lambda: (time.sleep(0.05), print('late'))).start()",
+    "daemon": "import threading, time; threading.Thread(target=time.sleep, args=(50,), daemon=True).start()",
+    "last words": "class Last:\n    def __del__(self): print('gone')\nlast = Last()",
+    "cycle": "class Last:\n    def __del__(self): print('gone')\nlast = Last()\nlast.own = last",
+    "left open": "import aiohttp, asyncio\nasync def main():\n    global left\n    left = aiohttp.ClientSession()\nasyncio.run(main())",
+    "never awaited": "async def job(): pass\nleft = job()",
+    "loop": "import asyncio; asyncio.set_event_loop(asyncio.new_event_loop())",
+    "no output": "import sys; sys.stdout.close()",
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_fork_ends_as_a_process_does(ending: str, zygote: Zygote, tmp_path: Path) -> None:
+    """Exit code, output, and the kinds of warnings and errors on stderr."""
+    (tmp_path / "main.py").write_text(ENDINGS[ending], encoding="utf-8")
+    environment = {"PYTHONDEVMODE": "1", "PYTHONWARNINGS": "default", "HARNESS_GUARD": str(tmp_path / "log")}
+    command = [sys.executable, "main.py"]
+    seen = [start(command, tmp_path, environment) for start in (start_process, zygote)]
+    assert [(code, out, _kinds(err)) for code, out, err in seen[:1]] == [(c, o, _kinds(e)) for c, o, e in seen[1:]]
+
+
+def _kinds(stderr: bytes) -> list[str]:
+    return sorted(set(re.findall(r"\w+(?:Error|Warning|Interrupt)\b|Unclosed \w+|never awaited|why", stderr.decode())))
