@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import struct
 import threading
 import zlib
 from dataclasses import dataclass, field
@@ -107,6 +108,8 @@ ANSWERS: dict[str, Answer] = {
     "/garbage": [b"what is this?\r\n\r\n"],
     "/endless-header": reply("200 OK", b"x", "X-A: " + "a" * 70000),
     "/short": [reply("200 OK", b"", "Content-Length: 10", length=False) + b"abc"],
+    "/short-chunks": [chunked(b"abc", end=b"")],
+    "/reset": None,
     "/chunk-cut": [chunked(b"abc", end=b"5\r\nab")],
     "/chunk-bad": [chunked(b"abc", end=b"zz\r\nab\r\n0\r\n\r\n")],
     "/drip": [reply("200 OK", b"", "Content-Length: 12", length=False), *[b"abc", 0.06] * 4],
@@ -226,6 +229,9 @@ class RawServer:
                     part = part.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
                 writer.write(part)
                 await writer.drain()
+        if request.target == "/reset":  # the connection, where "/hang-up" ends it in good order
+            at_once = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
         return isinstance(answer, bytes)
 
     def _find(self, request: Seen) -> Answer:

@@ -156,7 +156,10 @@ def known_codec(encoding: str | None) -> bool:
     return encoding is None or encoding != "no-such"
 
 
-WORDED_OTHERWISE = r"\('Connection aborted|.*SSLError|.*[Cc]onnection broken|.*content-encoding|.*is not completed"
+WORDED_OTHERWISE = (
+    r".*SSLError|.*content-encoding|\('Connection aborted\.', (BadStatusLine|LineTooLong)|.*[cC]hunk ?[sS]ize|.*ChunkLength|"
+    r".*IncompleteRead\((2 bytes read, 3 more|5 bytes read\))"  # aiohttp does not tell how long the chunk should have been
+)
 
 
 def trouble(error: Exception) -> dict[str, Any]:

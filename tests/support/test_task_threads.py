@@ -14,6 +14,7 @@ import time
 import pytest
 
 from asyncify.support import emit
+from asyncify.support.aio_support import TaskPool
 from asyncify.support.aio_support_locks import (
     TaskBarrier,
     TaskBoundedSemaphore,
@@ -240,6 +241,23 @@ async def test_a_lock_that_is_taken_at_once_again_starves_nobody(monkeypatch):
     lock.release()
     await joined(threads)
     assert turns == ["a", "b"] * 3
+
+
+async def test_a_job_that_computes_for_long_puts_nobody_behind_the_next(monkeypatch):
+    monkeypatch.setattr(sys, "getswitchinterval", lambda: 0.001)
+    lock, order = TaskLock(), []
+
+    async def job(number):
+        async with lock:
+            order.append(number)
+            computed = time.monotonic() + 0.005 * (not number)
+            while time.monotonic() < computed:
+                pass
+
+    async with TaskPool(4) as pool:
+        for number in range(4):
+            pool.submit(job, number)
+    assert order == list(range(4))
 
 
 @pytest.mark.parametrize("lock_type", [TaskLock, TaskRLock])

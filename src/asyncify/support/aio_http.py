@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import importlib
 import os
+import re
 import ssl
 import threading
 import time
@@ -183,12 +184,26 @@ async def _send(
         raise ConnectionError(f"{_pool(target)}: Read timed out.") from error
     except (aiohttp.ClientError, OSError) as error:
         undecodable = "content-encoding" in str(error)
-        broken = (ContentDecodingError if undecodable else ChunkedEncodingError)(str(error))
+        broken = ContentDecodingError(str(error)) if undecodable else ChunkedEncodingError(_broken_off(live, error))
         if not (follow and response.is_redirect):  # if it is followed, its body does not matter
             raise broken from error
         response._broken = broken
         del response.content
     return response
+
+
+def _broken_off(live: aiohttp.ClientResponse, error: Exception) -> str:
+    """How requests words it that the body of `live` ended too early."""
+    came, chunks = live.content.total_bytes, getattr(live.content, "_http_chunk_splits", None)
+    reason = f"IncompleteRead({came} bytes read)"
+    if number := re.search(r"Error\((\d+), ", repr(error)):
+        reason = repr(OSError(int(number[1]), os.strerror(int(number[1]))))  # the connection was reset
+    elif "Transfer-Encoding" in live.headers:
+        if not came or (chunks and chunks[-1] == came):
+            return "Response ended prematurely"
+    elif counts := re.search(r"received (\d+) of (\d+) bytes", str(error)):
+        reason = f"IncompleteRead({counts[1]} bytes read, {int(counts[2]) - int(counts[1])} more expected)"
+    return f"({f'Connection broken: {reason}'!r}, {reason})"
 
 
 def _pool(target: yarl.URL) -> str:
@@ -230,6 +245,8 @@ def _failure(error: Exception, target: yarl.URL, limits: aiohttp.ClientTimeout) 
             if "chunk size" in message:
                 return ChunkedEncodingError(f"Connection broken: {message}")
             return ConnectionError(f"('Connection aborted.', BadStatusLine({message!r}))")
+        case aiohttp.ClientOSError(errno=int(number)):
+            return ConnectionError(f"('Connection aborted.', {OSError(number, os.strerror(number))!r})")
     return ConnectionError(f"('Connection aborted.', {error!r})")
 
 

@@ -28,7 +28,7 @@ import urllib3.util.ssl_
 import yarl
 
 from asyncify.support.aio_off_loop import _off_loop
-from asyncify.support.aio_requests_wire import _Body, _carrier, _Headers, _Unread, _Wire
+from asyncify.support.aio_requests_wire import _Body, _carrier, _Headers, _Inflow, _Unread, _Wire
 
 _with_scheme: Any = requests.utils.prepend_scheme_if_needed
 
@@ -226,6 +226,8 @@ class _Exchange:
                 return requests.exceptions.ChunkedEncodingError(error)
             case aiohttp.ClientResponseError():
                 return errors.ProtocolError("Connection aborted.", http.client.BadStatusLine(error.message))
+            case aiohttp.ClientOSError(errno=int(number)):
+                return errors.ProtocolError("Connection aborted.", OSError(number, os.strerror(number)))
             case aiohttp.ClientError() | OSError():
                 return errors.ProtocolError("Connection aborted.", error)
         return error
@@ -281,17 +283,17 @@ class _Exchange:
 async def _received(response: aiohttp.ClientResponse) -> _Body:
     """Read the whole body now; what goes wrong is raised where requests would: when the content is looked at."""
     chunks: list[bytes] = []
+    inflow = _Inflow(response)
     try:
-        async for chunk in response.content.iter_any():
-            chunks.append(chunk)
+        while True:
+            data, complete = await inflow.more()
+            if not data and not complete:
+                break
+            chunks.append(data)
     except aiohttp.SocketTimeoutError:
         return _Body(chunks, TimeoutError("The read operation timed out"))
-    except (aiohttp.ClientError, OSError) as error:
-        if "Content-Length" in response.headers and "Transfer-Encoding" not in response.headers:
-            return _Body(chunks, None)  # urllib3 counts, and finds that bytes are missing
-        broken = http.client.IncompleteRead(b"".join(chunks))
-        broken.__cause__ = error
-        return _Body(chunks, broken)
+    except urllib3.exceptions.ProtocolError as error:
+        return _Body(chunks, error)
     finally:
         response.release()
     return _Body(chunks, None)

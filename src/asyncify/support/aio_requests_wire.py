@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import email.message
+import http.client
 import io
+import os
+import re
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
@@ -168,12 +171,57 @@ class _Unread(io.RawIOBase):
         )
 
 
+class _Inflow:
+    """The bytes of a body in their order: all that came, also where the connection broke."""
+
+    def __init__(self, live: aiohttp.ClientResponse) -> None:
+        self._live = live
+        self._taken = self._of_chunk = 0  # bytes, and those of an HTTP chunk that has not ended
+        self._lost: Exception | None = None
+
+    async def more(self) -> tuple[bytes, bool]:
+        """More bytes and whether an HTTP chunk ends with them; no bytes and False at the end.
+
+        Raises aiohttp.SocketTimeoutError, and for a broken body the ProtocolError that urllib3 would.
+        """
+        content = self._live.content
+        if self._lost is None:
+            try:
+                data, complete = await content.readchunk()
+            except aiohttp.SocketTimeoutError:
+                raise
+            except (aiohttp.ClientError, OSError) as error:
+                self._lost = error
+                content.set_exception(None)  # type: ignore[arg-type] # it hides what came before
+        if self._lost is not None:
+            if self._taken >= content.total_bytes:
+                raise self._broken(self._lost) from self._lost
+            data, complete = await content.readchunk()
+        self._taken += len(data)
+        self._of_chunk = 0 if complete else self._of_chunk + len(data)
+        return data, complete
+
+    def _broken(self, error: Exception) -> urllib3.exceptions.ProtocolError:
+        headers = self._live.headers
+        reason: Exception = http.client.IncompleteRead(bytes(self._of_chunk))
+        if number := re.search(r"Error\((\d+), ", repr(error)):
+            reason = OSError(int(number[1]), os.strerror(int(number[1])))  # the connection was reset
+        elif "Transfer-Encoding" in headers:
+            if not self._of_chunk:
+                return urllib3.exceptions.ProtocolError("Response ended prematurely")
+        elif headers.get("Content-Length", "").isdigit():
+            missing = int(headers["Content-Length"]) - self._taken
+            reason = urllib3.exceptions.IncompleteRead(self._taken, missing)
+        return urllib3.exceptions.ProtocolError(f"Connection broken: {reason!r}", reason)
+
+
 class _Wire:
     """A body that is still to come, read by awaiting: by the methods of its response or through that one's `raw`."""
 
     def __init__(self, live: aiohttp.ClientResponse, carrier: _Carrier, raw: Any, pool: Any) -> None:
         self._live: aiohttp.ClientResponse | None = live
         self._carrier, self._raw, self._pool = carrier, raw, pool
+        self._inflow = _Inflow(live)
         self._waiting = bytearray()
 
     def close(self) -> None:
@@ -190,14 +238,15 @@ class _Wire:
         """
         if self._live is None:
             return None
-        content = self._live.content
         try:
-            data, complete = await content.readchunk()
+            data, complete = await self._inflow.more()
         except aiohttp.SocketTimeoutError as error:
+            self.close()
             raise urllib3.exceptions.ReadTimeoutError(self._pool, "", "Read timed out.") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise urllib3.exceptions.ProtocolError(f"Connection broken: {error!r}", error) from error
-        ended = not data and not complete and content.at_eof()
+        except urllib3.exceptions.ProtocolError:
+            self.close()
+            raise
+        ended = not data and not complete
         if decode:
             self._raw._init_decoder()
         self._waiting += self._raw._decode(data, decode, ended)

@@ -21,21 +21,23 @@ _me: contextvars.ContextVar[object] = contextvars.ContextVar("_me")
 
 
 class _Turn:
-    """Since when this step of an event loop has been going on, as far as it is known; 0 between steps."""
+    """Which task has been going on without a wait, and since when, as far as is known; 0 between steps of the loop."""
 
+    task: object = None
     since = 0.0
 
     @classmethod
     def over(cls) -> None:
-        cls.since = 0.0
+        cls.task, cls.since = None, 0.0
 
 
 async def _breathe() -> None:
-    """Let others run if this step has been going on for so long that a thread would have been interrupted."""
-    now = time.monotonic()
-    if not _Turn.since:
-        _Turn.since = now
-        asyncio.get_running_loop().call_soon(_Turn.over)
+    """Let others run if this task has been going on for so long that a thread would have been interrupted."""
+    now, task = time.monotonic(), asyncio.current_task()
+    if not _Turn.since or _Turn.task is not task:
+        if not _Turn.since:
+            asyncio.get_running_loop().call_soon(_Turn.over)
+        _Turn.task, _Turn.since = task, now
     elif now - _Turn.since > sys.getswitchinterval():
         _Turn.since = 0.0
         await asyncio.sleep(0)
@@ -94,7 +96,8 @@ class _Places:
 
     async def take(self, timeout: float | None) -> bool:
         """Take a place, waiting for it `timeout` seconds (None: for ever, 0: not at all); whether there was one."""
-        await _breathe()
+        if self.free > 0 or timeout is not None:
+            await _breathe()  # who has to wait does not lose its place by it
         with self._mutex:
             if self.free > 0:
                 self.free -= 1

@@ -73,7 +73,8 @@ class TaskQueue(Generic[_Entry]):
     async def get(self, block: bool = True, timeout: float | None = None) -> _Entry:
         """Remove and return an item, waiting for one. Raises `queue.Empty` if none came in `timeout` seconds."""
         deadline = _deadline(block, timeout)
-        await _breathe()
+        if self._items or deadline is not None:
+            await _breathe()  # who has to wait does not lose its place by it
         while True:
             with self._mutex:
                 if self._items:
@@ -90,7 +91,8 @@ class TaskQueue(Generic[_Entry]):
     async def put(self, item: _Entry, block: bool = True, timeout: float | None = None) -> None:
         """Add an item, waiting for room. Raises `queue.Full` if there was none in `timeout` seconds."""
         deadline = _deadline(block, timeout) if self.maxsize > 0 else None
-        await _breathe()
+        if deadline is not None or not self.full():
+            await _breathe()  # who has to wait does not lose its place by it
         while True:
             with self._mutex:
                 if not self.full():
