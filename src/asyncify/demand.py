@@ -211,7 +211,7 @@ class Ground:
         found = self._open.get(path)
         if found is None:
             project = build([self.sources[path]], self._catalogue, self.elsewhere, self.parsed)
-            called = (name for call in project.calls for name in call.externals if name.startswith(ABSENT))
+            called = (name for name in project.called_outside if name.startswith(ABSENT))
             ends = (".".join(name.rsplit(".", 2)[1:]) for name in called)
             found = self._open[path] = project.unresolved_methods.union(ends)
             project.forget()

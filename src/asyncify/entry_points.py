@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -115,12 +116,17 @@ def _console_scripts(root: Path) -> Iterator[str]:
             text = (root / name).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             continue
-        if name == "pyproject.toml":
-            yield from _from_pyproject(text)
-        elif name == "setup.cfg":
-            yield from _from_setup_cfg(text)
-        else:
-            yield from (f"{match[1]}:{match[2]}" for match in _LITERAL.finditer(text))
+        yield from _declared(name, text)
+
+
+@lru_cache(maxsize=len(ENTRY_FILES))
+def _declared(name: str, text: str) -> tuple[str, ...]:
+    """The console scripts that a file of that name and text declares; each part of a large tree asks for them."""
+    if name == "pyproject.toml":
+        return tuple(_from_pyproject(text))
+    if name == "setup.cfg":
+        return tuple(_from_setup_cfg(text))
+    return tuple(f"{match[1]}:{match[2]}" for match in _LITERAL.finditer(text))
 
 
 def _from_pyproject(text: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from asyncify.colour.pins import IMPORT_TIME, refusal
 from asyncify.colour.structure import in_main_guard, is_main_guard
 from asyncify.index.project import Kind
+from asyncify.index.syntax import walk
 from asyncify.model import Refusal
 from asyncify.rules.base import function_node
 from asyncify.rules.facts import Facts
@@ -51,5 +52,5 @@ def _looks_at_names(statement: ast.stmt) -> bool:
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
         and node.func.id in ("exec", "eval", "vars", "locals", "globals", "dir")
-        for node in ast.walk(statement)
+        for node in walk(statement)
     )

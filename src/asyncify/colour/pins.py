@@ -12,6 +12,7 @@ from typing import get_args
 
 from asyncify.index.project import CallSite, FunctionInfo, FunctionUse, ImplicitCall, Kind, Sink
 from asyncify.index.standard import NOT_IMPORTED
+from asyncify.index.syntax import walk
 from asyncify.index.values import External, Instance, Object, Value
 from asyncify.model import Reason, Refusal, Span
 from asyncify.rules.base import CALLBACK, RefusalCode, function_node, object_node, site_node
@@ -292,7 +293,7 @@ def _binds(node: ast.FunctionDef) -> frozenset[str]:
     """The names of parameters, and of variables in the function and in the functions inside."""
     return frozenset(
         part.arg if isinstance(part, ast.arg) else part.id
-        for part in ast.walk(node)
+        for part in walk(node)
         if isinstance(part, ast.arg) or (isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
     )
 

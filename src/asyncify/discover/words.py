@@ -37,8 +37,12 @@ class Words:
         pieces = {piece.encode(errors="surrogatepass") for piece in _WORD.findall(word)}
         # What is no single word (a file name with a dash) has to stand there as it is.
         whole = None if len(pieces) == 1 and _WORD.fullmatch(word) else re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
+        if whole is None:
+            (piece,) = pieces
+            yield from (s.path for s, words in zip(self._sources, self._words, strict=True) if piece in words)
+            return
         for source, words in zip(self._sources, self._words, strict=True):
-            if pieces <= words and (whole is None or whole.search(source.text)):
+            if pieces <= words and whole.search(source.text):
                 yield source.path
 
 

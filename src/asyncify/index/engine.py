@@ -188,6 +188,7 @@ class Engine:
     def run(self) -> None:
         """Propagate until nothing is left to do."""
         queue, pending, successors, watchers = self._queue, self._pending, self.successors, self.watchers
+        held = self.held
         replays = self._replays
         while queue or replays:
             while replays:
@@ -201,7 +202,9 @@ class Engine:
             targets = successors[variable]
             if targets:
                 for target in targets:
-                    self._add_all(target, delta)
+                    known = held[target]
+                    if known is None or not delta <= known:
+                        self._add_all(target, delta)
             waiting = watchers[variable]
             if waiting:
                 arrived = _ordered(delta)

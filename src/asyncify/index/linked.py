@@ -173,16 +173,17 @@ class LinkedProject:
     def _call_site(self, caller: Caller) -> CallSite:
         node, path = caller.node, caller.unit.facts.path
         assert isinstance(node, ast.Call)
+        span, func, args, keywords, starred = self._positions[path].call(node)
         return CallSite(
-            self.span(path, node),
-            self.span(path, node.func),
+            span,
+            func,
             caller.within.name,
-            tuple(self.span(path, arg) for arg in node.args),
-            tuple((keyword.arg, self.span(path, keyword.value)) for keyword in node.keywords),
+            args,
+            keywords,
             frozenset(caller.targets),
             _without_mocks(caller),
             self._unresolved(caller, node),
-            any(isinstance(arg, ast.Starred) for arg in node.args) or any(k.arg is None for k in node.keywords),
+            starred,
             node,
         )
 
@@ -263,16 +264,12 @@ class LinkedProject:
         """The expressions of these kinds that can be an object or an external thing, in the order of the text."""
         unit = self._units[path]
         held, offset = self._linker.held, unit.offset
-        found = [
-            (node.lineno, node.col_offset, -(node.end_lineno or 0), -(node.end_col_offset or 0), number, node)
-            for number, (node, local) in enumerate(unit.facts.expressions.items())
-            if (known := held[offset + local]) and isinstance(node, kinds) and not all(map(_is_plain, known))
-        ]
-        found.sort()
-        for *_, node in found:
-            values = self._convert(offset + unit.facts.expressions[node])
-            if values:
-                yield node, values
+        for node, local in self._positions[path].ordered(unit.facts.expressions, kinds):
+            known = held[offset + local]
+            if known and not all(map(_is_plain, known)):
+                values = self._convert(offset + local)
+                if values:
+                    yield node, values
 
     def slot(self, value: Value, index: int) -> frozenset[Value]:
         """What a container holds (list element: 0; dict key: 0, value: 1; tuple: the position) or a type argument."""
@@ -368,10 +365,24 @@ class LinkedProject:
         nodes = {self.node(span, kind) for span in settled for kind in (ast.Call, ast.ClassDef)}
         return Carriers(self._linker, functions, libraries, nodes - {None})
 
-    @property
+    @cached_property
     def unresolved_methods(self) -> frozenset[str]:
         """The names of attribute calls with an unknown receiver."""
-        return frozenset(self._open_calls)
+        calls = ((caller, caller.node) for caller in self._linker.callers if caller.decorates is None)
+        return frozenset(
+            node.func.attr
+            for caller, node in calls
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and self._unresolved(caller, node) is not None
+        )
+
+    @property
+    def called_outside(self) -> Iterator[str]:
+        """The canonical names of the external things that are called."""
+        for caller in self._linker.callers:
+            if caller.decorates is None:
+                yield from _without_mocks(caller)
 
     # --- public values -----------------------------------------------------------------------------------------
 

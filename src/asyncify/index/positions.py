@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
+from asyncify.index.syntax import NODES
 from asyncify.model import Span
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
-_MARKS = (ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop)  # shared between places, and without one
 _DERIVED = frozenset({ast.Module, ast.comprehension, ast.withitem, ast.match_case, ast.arguments})
 _NO_NODES: tuple[ast.AST, ...] = ()
 _N = TypeVar("_N", bound=ast.AST)
+_Call = tuple[Span, Span, tuple[Span, ...], tuple[tuple[str | None, Span], ...], bool]
 
 
 class Positions:
@@ -30,6 +31,8 @@ class Positions:
         self._places: dict[tuple[int, int], list[ast.AST]] | None = None
         self._own: dict[type[ast.AST], dict[tuple[int, int], list[ast.AST]]] = {}
         self._spans: dict[ast.AST, Span] = {}
+        self._calls: dict[ast.Call, _Call] = {}
+        self._ordered: dict[tuple[type[ast.AST], ...], list[tuple[ast.expr, int]]] = {}
 
     def _line(self, line: int) -> str:
         if self._lines is None:
@@ -125,6 +128,43 @@ class Positions:
         for _, node in found:
             yield node  # type: ignore[misc]
 
+    def call(self, node: ast.Call) -> _Call:
+        """The spans of a call, its callee, its arguments and its keywords, and whether one of them is starred."""
+        found = self._calls.get(node)
+        if found is None:
+            found = self._calls[node] = (
+                self.span(node),
+                self.span(node.func),
+                tuple(self.span(arg) for arg in node.args),
+                tuple((keyword.arg, self.span(keyword.value)) for keyword in node.keywords),
+                any(isinstance(arg, ast.Starred) for arg in node.args) or any(k.arg is None for k in node.keywords),
+            )
+        return found
+
+    def ordered(self, numbers: Mapping[ast.AST, int], kinds: tuple[type[ast.expr], ...]) -> list[tuple[ast.expr, int]]:
+        """The expressions of these kinds with their numbers, in the order of the text, outer ones first.
+
+        `numbers` is the same at each call: made once, for the file may be linked many times.
+        """
+        found = self._ordered.get(kinds)
+        if found is None:
+            nodes = [
+                (
+                    node.lineno,
+                    node.col_offset,
+                    -(node.end_lineno or 0),
+                    -(node.end_col_offset or 0),
+                    order,
+                    node,
+                    number,
+                )
+                for order, (node, number) in enumerate(numbers.items())
+                if isinstance(node, kinds)
+            ]
+            nodes.sort()
+            found = self._ordered[kinds] = [(node, number) for *_, node, number in nodes]
+        return found
+
     def _index(self) -> None:
         """One walk, level by level, for all tables."""
         parents: dict[ast.AST, ast.AST] = {}
@@ -133,14 +173,12 @@ class Positions:
         for node in order:  # grows meanwhile
             for value in node.__dict__.values():
                 kind = value.__class__
-                if kind is int or kind is str:
-                    continue
                 if kind is list:
                     for item in value:
-                        if isinstance(item, ast.AST) and not isinstance(item, _MARKS):
+                        if item.__class__ in NODES:
                             parents[item] = node
                             append(item)
-                elif isinstance(value, ast.AST) and not isinstance(value, _MARKS):
+                elif kind in NODES:
                     parents[value] = node
                     append(value)
         kinds = self._kinds

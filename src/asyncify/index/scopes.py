@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator
 
+from asyncify.index.syntax import walk
+
 _FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -103,7 +105,7 @@ class ScopeScan:
             if handler is not None:
                 handler(self, node, scope, names)
             if self.walrus and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                names.update(n.target.id for n in ast.walk(node) if isinstance(n, ast.NamedExpr))
+                names.update(n.target.id for n in walk(node) if isinstance(n, ast.NamedExpr))
         return names
 
     def _def(self, node: _FunctionNode, scope: Scope, names: set[str]) -> None:

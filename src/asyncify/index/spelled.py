@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Collection
 from enum import Enum
 
+from asyncify.index.syntax import children
+
 _LAST = re.compile(r"\w+$")
 _QUOTED = re.compile(r"[\"']([\w.]*)$")
 _BY_STRING = re.compile(r"(?:getattr|setattr|delattr|object|patch)\s*\([^()]*$")
@@ -81,7 +83,7 @@ def handed_on(text: str) -> frozenset[str]:
             todo += [*node.args, *node.keywords]
             inner = _owner(node.func) if isinstance(node.func, ast.Attribute) else node.func
         else:
-            todo += ast.iter_child_nodes(node)
+            todo += children(node)
             continue
         if not isinstance(inner, ast.Name):
             todo.append(inner)

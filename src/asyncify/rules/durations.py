@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from asyncify.index.project import CallSite
+from asyncify.index.syntax import walk
 from asyncify.index.values import Constant, External, Unknown, Value
 from asyncify.rules.facts import Facts
 
@@ -103,7 +104,7 @@ def _is_fine(value: Value) -> bool:
 
 def _assigned(scope: ast.AST, name: str) -> Iterator[ast.expr | None]:
     """What the scope assigns to that name, None for what is no plain value; for an update, the other operand."""
-    for node in ast.walk(scope):
+    for node in walk(scope):
         match node:
             case ast.Assign(targets=targets, value=value) if any(_is(target, name) for target in targets):
                 yield value

@@ -65,7 +65,7 @@ def _passed_on(facts: Facts, function: str, seen: set[str]) -> bool:
     info = facts.project.functions.get(function)
     if info is None:
         return False
-    if any(isinstance(n, ast.Constant) and n.value == "stream" for n in ast.walk(facts.file(info.path).tree)):
+    if any(n.value == "stream" for n in facts.nodes(info.path, ast.Constant)):
         return True
     cls = facts.project.classes.get(info.cls or "")
     if cls is not None and cls.external_bases & SESSIONS and _streams_on_a_session(facts):
