@@ -39,6 +39,28 @@ _case("does-not-compile", True, "# -*- coding: no-such-codec -*-\ndef f():\n    
 _case("does-not-compile", False, _SYNC + "assert (1, 'a SyntaxWarning is no error')\n")
 _case("does-not-compile", False, "def f(:\n    pass  # broken already\n", "def f(:\n    pass\n")
 
+# Which of several bindings of a name is read decides what is wrong.
+_LINKS = (
+    "class Plain:\n    def run(self):\n        return [1]\nclass Async:\n    async def run(self):\n        return [1]\n"
+)
+for _wrong in (
+    "with Plain() as y:\n    print(y.run())\nwith Async() as y:\n    print(y.run()[0])",
+    "y = Async()\nif x:\n    y = Plain()\nreturn y.run()[0]",
+    "y = Plain()\nfor n in range(3):\n    y.run()[0]\n    y = Async()",
+    "y = Plain()\ntry:\n    y = Async()\nfinally:\n    y.run()[0]",
+    "for y in (Plain(), Async()):\n    y.run()[0]",
+    "y = Plain()\nif y := Async():\n    y.run()[0]",
+    "y = Plain()\ndef inner():\n    return y.run()[0]\ny = Async()\ninner()",
+):
+    _body("unawaited-coroutine", True, _wrong, _LINKS)
+for _right in (
+    "with Plain() as y:\n    print(y.run()[0])\nwith Async() as y:\n    print(await y.run())",
+    "y = Plain()\nprint(y.run()[0])\ny = Async()\nreturn await y.run()",
+    "y = Async()\nawait y.run()\nfor y in [Plain()]:\n    y.run()[0]",
+    "if x:\n    y = Async()\n    await y.run()\nelse:\n    y = Plain()\n    y.run()[0]",
+):
+    _body("unawaited-coroutine", False, _right, _LINKS)
+
 # --- unawaited-coroutine --------------------------------------------------------------------------------------
 for _lost in (
     "f()",

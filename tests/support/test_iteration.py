@@ -159,3 +159,11 @@ def test_zip_holds_its_sources_as_long_as_it_is_held() -> None:
         assert await anext(source) == 3
 
     asyncio.run(main())
+
+
+def test_either_is_the_iterator_itself_where_that_is_asynchronous() -> None:
+    async def read() -> tuple[bool, list[Any]]:
+        source = Awaited([1, 2])
+        return aio.either(source) is source, [item async for item in aio.either(Plain([3, 4]))]
+
+    assert asyncio.run(read()) == (True, [3, 4])

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from asyncify.check import externals, functions, hints, tables
+from asyncify.check.reaching import reaching
 from asyncify.check.scopes import Binding, FunctionNode, Scope
 from asyncify.check.tree import Class, Function, Module, Tree, last_name
 from asyncify.check.values import (
@@ -94,7 +95,7 @@ class Evaluator:
     def _expr(self, node: ast.expr, module: Module) -> Values:
         match node:
             case ast.Name():
-                return self._name(node.id, module.scope_of.get(node, module.root), module)
+                return self._name(node, module.scope_of.get(node, module.root), module)
             case ast.Attribute():
                 return union(self.attribute(v, node.attr) for v in self.of(node.value, module))
             case ast.Call():
@@ -164,10 +165,11 @@ class Evaluator:
 
     # --- names -----------------------------------------------------------------------------------------------
 
-    def _name(self, name: str, scope: Scope, module: Module) -> Values:
+    def _name(self, node: ast.Name, scope: Scope, module: Module) -> Values:
+        name = node.id
         home = scope.lookup(name)
         if home is not None:
-            return self.bound(home, name, module)
+            return self._bound_by(reaching(node, home, module), home, module)
         for star in module.stars:
             if values := self._member_of_import(star, name, module):
                 return values
@@ -175,7 +177,9 @@ class Evaluator:
 
     def bound(self, scope: Scope, name: str, module: Module) -> Values:
         """All that `name` is bound to in `scope`."""
-        bindings = scope.bindings.get(name, [])
+        return self._bound_by(scope.bindings.get(name, []), scope, module)
+
+    def _bound_by(self, bindings: Iterable[Binding], scope: Scope, module: Module) -> Values:
         return union(self.once("bind", id(b), partial(self._binding, b, scope, module)) for b in bindings)
 
     def _binding(self, binding: Binding, scope: Scope, module: Module) -> Values:

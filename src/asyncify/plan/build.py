@@ -393,7 +393,8 @@ class _Builder:
 
     def _site(self, claim: Claim, group: str) -> Site:
         verdict, condition = claim.verdict, claim.condition
-        if claim.within in self.interleaving.functions and claim.role is not Role.PART and verdict is Verdict.EXACT:
+        awaits = claim.needs_async and claim.role is not Role.PART
+        if awaits and claim.within in self.interleaving.functions and verdict is Verdict.EXACT:
             # It blocked its loop before; that was perhaps what kept other tasks out.
             verdict, condition = Verdict.REVIEW, condition or self.interleaving.condition(claim.within)
         reason = self.colouring.holds.get(claim.node) or Reason(claim.text, claim.span)

@@ -5,6 +5,7 @@
 - `asyncio.to_thread(fetch, url)` becomes `aio_support.to_task(fetch, url)`, and `loop.run_in_executor(None, fetch, url)` becomes
   `aio_support.run_in_executor(None, fetch, url)`, where `fetch` becomes asynchronous. As many run at once as threads did, a job that
   has begun is finished although nobody waits for it any more, and what is given back can be gathered, waited for and cancelled as before.
+- The same with verbs of requests: `loop.run_in_executor(None, requests.get, url)` (verdict `exact`).
 - The same with a `ThreadPoolExecutor`, which becomes a pool of tasks.
 
 Verdict `review`: what such a function computes no longer runs beside the event loop.
@@ -18,18 +19,18 @@ Verdict `review`: what such a function computes no longer runs beside the event 
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
 from asyncify.graph import Implication
 from asyncify.index.catalogue import Catalogue, Invoke, Signature
 from asyncify.index.project import CallSite, Kind
-from asyncify.index.values import BoundMethod, Constant, Function, Instance, Partial
+from asyncify.index.values import BoundMethod, Constant, External, ExternalMethod, Function, Instance, Partial
 from asyncify.model import Edit, Reason, Refusal, ReplaceExpr, Verdict
-from asyncify.rules.base import Block, Claim, Finding, Handles, Jobs, Role, Rule, function_node, object_node
+from asyncify.rules.base import Block, Claim, Finding, Handles, Jobs, Role, Rule, function_node, object_node, site_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.fastapi import WAITS_UNSEEN
 from asyncify.rules.flow import orphaned_import
+from asyncify.rules.handed_jobs import asks, run_by_partial
 from asyncify.rules.support import import_of
 from asyncify.rules.thread_pool_names import MIXED_POOL, POOL, POOL_ESCAPES, RUN_IN_EXECUTOR, refuse
 from asyncify.rules.unseen_waits import UnseenWaits
@@ -50,14 +51,14 @@ def match(facts: Facts) -> Iterator[Finding]:
     for name, emitted in ((TO_THREAD, "to_task"), (RUN_IN_EXECUTOR, "run_in_executor")):
         for call in facts.calls_by_external.get(name, ()):
             pools = _pools(facts, call) if name == RUN_IN_EXECUTOR else ()
-            functions = _functions(facts, call, int(name == RUN_IN_EXECUTOR))
-            if pools is None or not functions or not _can_move(facts, call, name, pools):
+            nodes = _run(facts, call, int(name == RUN_IN_EXECUTOR))
+            if pools is None or not nodes or not _can_move(facts, call, name, pools):
                 for value in sorted(facts.project.values(call.args[0]), key=str) if call.args else ():
                     if isinstance(value, Instance) and value.site is not None and value.type == POOL:
                         text = "run_in_executor() runs something else in the pool"
                         yield Block(object_node(value.site), refuse(POOL_ESCAPES, call.span, text), ID)
                 continue
-            yield from _job(facts, call, functions, pools, emitted, unseen)
+            yield from _job(facts, call, nodes, pools, emitted, unseen)
 
 
 def _pools(facts: Facts, call: CallSite) -> tuple[str, ...] | None:
@@ -74,24 +75,35 @@ def _pools(facts: Facts, call: CallSite) -> tuple[str, ...] | None:
     return tuple(sorted(out)) or None
 
 
-def _functions(facts: Facts, call: CallSite, position: int) -> list[str]:
-    """The functions of the project that it runs; none where something else may run."""
+def _run(facts: Facts, call: CallSite, position: int) -> list[str]:
+    """The nodes of what it runs: functions of the project, verbs of requests; none where something else may run."""
     if len(call.args) <= position:
         return []
-    values = set(facts.project.values(call.args[position]))
-    for value in tuple(values):
-        made = facts.node(value.site, ast.Call) if isinstance(value, Partial) else None
-        if isinstance(value, Partial) and made is not None and made.args:
-            values.remove(value)
-            values |= facts.values(value.site.path, made.args[0])
-    names = {value.name for value in values if isinstance(value, Function)}
-    names |= {value.function for value in values if isinstance(value, BoundMethod)}
-    if any(not isinstance(value, (Function, BoundMethod)) for value in values):
-        return []
-    infos = [facts.project.functions[name] for name in names]
+    given = call.args[position]
+    nodes: set[str] = set()
+    for value in facts.project.values(given):
+        match value:
+            case Function(name) | BoundMethod(name, _):
+                inner = {function_node(name)}
+            case Partial():
+                inner = run_by_partial(facts, value, given, call.span)
+            case External() | ExternalMethod() if asks(value):
+                inner = {site_node(given)}
+            case _:
+                inner = set()
+        if not inner:
+            return []
+        nodes |= inner
+    infos = [facts.project.functions[name] for name in map(_function_of, nodes) if name is not None]
     if any(info.is_async or info.is_generator or info.kind not in (Kind.FUNCTION, Kind.LAMBDA) for info in infos):
         return []
-    return sorted(names)
+    return sorted(nodes)
+
+
+def _function_of(node: str) -> str | None:
+    """The function whose node it is; None for the node of something else."""
+    name = node.removeprefix("function:")
+    return name if name != node else None
 
 
 def _can_move(facts: Facts, call: CallSite, name: str, pools: tuple[str, ...]) -> bool:
@@ -105,16 +117,16 @@ def _can_move(facts: Facts, call: CallSite, name: str, pools: tuple[str, ...]) -
 
 
 def _job(
-    facts: Facts, call: CallSite, functions: list[str], pools: tuple[str, ...], emitted: str, unseen: UnseenWaits
+    facts: Facts, call: CallSite, nodes: list[str], pools: tuple[str, ...], emitted: str, unseen: UnseenWaits
 ) -> Iterator[Finding]:
     path = call.span.path
     given = call.args[int(emitted == "run_in_executor")]
     yield Handles(given)
     yield Handles(call.span)
-    nodes = tuple(function_node(name) for name in functions)
-    for name, node, other in zip(functions, nodes, [*nodes[1:], nodes[0]], strict=True):
-        found = unseen.below(name)
-        if found is not None:
+    for node, other in zip(nodes, [*nodes[1:], nodes[0]], strict=True):
+        name = _function_of(node)
+        found = unseen.below(name) if name is not None else None
+        if name is not None and found is not None:
             text = f"A thread runs {name.rpartition('.')[2]}() here, and what it calls at {found} may wait."
             reason = Reason(text, found)
             yield Block(node, Refusal(WAITS_UNSEEN.code, call.span, text, WAITS_UNSEEN.remedy, reason), ID)
@@ -123,7 +135,8 @@ def _job(
         for pool in pools:
             yield Implication(node, pool, "it runs as a job of the pool", call.span)
     for pool in pools:
-        yield Jobs(pool, nodes, refuse(MIXED_POOL, call.span))
+        yield Jobs(pool, tuple(nodes), refuse(MIXED_POOL, call.span))
+    computes = any(_function_of(node) is not None for node in nodes)
     reason = Reason("what it runs becomes asynchronous", call.span)
     edits: tuple[Edit, ...] = (
         ReplaceExpr(call.func, f"aio_support.{emitted}", reason),
@@ -135,13 +148,13 @@ def _job(
         call.span,
         call.within,
         Role.PART,
-        Verdict.REVIEW,
+        Verdict.REVIEW if computes else Verdict.EXACT,
         reason.text,
         {"": edits},
         needs_async=False,
-        follows=nodes,
-        leads=nodes,
-        condition=_CONDITION,
+        follows=tuple(nodes),
+        leads=tuple(nodes),
+        condition=_CONDITION if computes else None,
     )
 
 

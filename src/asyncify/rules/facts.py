@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from asyncify.graph import reachable
 from asyncify.index.project import CallSite, FileTree, ImplicitCall, Project, SourceFile
-from asyncify.index.values import External, ExternalMethod, Function, Instance, Object, Value
+from asyncify.index.values import External, ExternalMethod, Function, Instance, Object, Partial, Value
 from asyncify.model import Span
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
@@ -276,11 +276,14 @@ class Facts:
         dict[str, list[Place]],
         dict[Place, frozenset[Span]],
         dict[ExternalMethod, list[Place]],
+        dict[Partial, list[Place]],
     ]:
         """Expressions by the external instance, the external thing, the class of the project's object that they may be;
-        the generators that they may be; and by the method of an external instance, where they are not called at once."""
+        the generators that they may be; and by the method of an external instance, or the ``functools.partial``, where
+        they are not called at once."""
         instances: dict[Instance, list[Place]] = {}
         methods: dict[ExternalMethod, list[Place]] = {}
+        partials: dict[Partial, list[Place]] = {}
         externals: dict[str, list[Place]] = {}
         objects: dict[str, list[Place]] = {}
         generators: dict[Place, frozenset[Span]] = {}
@@ -292,15 +295,24 @@ class Facts:
                     elif isinstance(value, Instance) and self.made_by_call(value):
                         if not self._mocked(path, node):
                             instances.setdefault(value, []).append((path, node))
-                    elif isinstance(value, ExternalMethod):
+                    elif isinstance(value, (ExternalMethod, Partial)):
                         parent = self.parent(path, node)
-                        if not (isinstance(parent, ast.Call) and parent.func is node):
+                        if isinstance(parent, ast.Call) and parent.func is node:
+                            continue
+                        if isinstance(value, Partial):
+                            partials.setdefault(value, []).append((path, node))
+                        else:
                             methods.setdefault(value, []).append((path, node))
                     elif isinstance(value, External):
                         externals.setdefault(value.name, []).append((path, node))
                     elif isinstance(value, Object):
                         objects.setdefault(value.cls, []).append((path, node))
-        return instances, externals, objects, generators, methods
+        return instances, externals, objects, generators, methods, partials
+
+    @property
+    def partials(self) -> Mapping[Partial, list[Place]]:
+        """For every ``functools.partial``, the expressions that may be it and are not just called, with the call itself."""
+        return self._tables[5]
 
     @property
     def methods(self) -> Mapping[ExternalMethod, list[Place]]:

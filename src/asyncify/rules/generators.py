@@ -33,7 +33,7 @@ from asyncify.rules.exit_stacks import Entry, entered, entries
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import orphaned_import
 from asyncify.rules.free_names import unused_name
-from asyncify.rules.iteration import Consumption, consumption
+from asyncify.rules.iteration import Consumption, consumption, whatever_comes
 from asyncify.rules.support import import_of
 from asyncify.rules.suspension import CleanUp, may_be_dropped, own_nodes, parts_with
 
@@ -237,16 +237,7 @@ class _Place:
         """The edits, for a place that iterates whatever comes."""
         if not self._mixed:
             return edits
-        out: list[Edit] = []
-        placed = False
-        for edit in edits:
-            if isinstance(edit, ReplaceExpr) and edit.span == self.span:
-                template = edit.template.replace("{items}", "aio_support.each({items})")
-                edit, placed = ReplaceExpr(edit.span, template, edit.reason, edit.holes), True
-            out.append(edit)
-        if not placed:
-            out.append(ReplaceExpr(self.span, "aio_support.each({items})", self.reason, {"items": self.span}))
-        return (*out, import_of(self.facts.file(self.path).source, "aio_support", self.span, self.reason))
+        return whatever_comes(self.facts, self.path, self.span, edits, "each", self.reason)
 
     def _yielding(self, statement: ast.Expr, cleaning: bool) -> tuple[Edit, ...]:
         name = unused_name(self._around())

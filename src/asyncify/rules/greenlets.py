@@ -29,6 +29,7 @@ from asyncify.rules.blocking import waits
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import orphaned_import
 from asyncify.rules.greenlet_names import ESCAPES, Library, Starter
+from asyncify.rules.handed_jobs import run_by_partial
 from asyncify.rules.iteration import EAGER, consumption
 from asyncify.rules.objects import Family, Kind
 from asyncify.rules.requests_names import SESSIONS
@@ -227,9 +228,11 @@ class Greenlets(Family):
     def iterated(self) -> Iterator[Finding]:
         """Loops over results, and over queues."""
         nodes = {self.program}
-        for instance, places in self.facts.instances.items():
+        found = self.facts.instances
+        alike = {i.site for i in found if i.type in self.library.iterators and i.site is not None}
+        for instance, places in found.items():
             if instance.type in self.library.iterators:
-                yield from results(self.facts, self._pool, places, nodes)
+                yield from results(self.facts, self._pool, places, nodes, alike)
             elif instance.type in self.library.iterable:
                 for path, place in places:
                     if self._is_read(path, place):
@@ -308,11 +311,7 @@ class Greenlets(Family):
                 case Function(name) | BoundMethod(name, _):
                     nodes.add(function_node(name))
                 case Partial():
-                    inner = {
-                        function_node(i.target)
-                        for i in facts.project.implicit_calls
-                        if i.kind == "callback" and i.span in (given, call.span)
-                    }
+                    inner = run_by_partial(facts, value, given, call.span)
                     nodes |= inner
                     known = known and bool(inner)
                 case External(name):

@@ -109,6 +109,23 @@ class Consumption:
 MOVES_ON = Consumption(moves_on=True)
 
 
+def whatever_comes(
+    facts: Facts, path: str, span: Span, edits: tuple[Edit, ...], helper: str, reason: Reason
+) -> tuple[Edit, ...]:
+    """The edits of a place that reads the items at `span`, where those may be asynchronous or not."""
+    either = f"aio_support.{helper}({{items}})"
+    out: list[Edit] = []
+    placed = False
+    for edit in edits:
+        if isinstance(edit, ReplaceExpr) and edit.span == span:
+            template = edit.template.replace("{items}", either)
+            edit, placed = ReplaceExpr(edit.span, template, edit.reason, edit.holes), True
+        out.append(edit)
+    if not placed:
+        out.append(ReplaceExpr(span, either, reason, {"items": span}))
+    return *out, _support(facts, path, span, reason)
+
+
 def clause_span(facts: Facts, path: str, clause: ast.comprehension) -> Span:
     """The span of one ``for`` clause of a comprehension, see :class:`asyncify.model.MakeAsync`."""
     first = facts.span(path, clause.target)

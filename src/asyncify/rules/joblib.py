@@ -28,12 +28,13 @@ from collections.abc import Generator, Iterator
 from asyncify.graph import Implication
 from asyncify.index.catalogue import Catalogue, Invoke, Signature
 from asyncify.index.project import CallSite
-from asyncify.index.values import External, ExternalMethod, Instance
+from asyncify.index.values import External, ExternalMethod, Instance, Partial
 from asyncify.model import Await, Edit, Reason, Refusal, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import Block, Claim, Finding, Handles, Jobs, Role, Rule, function_node, object_node, site_node
 from asyncify.rules.blocking import NO_COUNTERPART
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import orphaned_import, receiving_call
+from asyncify.rules.handed_jobs import run_by_partial
 from asyncify.rules.support import import_of
 from asyncify.rules.thread_pool_jobs import on_the_loop
 from asyncify.rules.thread_pool_names import (
@@ -223,6 +224,9 @@ def _delays(facts: Facts, started: CallSite, makers: list[CallSite], pools: tupl
     for made in makers:
         values = facts.project.values(made.args[0]) if made.args else frozenset()
         jobs |= {site_node(made.args[0]) for value in values if isinstance(value, (External, ExternalMethod))}
+        for value in values:
+            if isinstance(value, Partial):
+                jobs |= run_by_partial(facts, value, started.span, started.span)
     plain = all(made.externals == {"joblib.delayed"} and len(made.args) == 1 and not made.targets for made in makers)
     known = bool(jobs) and bool(makers) and plain and started.externals == {_START} and not started.targets
     for pool in pools if not known else ():

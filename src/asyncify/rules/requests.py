@@ -8,6 +8,8 @@
 - A verb may be chosen first and called afterwards: `getattr(session, method)`, a dictionary of verbs,
   `verb = session.post if data else session.get`. It may be an argument (`self._call(session.get, url)`) or lie in a table, as long as only the
   project gets it; and a call may be made on a session or the module (`(session or requests).get(url)`). Default arguments put on a session (`session.get = partial(session.get, timeout=5)`) stay.
+- A verb, also with arguments filled in (`partial(session.get, timeout=5)`), may be what a pool, a thread, a timer, a greenlet, `joblib`, `asyncio.to_thread` or
+  `run_in_executor` runs.
 - Sessions of libraries that only prepare requests in their own way (`BaseUrlSession` of requests_toolbelt, `OAuth1Session` and `OAuth2Session` of
   requests_oauthlib) keep their class, with awaited verbs: `aio_requests.awaited(OAuth2Session)(...)`. What fetches tokens runs in a thread.
 - Streamed bodies (`stream=True`, or where it may be so): loops over `iter_content`, `iter_lines` or the response become `async for`; `content`,
@@ -28,6 +30,7 @@ Two modules can be added to your project; they have the shape of requests, so th
 - A streamed body whose `.raw` goes elsewhere, or that is read in a place where no `await` may stand. On a session that moves otherwise, such a
   call stays synchronous through `session.blocking`; so does one in a function that has to stay synchronous.
 - A session that reaches code asyncify does not see (it would call it without `await`), or that comes from there.
+- A streamed body that a job asks for.
 - A verb called through a name that may be something else as well, or stored where asyncify does not see all calls.
 - An `OAuth2Session` that refreshes its token by itself (`auto_refresh_url`), and classes derived from it.
 - A session on which nothing is requested in the code that was scanned.

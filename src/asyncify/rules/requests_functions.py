@@ -15,7 +15,7 @@ from asyncify.rules.facts import Facts, Place
 from asyncify.rules.flow import called_in_the_end, chosen_among, is_getattr
 from asyncify.rules.requests_names import FUNCTIONS, METHODS, STREAMING, UNCLEAR_CALL, imports, refuse
 from asyncify.rules.requests_owners import session_owners
-from asyncify.rules.requests_values import is_job, modules_chosen, named_functions
+from asyncify.rules.requests_values import goes_out_of_sight, is_job, modules_chosen, named_functions
 
 
 def findings(facts: Facts) -> Iterator[Finding]:
@@ -42,7 +42,12 @@ def _crowded(facts: Facts) -> Iterator[Finding]:
 def _jobs(facts: Facts) -> Iterator[Finding]:
     for path, node, names in facts.references(FUNCTIONS):
         span = facts.span(path, node)
-        if len(names) == 1 and is_job(facts, path, node):
+        if len(names) == 1 and is_job(facts, path, node) and goes_out_of_sight(facts, path, node):
+            text = f"asyncify does not see everything that calls {facts.text(path, node)}"
+            yield Block(site_node(span), refuse(UNCLEAR_CALL, span, text), "requests")
+        elif len(names) == 1 and is_job(facts, path, node) and streaming.asked_for_by_job(facts, path, node):
+            yield Block(site_node(span), refuse(STREAMING, span, streaming.BY_JOB), "requests")
+        elif len(names) == 1 and is_job(facts, path, node):
             verb = min(names).rpartition(".")[2]
             reason = Reason(f"{facts.text(path, node)} is run as a job", span)
             edits = (ReplaceExpr(span, f"aio_requests.{verb}", reason), *imports(facts, span, node, reason))

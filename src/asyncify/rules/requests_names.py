@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 
-from asyncify.index.values import BoundMethod, Function
 from asyncify.model import DropImport, Edit, Reason, Refusal, Span
 from asyncify.rules.base import RefusalCode
 from asyncify.rules.facts import Facts
@@ -146,28 +145,6 @@ def imports(facts: Facts, span: Span, func: ast.expr, reason: Reason) -> list[Ed
     return edits
 
 
-_RUNNING = tuple(
-    f".{name}" for name in "submit map starmap apply imap imap_unordered apply_async map_async starmap_async".split()
-)
-_STARTING = frozenset(
-    ["gevent.Greenlet", "gevent.with_timeout", "joblib.delayed"]
-    + [f"{owner}.{name}" for owner in ("gevent", "gevent.Greenlet") for name in ("spawn", "spawn_later")]
-    + [f"gevent.pool.{name}.spawn" for name in ("Pool", "Group")]
-    + ["eventlet.spawn", "eventlet.spawn_n", "eventlet.spawn_after"]
-    + [f"eventlet.{name}" for name in ("GreenPool.spawn", "GreenPool.spawn_n", "GreenPile.spawn")]
-)
-
-
-def runs_jobs(facts: Facts, path: str, call: ast.Call) -> bool:
-    """Whether the call hands its first argument to a pool, whose rule links it to that pool."""
-    site = facts.project.call_at(facts.span(path, call))
-    return (
-        site is not None
-        and bool(site.externals)
-        and all(n.endswith(_RUNNING) or n in _STARTING for n in site.externals)
-    )
-
-
 def named_in_requests(facts: Facts, path: str, node: ast.expr) -> str:
     """What requests itself calls the thing that the expression names by an import: ``Session`` or ``session``."""
     if isinstance(node, ast.Attribute):
@@ -178,14 +155,3 @@ def named_in_requests(facts: Facts, path: str, node: ast.expr) -> str:
             if (alias.asname or alias.name) == local and (statement.module or "").partition(".")[0] == "requests":
                 return alias.name
     return ""
-
-
-def given_to_jobs(facts: Facts, path: str, call: ast.Call) -> bool:
-    """Whether the call only passes its further arguments on to functions of this project, at once or later."""
-    site = facts.project.call_at(facts.span(path, call))
-    if site is None or site.targets or not call.args:
-        return False
-    if not runs_jobs(facts, path, call) and site.externals != {"functools.partial"}:
-        return False
-    values = facts.values(path, call.args[0])
-    return bool(values) and all(isinstance(value, (Function, BoundMethod)) for value in values)

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 
 from asyncify.index.project import CallSite
-from asyncify.index.values import ExternalMethod, Instance, Object, Value
+from asyncify.index.values import ExternalMethod, Instance, Object, Partial, Value
 from asyncify.rules.base import object_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.requests_names import SESSIONS
@@ -20,7 +20,7 @@ def session_owners(facts: Facts, call: CallSite) -> tuple[set[str], bool]:
     unknown = False
     from_tests = not facts.in_test(path)  # product code that only tests give a session to
     receivers = facts.values(path, func.value) if func is not None else frozenset()
-    for value in _sessions_among(facts, receivers) or _bound_to(facts.project.values(call.func)):
+    for value in _sessions_among(facts, receivers) or _bound_to(facts, facts.project.values(call.func)):
         if isinstance(value, Instance) and value.type in SESSIONS:
             if value.site is not None and facts.made_by_call(value):
                 owners.add(object_node(value.site))
@@ -53,9 +53,18 @@ def _bases(facts: Facts, name: str) -> frozenset[str]:
     return info.external_bases if info is not None else frozenset()
 
 
-def _bound_to(values: Iterable[Value]) -> set[Value]:
-    """The sessions that the verbs among the values belong to.
+def _bound_to(facts: Facts, values: Iterable[Value]) -> set[Value]:
+    """The sessions that the verbs among the values belong to, also where some of their arguments are filled in.
 
     Where anything else is among them, the call has other callees than verbs and is refused for that.
     """
-    return {value.instance for value in values if isinstance(value, ExternalMethod)}
+    seen = set(values)
+    todo = list(seen)
+    while todo:
+        value = todo.pop()
+        made = facts.node(value.site, ast.Call) if isinstance(value, Partial) else None
+        if isinstance(value, Partial) and made is not None and made.args:
+            inner = facts.values(value.site.path, made.args[0]) - seen
+            seen |= inner
+            todo += inner
+    return {value.instance for value in seen if isinstance(value, ExternalMethod)}

@@ -9,11 +9,12 @@ from asyncify.graph import Implication
 from asyncify.index.project import Sink
 from asyncify.index.values import Class, External, ExternalMethod, Instance
 from asyncify.model import Reason, Refusal, ReplaceExpr, Span, Verdict
-from asyncify.rules import requests_of_others
+from asyncify.rules import requests_of_others, streaming
 from asyncify.rules.base import Block, Claim, Finding, Role, function_node, object_node
 from asyncify.rules.exit_stacks import Otherwise, entered, entries
-from asyncify.rules.facts import Facts
+from asyncify.rules.facts import Facts, Place
 from asyncify.rules.flow import called_in_the_end, given_by_mock, is_getattr, receiving_call, stands_in, with_item
+from asyncify.rules.handed_jobs import given_to_jobs
 from asyncify.rules.requests_names import (
     HARMLESS,
     METHODS,
@@ -28,7 +29,6 @@ from asyncify.rules.requests_names import (
     UNCLEAR_CALL,
     UNSENT,
     UNUSED_SESSION,
-    given_to_jobs,
     imports,
     refuse,
 )
@@ -49,30 +49,31 @@ def findings(facts: Facts) -> Iterator[Finding]:
 
 
 def _session_jobs(facts: Facts) -> Iterator[Finding]:
-    """Verbs of a session that are given to a pool as jobs."""
-    for instance, places in facts.instances.items():
-        if instance.type not in SESSIONS or instance.site is None:
+    """Verbs of a session that are given to a pool, or what else runs them, as jobs."""
+    jobs: dict[Place, set[str]] = {}
+    for method, places in facts.methods.items():
+        session = method.instance
+        if session.type in SESSIONS and session.site is not None and method.name in SESSION_VERBS:
+            for path, node in places:
+                if is_job(facts, path, node):
+                    jobs.setdefault((path, node), set()).add(object_node(session.site))
+    for (path, node), sessions in jobs.items():
+        owners = tuple(sorted(sessions))
+        span = facts.span(path, node)
+        text = f"{facts.text(path, node)} is run as a job"
+        if any(isinstance(value, External) for value in facts.values(path, node)):
+            other = refuse(SESSION_ESCAPES, span, "this job is a method of the session or something else")
+            yield from (Block(owner, other, "requests") for owner in owners)
             continue
-        for path, node in places:
-            attribute = facts.parent(path, node)
-            if not isinstance(attribute, ast.Attribute) or attribute.attr not in SESSION_VERBS:
-                continue
-            if is_job(facts, path, attribute):
-                owner = object_node(instance.site)
-                text = f"{facts.text(path, attribute)} is run as a job"
-                within = facts.enclosing(path, attribute)
-                yield Claim(
-                    "requests",
-                    facts.span(path, attribute),
-                    within,
-                    Role.ROOT,
-                    Verdict.EXACT,
-                    text,
-                    {"": ()},
-                    needs_async=False,
-                    follows=(owner,),
-                    leads=(owner,),
-                )
+        if streaming.asked_for_by_job(facts, path, node):
+            streams = refuse(STREAMING, span, streaming.BY_JOB)
+            yield from (Block(owner, streams, "requests") for owner in owners)
+            continue
+        within = facts.enclosing(path, node)
+        yield Claim(
+            "requests", span, within, Role.ROOT, Verdict.EXACT, text, {"": ()}, needs_async=False,
+            follows=owners, leads=owners,
+        )  # fmt: skip
 
 
 def _sessions(facts: Facts) -> Iterator[Finding]:

@@ -10,18 +10,13 @@ import ast
 from collections.abc import Iterator
 
 from asyncify.index.project import CallSite
-from asyncify.index.values import Class, External, ExternalMethod, Instance, ModuleRef, Object, Partial, Value
-from asyncify.model import Span
+from asyncify.index.values import Class, External, Instance, ModuleRef, Object, Value
 from asyncify.rules.facts import Facts, Place
-from asyncify.rules.flow import chosen_among, given_by_mock, is_getattr, local_loads, stands_in
-from asyncify.rules.requests_names import FUNCTIONS, HARMLESS, SESSION_VERBS, SESSIONS, VERBS, runs_jobs
+from asyncify.rules.flow import chosen_among, given_by_mock, is_getattr, stands_in
+from asyncify.rules.handed_jobs import fills_in, given_job, is_run, partial_places, runs_jobs
+from asyncify.rules.requests_names import FUNCTIONS, HARMLESS, SESSION_VERBS, SESSIONS, VERBS
 
 _REAL = frozenset({"__self__", "__func__", "__call__", "__get__"})  # what of a method leads back to it
-_POOLS = (  # whose jobs may be partial
-    "concurrent.futures.ThreadPoolExecutor.",
-    "concurrent.futures.Executor.",
-    "multiprocessing.pool.ThreadPool.",
-)
 _PASSING = (ast.BoolOp, ast.NamedExpr, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Starred, ast.keyword)
 
 
@@ -31,7 +26,7 @@ def in_sight(facts: Facts, path: str, node: ast.expr) -> bool:
     for parent in facts.parents(path, node):
         match parent:
             case ast.Call():
-                if parent.func is child or not _fills_in(facts, path, parent, child):
+                if parent.func is child or not fills_in(facts, path, parent, child):
                     return parent.func is child or _followed_into(facts, path, parent, node)
             case ast.Attribute():
                 return parent.attr not in _REAL  # a method has none but these: a mock is meant
@@ -62,6 +57,9 @@ def _followed_into(facts: Facts, path: str, call: ast.Call, node: ast.expr) -> b
     """Whether the call only runs functions of the project, runs jobs, or keeps what it is given in sight."""
     if stands_in(facts, path, call) or given_by_mock(facts, path, call, node) or runs_jobs(facts, path, call):
         return True
+    job = given_job(facts, path, call)
+    if job is not None and (job is node or job in facts.parents(path, node)):
+        return True
     if is_getattr(facts, path, call):
         return False
     site = facts.project.call_at(facts.span(path, call))
@@ -70,43 +68,16 @@ def _followed_into(facts: Facts, path: str, call: ast.Call, node: ast.expr) -> b
     return site.externals <= HARMLESS if site.externals else bool(site.targets)
 
 
-def _fills_in(facts: Facts, path: str, call: ast.Call, function: ast.AST) -> bool:
-    """Whether the call gives the function some of its arguments: ``partial(session.post, timeout=5)``."""
-    site = facts.project.call_at(facts.span(path, call))
-    return site is not None and site.externals == {"functools.partial"} and call.args[:1] == [function]
-
-
-def partial_verb(facts: Facts, value: Partial) -> Span | None:
-    """Where the partial call names the one thing from outside the project that it calls."""
-    made = facts.node(value.site, ast.Call)
-    if made is None or not made.args:
-        return None
-    values = facts.values(value.site.path, made.args[0])
-    external = len(values) == 1 and isinstance(next(iter(values)), (External, ExternalMethod))
-    return facts.span(value.site.path, made.args[0]) if external else None
-
-
 def is_job(facts: Facts, path: str, function: ast.expr) -> bool:
-    """Whether the function is the job of a pool, by itself or with some arguments filled in."""
-    call = facts.parent(path, function)
-    if not isinstance(call, ast.Call) or function not in call.args:
-        return False
-    if runs_jobs(facts, path, call):
-        return True
-    if not _fills_in(facts, path, call, function):
-        return False
-    around = facts.parent(path, call)
-    places: list[ast.expr] = [call]
-    if isinstance(around, ast.Assign) and len(around.targets) == 1:
-        places = local_loads(facts, path, around.targets[0], bound_once=True) or []
-    runners = [runner for place in places if isinstance(runner := facts.parent(path, place), ast.Call)]
-    return any(_runs_partial(facts, path, runner) for runner in runners if runner.args[:1] and runner.args[0] in places)
+    """Whether the function is run as a job, by itself or with some arguments filled in."""
+    return is_run(facts, path, function) or any(
+        is_run(facts, *place) for place in partial_places(facts, path, function)
+    )
 
 
-def _runs_partial(facts: Facts, path: str, call: ast.Call) -> bool:
-    """Whether the call runs jobs of a pool that looks into ``functools.partial``."""
-    site = facts.project.call_at(facts.span(path, call))
-    return site is not None and runs_jobs(facts, path, call) and all(n.startswith(_POOLS) for n in site.externals)
+def goes_out_of_sight(facts: Facts, path: str, function: ast.expr) -> bool:
+    """Whether the function goes, with some arguments filled in, where the index does not follow it."""
+    return not all(in_sight(facts, *place) for place in partial_places(facts, path, function))
 
 
 def kept_verbs(facts: Facts) -> Iterator[tuple[Instance, Place]]:
@@ -114,7 +85,7 @@ def kept_verbs(facts: Facts) -> Iterator[tuple[Instance, Place]]:
     for method, places in facts.methods.items():
         if method.instance.type in SESSIONS and method.name in SESSION_VERBS:
             for path, node in places:
-                if not in_sight(facts, path, node):
+                if not in_sight(facts, path, node) or goes_out_of_sight(facts, path, node):
                     yield method.instance, (path, node)
 
 
@@ -129,9 +100,13 @@ def named_functions(facts: Facts, call: CallSite) -> list[Place] | None:
         parent = facts.parent(path, node)
         if not names & wanted or (isinstance(parent, ast.Call) and parent.func is node):
             continue
-        if isinstance(parent, ast.Call) and node in parent.args and runs_jobs(facts, path, parent):
-            continue  # that pool calls it
-        if not in_sight(facts, path, node) or (is_default(facts, path, node) and not facts.in_test(path)):
+        if is_run(facts, path, node):
+            continue  # the pool calls it
+        if (
+            not in_sight(facts, path, node)
+            or goes_out_of_sight(facts, path, node)
+            or (is_default(facts, path, node) and not facts.in_test(path))
+        ):
             return None
         if names_function(facts, path, node):
             found.append((path, node))

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from asyncify.index.project import CallSite, FunctionInfo
-from asyncify.index.values import Constant, Instance, Object, Value
+from asyncify.index.values import Constant, Instance, Object, Partial, Value
 from asyncify.model import Await, Edit, Reason, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import Claim, Role, site_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import receiving_call
+from asyncify.rules.handed_jobs import around, partial_places
 from asyncify.rules.iteration import consumption
 from asyncify.rules.requests_names import ASSERTIONS, FUNCTIONS, METHODS, SESSION_VERBS, SESSIONS
 from asyncify.rules.streaming_raw import raw_uses
@@ -25,6 +26,7 @@ _READ_AT_ONCE = frozenset(
 _NEED_ALL = frozenset({"text", "json", "apparent_encoding"})
 _OTHERS = frozenset({"apparent_encoding", "connection", "content", "iter_content", "iter_lines", "json", "raw", "text"})
 _PIECES = {"iter_content": "aiter_content", "iter_lines": "aiter_lines"}
+BY_JOB = "The body is streamed, and a job asks for it."
 _HARMLESS = (
     frozenset(
         "builtins.isinstance builtins.bool builtins.id builtins.repr builtins.print builtins.type contextlib.closing".split()
@@ -36,7 +38,24 @@ _HARMLESS = (
 def asked_for(facts: Facts, call: CallSite) -> bool:
     """Whether the call may ask for a streamed body, as far as the project's own code decides it."""
     node = facts.node(call.span, ast.Call)
-    return node is not None and _among(facts, call.span.path, call.within, node, set())
+    filled = (value.site for value in facts.project.values(call.func) if isinstance(value, Partial))
+    calls = [(call.span.path, node), *((site.path, facts.node(site, ast.Call)) for site in filled)]
+    return any(made is not None and _among(facts, path, call.within, made, set()) for path, made in calls)
+
+
+def asked_for_by_job(facts: Facts, path: str, function: ast.expr) -> bool:
+    """Whether the function, which is run as a job, may be asked for a streamed body there."""
+    for where, place in [(path, function), *(partial_places(facts, path, function))]:
+        call = around(facts, where, place)
+        outer = facts.parent(where, call) if call is not None else None
+        calls = [call, outer if isinstance(outer, ast.Call) and outer.func is call else None]  # delayed(get)(url)
+        for each in filter(None, calls):
+            if _among(facts, where, facts.enclosing(where, each), each, set()):
+                return True
+            parts = (node for argument in (*each.args, *each.keywords) for node in ast.walk(argument))
+            if any(isinstance(part, ast.Constant) and part.value == "stream" for part in parts):
+                return True
+    return False
 
 
 def _among(facts: Facts, path: str, within: str, node: ast.Call, seen: set[str]) -> bool:

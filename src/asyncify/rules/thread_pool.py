@@ -8,6 +8,7 @@
 - `future.result()` and `future.exception()` are awaited; loops over `map` and `as_completed` become `async for`.
 - Results may be read by any builtin: `list`, `sum`, `dict(zip(...))`, `next`, `any`, `print(*...)`, `out.extend(...)`, `yield from`, `itertools`,
   and through a progress bar of `tqdm`. What reads to the end gets a list; what reads step by step has an awaited counterpart.
+- A function that gets results of a pool from one caller and a list from another iterates over either (`aio_support.either`).
 - Callbacks of futures ask their future without waiting (`future.result_now()`); asynchronous ones are awaited by the pool.
 - In `with session, pool:` each item becomes asynchronous or stays; the statement is split where it must be.
 

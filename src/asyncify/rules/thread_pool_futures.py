@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from asyncify.graph import Implication
 from asyncify.index.project import CallSite
-from asyncify.index.values import BoundMethod, Function, Instance, Partial
+from asyncify.index.values import BoundMethod, Constant, Function, Instance, Partial, Value
 from asyncify.model import Await, DropImport, Edit, Reason, Refusal, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import (
     Block,
@@ -19,9 +19,9 @@ from asyncify.rules.base import (
     function_node,
 )
 from asyncify.rules.blocking import NO_COUNTERPART
-from asyncify.rules.facts import Facts
+from asyncify.rules.facts import Facts, Place
 from asyncify.rules.flow import receiving_call
-from asyncify.rules.iteration import BARS, consumption, is_bar_use
+from asyncify.rules.iteration import BARS, consumption, is_bar_use, whatever_comes
 from asyncify.rules.support import import_of
 from asyncify.rules.thread_pool_names import (
     AS_COMPLETED,
@@ -228,8 +228,13 @@ def _future_escape(facts: Facts, kind: PoolKind, path: str, place: ast.expr) -> 
     return None
 
 
-def results(facts: Facts, kind: PoolKind, places: list[tuple[str, ast.expr]], nodes: set[str]) -> Iterator[Finding]:
-    """Every place that reads the results of map or as_completed, or an iterator that reads them in turn."""
+def results(
+    facts: Facts, kind: PoolKind, places: list[Place], nodes: set[str], alike: Collection[Span]
+) -> Iterator[Finding]:
+    """Every place that reads the results of map or as_completed, or an iterator that reads them in turn.
+
+    `alike` are the calls that make what becomes asynchronous with them.
+    """
     todo = [(path, place, False) for path, place in places]
     derived: set[Span] = set()
     while todo:
@@ -251,9 +256,12 @@ def results(facts: Facts, kind: PoolKind, places: list[tuple[str, ast.expr]], no
                 text = "asyncify does not see who reads this iterator"
                 for node in nodes:
                     yield Block(node, refuse(POOL_ESCAPES, use.derived, text), kind.rule)
-        if use.edits:
+        edits = use.edits
+        if edits and not all(_comes_alike(facts, value, alike, derived) for value in facts.values(path, place)):
+            edits = whatever_comes(facts, path, span, edits, "either", reason)
+        if edits:
             if use.condition is not None:  # the function may contain next(): it is not next() any more
-                yield from (Handles(edit.span) for edit in use.edits if isinstance(edit, Await))
+                yield from (Handles(edit.span) for edit in edits if isinstance(edit, Await))
             yield Claim(
                 kind.rule,
                 _site_of(facts, path, place),
@@ -261,10 +269,18 @@ def results(facts: Facts, kind: PoolKind, places: list[tuple[str, ast.expr]], no
                 Role.PART,
                 Verdict.EXACT if use.condition is None else Verdict.REVIEW,
                 reason.text,
-                {"": use.edits},
+                {"": edits},
                 follows=tuple(sorted(nodes)),
                 condition=use.condition,
             )
+
+
+def _comes_alike(facts: Facts, value: Value, alike: Collection[Span], derived: Collection[Span]) -> bool:
+    """Whether the value is an asynchronous iterator, or an annotation says of it that it is an iterator."""
+    if not isinstance(value, Instance):
+        return value == Constant(None)
+    promised = value.type == "builtins.iter" and not facts.made_by_call(value)
+    return promised or value.site in alike or value.site in derived
 
 
 def _site_of(facts: Facts, path: str, place: ast.expr) -> Span:

@@ -22,7 +22,7 @@ from asyncify.rules.base import (
     site_node,
 )
 from asyncify.rules.facts import Facts
-from asyncify.rules.requests_values import partial_verb
+from asyncify.rules.handed_jobs import run_by_partial
 from asyncify.rules.support import import_of
 from asyncify.rules.thread_bound import works_in_any_thread
 from asyncify.rules.thread_pool_names import (
@@ -52,16 +52,17 @@ def jobs(facts: Facts, kind: PoolKind, call: CallSite, pools: set[str]) -> Itera
         match value:
             case Function(name) | BoundMethod(name, _):
                 nodes.add(function_node(name))
-            case Partial() | Object():
+            case Partial():
+                inner = run_by_partial(facts, value, job, call.span)
+                separable &= all(node.startswith("function:") for node in inner)
+                nodes |= inner
+                known = known and bool(inner)
+            case Object():
                 inner = {
                     function_node(i.target)
                     for i in facts.project.implicit_calls
                     if i.kind == "callback" and i.span in (job, call.span)
                 }
-                verb = partial_verb(facts, value) if isinstance(value, Partial) and not inner else None
-                if verb is not None:
-                    inner = {site_node(verb)}
-                    separable = False
                 nodes |= inner
                 known = known and bool(inner)
             case External() | ExternalMethod():

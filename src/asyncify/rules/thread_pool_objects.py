@@ -51,7 +51,8 @@ def iterators(facts: Facts, kind: PoolKind, owners: dict[Span, set[str]], types:
     for instance, places in facts.instances.items():
         if instance.type in types and instance.site in owners:
             read = [(path, node) for path, node in places if not holds_items(facts, path, node, instance)]
-            yield from results(facts, kind, read, owners[instance.site])
+            nodes = owners[instance.site]
+            yield from results(facts, kind, read, nodes, {site for site in owners if owners[site] == nodes})
 
 
 def annotated(facts: Facts, kind: PoolKind, owners: dict[Span, set[str]]) -> Iterator[Finding]:

@@ -64,6 +64,7 @@ from asyncify.rules.beside import BLOCKS_BESIDE, blocks_beside
 from asyncify.rules.blocking import one_shot
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import orphaned_import
+from asyncify.rules.handed_jobs import run_by_partial
 from asyncify.rules.objects import THREAD, TIMER, Family, Kind, waiting_calls
 from asyncify.rules.spinning import BUSY_WAIT, spinning
 from asyncify.rules.support import import_of
@@ -267,11 +268,8 @@ class Threads(Family):
                 case Function(name) | BoundMethod(name, _):
                     jobs.add(function_node(name))
                 case Partial():
-                    inner = {
-                        function_node(i.target)
-                        for i in self.facts.project.implicit_calls
-                        if i.kind == "callback" and i.span in (given, call.span)
-                    }
+                    assert given is not None
+                    inner = run_by_partial(self.facts, value, given, call.span)
                     jobs |= inner
                     known = known and bool(inner)
                 case External() | ExternalMethod():

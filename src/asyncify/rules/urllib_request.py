@@ -35,7 +35,7 @@ from asyncify.rules.awaited_responses import FILE_LIKE, RESPONSE, uses
 from asyncify.rules.base import Block, Claim, Finding, RefusalCode, Role, Rule, site_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import annotation_claims, orphaned_import
-from asyncify.rules.requests_names import runs_jobs
+from asyncify.rules.handed_jobs import runs_jobs
 from asyncify.rules.support import import_of
 
 URLOPEN = "urllib.request.urlopen"

@@ -83,6 +83,11 @@ async def each(items: Iterable[_Item] | AsyncIterable[_Item]) -> AsyncIterator[_
             yield item
 
 
+def either(items: Iterable[_Item] | AsyncIterable[_Item]) -> AsyncIterator[_Item]:
+    """The same, by the iterator itself where it is asynchronous: whoever drops it drops that one."""
+    return aiter(items) if isinstance(items, AsyncIterable) else each(items)
+
+
 async def iter_async(function: Callable[[], Awaitable[_Item]], sentinel: object) -> AsyncIterator[_Item]:
     """`iter` of a function that is awaited: what it gives, until that is `sentinel`."""
     while (item := await function()) is not sentinel and item != sentinel:
