@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import importlib
 import re
 import sys
@@ -92,6 +93,20 @@ PIN_CODES = (
 
 # Special methods that may be coroutine functions, because they are called explicitly.
 _ASYNC_SPECIAL = frozenset({"__aenter__", "__aexit__", "__anext__"})
+# What Python and well-known libraries call: the operations of builtin types, and those that these have not.
+_PYTHON_CALLS = frozenset(
+    [name for kind in vars(builtins).values() if isinstance(kind, type) for name in dir(kind) if name.startswith("__")]
+    + "__del__ __enter__ __exit__ __get__ __set__ __delete__ __set_name__ __getattr__ __call__ __index__ __fspath__ "
+    "__copy__ __deepcopy__ __replace__ __getnewargs__ __getinitargs__ __prepare__ __class_getitem__ __length_hint__ "
+    "__mro_entries__ __instancecheck__ __subclasscheck__ __subclasses__ __missing__ __complex__ __bytes__ __matmul__ "
+    "__rmatmul__ __imatmul__ __aiter__ __anext__ __aenter__ __aexit__ __await__ __buffer__ __release_buffer__ "
+    "__setstate__ __iadd__ __isub__ __imul__ __itruediv__ __ifloordiv__ __imod__ __ipow__ __ilshift__ __irshift__ "
+    "__iand__ __ixor__ __ior__ __post_init__ __attrs_post_init__ __attrs_pre_init__ __html__ __html_format__ __rich__ "
+    "__rich_console__ __rich_measure__ __rich_repr__ __json__ __array__ __array_interface__ __array_ufunc__ "
+    "__array_function__ __arrow_array__ __dataframe__ __get_validators__ __modify_schema__ __get_pydantic_core_schema__ "
+    "__get_pydantic_json_schema__ __declare_last__ __declare_first__ __clause_element__ __table_args__ __tablename__ "
+    "__mapper_args__ __unicode__ __nonzero__ __cmp__ __serialize__ __pretty__ __repr_args__ __bind__".split()
+)
 # Decorators from outside that leave the function what it is.
 TRANSPARENT = frozenset(
     [
@@ -263,8 +278,7 @@ def _own_pin(
         return refusal(IMPORT_TIME, info.span, "The body of a class runs when the module is imported.")
     if info.kind is not Kind.FUNCTION:
         return None
-    special = info.cls and last.startswith("__") and last.endswith("__") and last not in _ASYNC_SPECIAL
-    if special and info.span not in handled:
+    if info.cls and last not in _ASYNC_SPECIAL and _may_be_special(facts, info, last) and info.span not in handled:
         return refusal(SPECIAL_METHOD, info.span, f"Python calls {last} itself, without await.")
     for span in info.decorators:
         found = _decorator_pin(facts, info, span)
@@ -281,10 +295,17 @@ def _own_pin(
     return None
 
 
+def _may_be_special(facts: Facts, info: FunctionInfo, name: str) -> bool:
+    """Whether Python, or a library that made up the name, may call the method; not if only this project knows the name."""
+    if not name.startswith("__") or not name.endswith("__"):
+        return False
+    return name in _PYTHON_CALLS or not facts.project.callers(info.name)
+
+
 def may_be_suspected(info: FunctionInfo, imports_dynamically: bool) -> bool:
     """Whether a call of something unknown under the function's name counts as a possible call of it."""
     name = info.name.rpartition(".")[2]
-    if name.startswith("__") or name in BUILTIN_METHODS:
+    if name in _PYTHON_CALLS or (name.startswith("__") and not name.endswith("__")) or name in BUILTIN_METHODS:
         return False
     return info.cls is not None or (info.parent is None and imports_dynamically)
 

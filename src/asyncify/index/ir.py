@@ -103,7 +103,7 @@ class FileFacts:
     constants: list[tuple[int, object]] = field(default_factory=list)
     functions: list[tuple[int, FunctionFacts]] = field(default_factory=list)  # variable of the def, facts
     classes: list[tuple[int, ClassFacts]] = field(default_factory=list)
-    selves: list[tuple[int, ClassFacts, str]] = field(default_factory=list)  # "self", "cls" or "super"
+    selves: list[tuple[int, ClassFacts, str]] = field(default_factory=list)  # "self", "cls", "super", "wrapper"
     instances: list[tuple[int, str]] = field(default_factory=list)  # plain builtin results
     containers: list[tuple[int, str, ast.AST, list[tuple[object, int, int]]]] = field(default_factory=list)
     imports: list[ImportFacts] = field(default_factory=list)

@@ -10,7 +10,7 @@ import builtins
 from collections.abc import Iterable
 from typing import Any
 
-from asyncify.index.abstract import AClass, AExternal, AModule, Args, AUnknown, AValue, Caller, Unit
+from asyncify.index.abstract import AClass, AExternal, AFunction, AModule, Args, AUnknown, AValue, Caller, Unit
 from asyncify.index.catalogue import Catalogue
 from asyncify.index.elsewhere import Elsewhere, script_folders
 from asyncify.index.ir import ClassFacts, FileFacts, ImportFacts
@@ -195,6 +195,9 @@ class Linker(Solver):
     def _selves(self, unit: Unit) -> None:
         for variable, facts, how in unit.facts.selves:
             cls = self._class_of[facts]
+            if how == "wrapper":
+                self.on(unit.offset + variable, self._on_wrapper, cls, None)
+                continue
             value: AValue = cls
             if how == "self":
                 value = self.object_of(cls, True)
@@ -217,6 +220,11 @@ class Linker(Solver):
                 for name, local in cls.facts.declared.items():
                     if name not in cls.facts.namespace:
                         self.edge(unit.offset + local, self.own_field(cls, name))
+
+    def _on_wrapper(self, value: AValue, cls: AClass, details: object) -> None:
+        """A function that a decorator puts in a method's place is called on the objects of the class, as the method was."""
+        if isinstance(value, AFunction) and value.facts.cls is None and value.facts.positional:
+            self.add(value.unit.offset + value.facts.positional[0][1], self.object_of(cls, True))
 
     def _operations(self, unit: Unit) -> None:
         handlers = {

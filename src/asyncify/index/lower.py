@@ -333,7 +333,10 @@ class Lowering(BindLowering):
             cls.methods[node.name] = facts.name
             if binding in ("self", "cls") and facts.positional:
                 self.facts.selves.append((facts.positional[0][1], cls, binding))
-        self.define(node.name, self._decorate(node, node.decorator_list, variable))
+        decorated = self._decorate(node, node.decorator_list, variable)
+        if cls is not None and binding == "self" and decorated != variable:
+            self.facts.selves.append((decorated, cls, "wrapper"))
+        self.define(node.name, decorated)
 
     def _binding(self, node: _FunctionNode) -> str:
         for decorator in node.decorator_list:

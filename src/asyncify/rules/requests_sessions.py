@@ -233,6 +233,7 @@ def _escape(facts: Facts, path: str, node: ast.expr) -> Refusal | None:
         and not given_by_mock(facts, path, receiver, node)
         and not given_to_jobs(facts, path, receiver)
         and not _set_by_own_setter(facts, path, receiver)
+        and not _watched(facts, path, receiver, node)
     ):
         call = facts.project.call_at(facts.span(path, receiver))
         if (
@@ -253,6 +254,12 @@ def _set_by_own_setter(facts: Facts, path: str, call: ast.Call) -> bool:
         and site.externals == {"builtins.object.__setattr__"}
         and facts.enclosing(path, call).rpartition(".")[2] == "__setattr__"
     )
+
+
+def _watched(facts: Facts, path: str, call: ast.Call, node: ast.expr) -> bool:
+    """``weakref.finalize(session, function)`` runs the function after the session is gone, and never uses it."""
+    site = facts.project.call_at(facts.span(path, call))
+    return site is not None and site.externals == {"weakref.finalize"} and call.args[:1] == [node]
 
 
 def unsent_sessions(facts: Facts) -> set[Span]:

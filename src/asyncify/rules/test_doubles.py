@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator
 
 from asyncify.graph import Implication
-from asyncify.index.project import Kind
+from asyncify.index.project import FunctionInfo, Kind
 from asyncify.index.values import Class, External, Function, Instance, ModuleRef, Object
 from asyncify.model import Edit, Reason, ReplaceStatement, SetArguments, Span
 from asyncify.rules.base import (
@@ -42,6 +42,7 @@ from asyncify.rules.test_mocks import (
     awaited_mock,
     awaited_part,
     called_directly,
+    given_answers,
     mock_names,
     refuse_double,
 )
@@ -292,8 +293,29 @@ def _function(facts: Facts, name: str, place: Replacement) -> Iterator[Finding]:
     info = facts.project.functions.get(name)
     if info is not None:
         yield Replaced(function_node(name), place.span)
+        yield from _handed_out(facts, info, place)
     if info is not None and not info.is_async and not info.is_generator:
         yield from _replaced(facts, function_node(name), name.rpartition(".")[2], place)
+
+
+def _handed_out(facts: Facts, info: FunctionInfo, place: Replacement) -> Iterator[Finding]:
+    """What the test lets a replaced function give must be awaitable where that function gives functions that are awaited."""
+    node = facts.node(info.span, ast.FunctionDef)
+    results = [part.value for part in ast.walk(node) if isinstance(part, ast.Return) and part.value] if node else []
+    given = {value for result in results for value in facts.values(info.path, result)}
+    functions = sorted({value.name for value in given if isinstance(value, Function)})
+    if not functions or place.new is not None:
+        return
+    answers = given_answers(facts, place.path, place.call) if place.call is not None else []
+    values = {value for answer in answers for value in facts.values(place.path, answer)}
+    mocks = [v for v in values if isinstance(v, Instance) and v.type == "unittest.mock.Mock" and not v.path]
+    for function in functions:
+        if mocks and len(mocks) == len(values):
+            for mock in sorted(mocks, key=lambda mock: str(mock.site)):
+                yield from _async_mock(facts, function_node(function), mock, place)
+        else:
+            text = f"a test replaces what gives {function.rpartition('.')[2]}(), and asyncify does not see by what"
+            yield Block(function_node(function), refuse_double(place.span, text), ID)
 
 
 def _replaced(facts: Facts, node: str, short: str, place: Replacement) -> Iterator[Finding]:

@@ -59,12 +59,16 @@ def mock_names(
 
 
 def _imported_from(facts: Facts, path: str, callee: ast.expr) -> str:
-    """The module of mocks that the file takes this one from: those of another one would not record calls for each other."""
-    for statement in facts.nodes(path, ast.ImportFrom):
-        named = isinstance(callee, ast.Name) and any((a.asname or a.name) == callee.id for a in statement.names)
-        if named and statement.module in ("mock", "mock.mock"):
-            return statement.module
-    return "unittest.mock"
+    """The module of mocks that the file takes this one from: those of another one would not record calls for each other.
+
+    Where it takes it from either of two, as the version of Python says, the one that is always there.
+    """
+    homes = {
+        statement.module
+        for statement in facts.nodes(path, ast.ImportFrom)
+        if isinstance(callee, ast.Name) and any((a.asname or a.name) == callee.id for a in statement.names)
+    }
+    return next((home for home in ("mock", "mock.mock") if homes == {home}), "unittest.mock")
 
 
 def awaited_attribute(facts: Facts, call: CallSite, reach: Reach) -> Iterator[Finding]:
@@ -310,15 +314,25 @@ def makes_mock(call: ast.Call, externals: frozenset[str]) -> bool:
 
 def answers_set(facts: Facts, path: str, call: ast.Call) -> bool:
     """Whether the test sets ``return_value`` or ``side_effect`` of the mock that the call makes."""
+    return bool(_assigned_answers(facts, path, call))
+
+
+def given_answers(facts: Facts, path: str, call: ast.Call) -> list[ast.expr]:
+    """What the test lets the mock give that the call makes: as an argument, or assigned to it."""
+    return [k.value for k in call.keywords if k.arg in ANSWERS] + _assigned_answers(facts, path, call)
+
+
+def _assigned_answers(facts: Facts, path: str, call: ast.Call) -> list[ast.expr]:
     name, scope = _bound_to(facts, path, call)
     if name is None or scope is None:
-        return False
-    for statement in ast.walk(scope):
-        if isinstance(statement, ast.Assign):
-            for target in statement.targets:
-                if isinstance(target, ast.Attribute) and target.attr in ANSWERS and ast.unparse(target.value) == name:
-                    return True
-    return False
+        return []
+    return [
+        statement.value
+        for statement in ast.walk(scope)
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Attribute) and target.attr in ANSWERS and ast.unparse(target.value) == name
+    ]
 
 
 def _bound_to(facts: Facts, path: str, call: ast.Call) -> tuple[str | None, ast.AST | None]:

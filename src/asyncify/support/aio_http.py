@@ -257,7 +257,7 @@ class Session:
     connections belong to the loop and are closed with it: nothing has to be closed.
     """
 
-    __slots__ = ("_headers", "_jar")
+    __slots__ = ("__weakref__", "_headers", "_jar")  # weak references are taken of sessions
 
     def __init__(self) -> None:
         self._headers: MutableMapping[str, Any] | None = None  # nobody has looked at them: the usual ones
