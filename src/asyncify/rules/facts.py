@@ -366,6 +366,10 @@ class Facts:
             if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load):
                 yield path, node, frozenset(which)
 
+    def places_of(self, name: str) -> Iterator[Place]:
+        """All expressions that may be this external thing."""
+        yield from self._tables[1].get(name, ())
+
     def made_by_call(self, instance: Instance) -> bool:
         """Whether the instance is created by a call that is known (and not only promised by an annotation)."""
         return instance.site is not None and self.project.call_at(instance.site) is not None

@@ -7,7 +7,7 @@
   Classes derived from `requests.Session` get the new base; annotations follow.
 - A verb may be chosen first and called afterwards: `getattr(session, method)`, a dictionary of verbs,
   `verb = session.post if data else session.get`. It may be an argument (`self._call(session.get, url)`) or lie in a table, as long as only the
-  project gets it; and a call may be made on a session or the module (`(session or requests).get(url)`). Default arguments put on a session (`session.get = partial(session.get, timeout=5)`) stay.
+  project gets it; and a call may be made on a session or the module (`(session or requests).get(url)`, `def fetch(url, http=requests)`). Default arguments put on a session (`session.get = partial(session.get, timeout=5)`) stay.
 - A verb, also with arguments filled in (`partial(session.get, timeout=5)`), may be what a pool, a thread, a timer, a greenlet, `joblib`, `asyncio.to_thread` or
   `run_in_executor` runs.
 - Sessions of libraries that only prepare requests in their own way (`BaseUrlSession` of requests_toolbelt, `OAuth1Session` and `OAuth2Session` of

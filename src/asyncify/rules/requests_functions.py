@@ -13,9 +13,10 @@ from asyncify.rules import streaming
 from asyncify.rules.base import Block, Claim, Finding, Role, object_node, site_node
 from asyncify.rules.facts import Facts, Place
 from asyncify.rules.flow import called_in_the_end, chosen_among, is_getattr
+from asyncify.rules.requests_modules import modules_handed
 from asyncify.rules.requests_names import FUNCTIONS, METHODS, STREAMING, UNCLEAR_CALL, imports, refuse
 from asyncify.rules.requests_owners import session_owners
-from asyncify.rules.requests_values import goes_out_of_sight, is_job, modules_chosen, named_functions
+from asyncify.rules.requests_values import goes_out_of_sight, is_job, named_functions
 
 
 def findings(facts: Facts) -> Iterator[Finding]:
@@ -81,12 +82,12 @@ def _call(facts: Facts, call: CallSite) -> Iterator[Finding]:
         sessions, unknown = session_owners(facts, call)
         owners |= sessions
         sources = None if unknown else sources
-    refusal: Refusal | None = refuse(UNCLEAR_CALL, call.span)
+    refusal: Refusal | None = None
     claims: list[Claim] = []
     if sources is not None:
         claims, refusal = entailed_by_stream(facts, call)
     if sources is None or refusal is not None:
-        refusal = refusal or refuse(UNCLEAR_CALL, call.span)
+        refusal = refusal or refuse(UNCLEAR_CALL, call.span, _more_than_a_verb(facts, call))
         yield Block(site_node(call.span), refusal, "requests", call.within, blocks_loop=True)
         for owner in sorted(owners):
             yield Implication(owner, site_node(call.span), "the function is called here", call.span)
@@ -101,15 +102,24 @@ def _call(facts: Facts, call: CallSite) -> Iterator[Finding]:
     )  # fmt: skip
 
 
+def _more_than_a_verb(facts: Facts, call: CallSite) -> str:
+    """Why the module `requests` cannot be replaced, where it is handed on like a session; "" for anything else."""
+    place = modules_handed(facts, call)
+    if place is None or isinstance(place, list):
+        return ""
+    where = f"{facts.text(*place)} ({facts.span(*place)})"
+    return f"This may be the module requests or a session; {where} is more than a call of a verb. Give it a session."
+
+
 def _named_somewhere(facts: Facts, call: CallSite, func: ast.expr) -> list[Place] | None:
     """Where the called functions are named: here, after a choice, or where they are put into what is called."""
     if not call.externals <= FUNCTIONS | METHODS or call.targets or call.unresolved:
         return None
+    modules = modules_handed(facts, call)
+    if isinstance(modules, list):
+        return modules
     if call.externals <= FUNCTIONS and (sources := _sources(facts, call, func)) is not None:
         return [(call.span.path, source) for source in sources]
-    modules = modules_chosen(facts, call)
-    if modules is not None:
-        return [(call.span.path, module) for module in modules]
     return named_functions(facts, call)
 
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from asyncify.index.project import CallSite
 from asyncify.index.values import Class, External, Instance, ModuleRef, Object, Value
 from asyncify.rules.facts import Facts, Place
-from asyncify.rules.flow import chosen_among, given_by_mock, is_getattr, stands_in
+from asyncify.rules.flow import given_by_mock, is_getattr, stands_in
 from asyncify.rules.handed_jobs import fills_in, given_job, is_run, partial_places, runs_jobs
-from asyncify.rules.requests_names import FUNCTIONS, HARMLESS, SESSION_VERBS, SESSIONS, VERBS
+from asyncify.rules.requests_names import FUNCTIONS, HARMLESS, SESSION_VERBS, SESSIONS
 
 _REAL = frozenset({"__self__", "__func__", "__call__", "__get__"})  # what of a method leads back to it
 _PASSING = (ast.BoolOp, ast.NamedExpr, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Starred, ast.keyword)
@@ -138,22 +138,6 @@ def _is_imported(facts: Facts, path: str, name: str) -> bool:
         if (statement.module or "").partition(".")[0] == "requests"
         for alias in statement.names
     )
-
-
-def modules_chosen(facts: Facts, call: CallSite) -> list[ast.expr] | None:
-    """Where ``(session or requests).get(url)`` names the module; None where something else may be called than a verb."""
-    func = facts.node(call.func, ast.Attribute)
-    path = call.span.path
-    if func is None or func.attr not in VERBS or isinstance(func.value, ast.Name):
-        return None
-    leaves = chosen_among(facts, path, func.value)
-    modules = [leaf for leaf in leaves or () if facts.values(path, leaf) == {External("requests")}]
-    others = [leaf for leaf in leaves or () if leaf not in modules]
-    if not modules or not all(isinstance(module, ast.Name) and module.id == "requests" for module in modules):
-        return None
-    if any(External("requests") in facts.values(path, leaf) for leaf in others):
-        return None
-    return modules
 
 
 def stored_out_of_sight(facts: Facts, path: str, node: ast.expr) -> bool:
