@@ -205,6 +205,9 @@ _body(
     header="def g(x=None) -> Coroutine[None, None, int]:",
 )
 _body("coroutine-returned", False, "return await f()")
+_body("coroutine-returned", False, "hs = {1: lambda: f(), 2: lambda: f(2)}\nif x in hs:\n    return await hs[x]()")
+_body("coroutine-returned", True, "hs = {1: lambda: f(), 2: lambda: f(2)}\nprint(await hs[1]())\nhs[x]()")
+_body("coroutine-returned", True, "hs = {1: lambda: f()}\nprint(await hs[1]())\nprint(list(hs.values()))")
 
 # --- async-iteration ------------------------------------------------------------------------------------------
 _GENERATOR = (

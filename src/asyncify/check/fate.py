@@ -120,7 +120,36 @@ class Tracer:
         parent = module.parents.get(node)
         if isinstance(parent, ast.Assign) and all(isinstance(target, ast.Name) for target in parent.targets):
             return self._named_lambda(parent, module, depth)
+        if isinstance(parent, ast.Dict) and node in parent.values and self._table(parent, module, depth):
+            return HANDLED
         return self._handed(node, module)
+
+    def _table(self, table: ast.Dict, module: Module, depth: int) -> bool:
+        """Whether all that is done with a function's dictionary of lambdas is looking one up and awaiting what it gives."""
+        assignment = module.parents.get(table)
+        if module.scope_of[table].parent is None:
+            return False  # another module may import it
+        if not isinstance(assignment, ast.Assign) or not all(isinstance(t, ast.Name) for t in assignment.targets):
+            return False
+        names = {(t.id, module.scope_of[t].lookup(t.id)) for t in assignment.targets if isinstance(t, ast.Name)}
+        for use in module.nodes:
+            if (
+                not isinstance(use, ast.Name)
+                or not isinstance(use.ctx, ast.Load)
+                or use.id not in {n for n, _ in names}
+            ):
+                continue
+            if (use.id, module.scope_of[use].lookup(use.id)) not in names:
+                continue
+            parent = module.parents.get(use)
+            if isinstance(parent, ast.Compare) and use in parent.comparators:
+                continue
+            call = module.parents.get(parent) if isinstance(parent, ast.Subscript) and parent.value is use else None
+            if not isinstance(call, ast.Call) or call.func is not parent:
+                return False
+            if not self.follow(call, module, False, depth).handled:
+                return False
+        return True
 
     def _named_lambda(self, assignment: ast.Assign, module: Module, depth: int) -> Fate:
         """Every use of the lambda's name must await what it gives, or hand it to somebody who does."""

@@ -45,7 +45,9 @@ class FunctionInfo:
     is_generator: bool  # contains yield
     decorators: tuple[Span, ...]  # the decorator expressions
     parameters: tuple[str, ...]
-    in_test: bool  # in a test file (test_*.py, *_test.py, conftest.py, below a tests folder) or a class of tests
+    in_test: (
+        bool  # in a file of tests (test_*.py, *_test.py, test.py, conftest.py, in a tests folder) or a class of tests
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ _REQUEST = "pytest.FixtureRequest"
 def is_test(path: str) -> bool:
     """Whether the file is one of tests: by its name, or below a folder of tests."""
     *folders, name = path.split("/")
-    named = name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py"
+    named = name.startswith("test_") or name.endswith("_test.py") or name in ("conftest.py", "test.py", "tests.py")
     return named or not {"tests", "test"}.isdisjoint(folders)
 
 

@@ -195,7 +195,7 @@ def annotation_claims(
         function = _returning(facts, path, node)
         if function is not None:
             target, follows = "the result", returned.get(function)
-        if target is not None and not follows and isinstance(facts.parent(path, node), (ast.Subscript, ast.Tuple)):
+        if target is not None and not follows and _in_container(facts, path, node):
             follows = {
                 n for (where, _), nodes in arrivals.items() if where == path for n in nodes
             }  # a container of them
@@ -220,6 +220,22 @@ def annotation_claims(
                 needs_async=False,
                 follows=tuple(sorted(follows)),
             )
+
+
+# What stands around a type without being a container of it.
+_QUALIFIERS = frozenset(["Annotated", "ClassVar", "Final", "NotRequired", "Optional", "ReadOnly", "Required", "Union"])
+
+
+def _in_container(facts: Facts, path: str, node: ast.expr) -> bool:
+    """Whether the annotation says that the type at `node` is that of what lies in something: ``list[Session]``."""
+    for parent in facts.parents(path, node):
+        if isinstance(parent, ast.Subscript):
+            last = parent.value.attr if isinstance(parent.value, ast.Attribute) else ast.unparse(parent.value)
+            if last not in _QUALIFIERS:
+                return True
+        elif not isinstance(parent, (ast.Tuple, ast.BinOp)):
+            break
+    return False
 
 
 def _is_handed_out(facts: Facts, path: str, node: ast.expr) -> bool:

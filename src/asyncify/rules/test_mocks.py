@@ -72,9 +72,9 @@ def _imported_from(facts: Facts, path: str, callee: ast.expr) -> str:
 
 
 def awaited_attribute(facts: Facts, call: CallSite, reach: Reach) -> Iterator[Finding]:
-    """``client.fetch()`` where `client` may be a mock: the attribute of the mock is awaited."""
+    """``client.fetch()`` where `client` may be a mock: the attribute of the mock is awaited; so is a mock in a variable."""
     func = call.node.func
-    if not isinstance(func, ast.Attribute):
+    if not isinstance(func, (ast.Attribute, ast.Name)):
         return
     nodes = [function_node(name) for name in sorted(call.targets)]
     if call.externals & _METHODS:
@@ -83,6 +83,9 @@ def awaited_attribute(facts: Facts, call: CallSite, reach: Reach) -> Iterator[Fi
         return
     arriving = facts.values(call.span.path, func)
     called = sorted((v for v in arriving if _is_mock(v)), key=_made)
+    if isinstance(func, ast.Name):
+        yield from _awaited_argument(facts, call, reach, nodes, called)
+        return
     if Unknown(TOO_MANY) in arriving:  # of many mocks the index drops some: those of which the tests name this part
         called += sorted((mock for mock in reach.named(func.attr) if mock not in called), key=_made)
     owners = [v for v in facts.values(call.span.path, func.value) if _is_mock(v)]
@@ -96,6 +99,19 @@ def awaited_attribute(facts: Facts, call: CallSite, reach: Reach) -> Iterator[Fi
         for node in nodes:
             yield Replaced(node, value.site or call.span)
             yield from _awaitable(facts, node, value, func.attr, call)
+
+
+def _awaited_argument(
+    facts: Facts, call: CallSite, reach: Reach, nodes: list[str], mocks: list[Instance]
+) -> Iterator[Finding]:
+    """``save()`` where the parameter or variable `save` may be a mock that a test gives: the mock itself is awaited."""
+    name = facts.text(call.span.path, call.node.func)
+    for value in mocks:
+        if value.site is None or value.path or not facts.in_test(value.site.path):
+            continue
+        if reach.may_run(_user(facts, value.site), call.within):
+            for node in nodes:
+                yield from _awaitable(facts, node, value, name, call)
 
 
 def _is_mock(value: object) -> TypeGuard[Instance]:
