@@ -107,6 +107,7 @@ _PYTHON_CALLS = frozenset(
     "__get_pydantic_json_schema__ __declare_last__ __declare_first__ __clause_element__ __table_args__ __tablename__ "
     "__mapper_args__ __unicode__ __nonzero__ __cmp__ __serialize__ __pretty__ __repr_args__ __bind__".split()
 )
+_OF_MODULES = frozenset({"__getattr__", "__dir__"})  # PEP 562
 # Decorators from outside that leave the function what it is.
 TRANSPARENT = frozenset(
     [
@@ -278,7 +279,8 @@ def _own_pin(
         return refusal(IMPORT_TIME, info.span, "The body of a class runs when the module is imported.")
     if info.kind is not Kind.FUNCTION:
         return None
-    if info.cls and last not in _ASYNC_SPECIAL and _may_be_special(facts, info, last) and info.span not in handled:
+    special = info.cls and last not in _ASYNC_SPECIAL and _may_be_special(facts, info, last)
+    if (special or (info.parent is None and last in _OF_MODULES)) and info.span not in handled:
         return refusal(SPECIAL_METHOD, info.span, f"Python calls {last} itself, without await.")
     for span in info.decorators:
         found = _decorator_pin(facts, info, span)

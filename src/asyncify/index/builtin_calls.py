@@ -189,6 +189,10 @@ class BuiltinCalls(GenericFunctions):
         self.add(result, made)
         for variable in args.positional[:1]:
             caller.covered.add(variable)
+            if len(args.positional) == 2:
+                callback = self.implicitly(caller.unit, caller.node, caller.within, "callback", "builtins.iter")
+                self.on(variable, self.on_call, callback, (Args(), self.loose(made)))
+                continue
             self.on(variable, self.op_iterate_value, caller.unit, (self.loose(made), caller.node, caller.within, False))
 
     def _next(self, args: Args, result: int, caller: Caller) -> None:

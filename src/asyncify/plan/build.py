@@ -10,6 +10,7 @@ from functools import cached_property
 from asyncify.colour.colouring import Colouring
 from asyncify.colour.faces import NO_SECOND_FORM, Face
 from asyncify.colour.fan_out import NO_OWNER
+from asyncify.colour.split import called_here
 from asyncify.colour.structure import await_place, call_node, hands_result_on
 from asyncify.commands import RUNNERS
 from asyncify.index.project import FunctionInfo, Kind, Sink
@@ -301,8 +302,11 @@ class _Builder:
             return False  # `asyncio.run(main())` in place says it all
         if any(claim.role is Role.FOLLOWER for claim in own):
             return True
-        calls = (call for call in self.facts.project.calls if call.within == module)
-        return any(call.targets & (self.colouring.waiting | self.colouring.faces.keys()) for call in calls)
+        waits = self.colouring.waiting | self.colouring.faces.keys()
+        implicit = (each for each in self.facts.implicit_calls if each.within == module and called_here(each))
+        if any(each.target in waits for each in implicit):
+            return True
+        return any(call.targets & waits for call in self.facts.project.calls if call.within == module)
 
     def _run_to_end(self, edit: Await) -> Edit:
         """In a function that stays synchronous, the coroutine is run to its end."""

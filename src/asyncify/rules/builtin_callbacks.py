@@ -1,9 +1,10 @@
-"""Functions that builtins call: `map`, `filter`, `sorted`, `min`, `max`, `list.sort` and `functools.reduce`.
+"""Functions that builtins call: `map`, `filter`, `iter`, `sorted`, `min`, `max`, `list.sort` and `functools.reduce`.
 
 ## What it rewrites
 
 - `list(map(fetch, urls))` becomes `[await fetch(item) for item in urls]`, `filter` likewise; where the results are read one by one, the
-  items come from `aio_support.map_awaited` and `aio_support.filter_awaited`, as late as before.
+  items come from `aio_support.map_awaited` and `aio_support.filter_awaited`, as late as before. `iter(poll, "done")` becomes
+  `aio_support.iter_async(poll, "done")`.
 - `sorted`, `min`, `max` and `list.sort` with a key that waits, and `functools.reduce`, are awaited: `aio_support.sorted_async` and others
   call the function for one item after the other, in the same order.
 - In a function that stays synchronous the builtin gets `aio_support.as_sync(fetch)`, which runs each coroutine to its end.
@@ -33,7 +34,7 @@ from asyncify.rules.support import import_of
 ID = "builtin_callbacks"
 CALLED_BACK = "callback"
 """The variant of this rule's claims."""
-_LAZY = {"builtins.map": "map_awaited", "builtins.filter": "filter_awaited"}
+_LAZY = {"builtins.map": "map_awaited", "builtins.filter": "filter_awaited", "builtins.iter": "iter_async"}
 _AWAITED = {
     "builtins.sorted": "sorted_async",
     "builtins.min": "min_async",
@@ -72,6 +73,8 @@ def _use(facts: Facts, name: str, call: CallSite) -> _Use | None:
     if node is None or call.externals != {name} or call.targets or call.unresolved:
         return None
     if any(isinstance(argument, ast.Starred) for argument in node.args) or any(k.arg is None for k in node.keywords):
+        return None
+    if name == "builtins.iter" and len(node.args) != 2:
         return None
     keys = [keyword.value for keyword in node.keywords if keyword.arg == "key"]
     by_position = node.args[:1] if name in _LAZY or name == "functools.reduce" else []
@@ -118,7 +121,7 @@ def _edits(facts: Facts, use: _Use) -> tuple[Edit, ...] | None:
 
 def _listed(facts: Facts, use: _Use) -> tuple[str, dict[str, Span]] | None:
     """The list comprehension that `map` or `filter` of one iterable is, with its holes."""
-    if len(use.node.args) != 2 or use.node.keywords:
+    if len(use.node.args) != 2 or use.node.keywords or use.name == "builtins.iter":
         return None
     holes = {"items": facts.span(use.path, use.node.args[1])}
     match use.given:
