@@ -40,7 +40,7 @@ from asyncify.plan.interleaving import Interleaving
 from asyncify.plan.kept_names import read_elsewhere
 from asyncify.plan.lambdas import Lambdas
 from asyncify.plan.left_out import NOT_NATIVE, ONLY_TESTS, leave_out, only_tests
-from asyncify.plan.session_calls import kept_calls
+from asyncify.plan.session_calls import kept_calls, kept_values
 from asyncify.plan.support_files import shared_with_tests
 from asyncify.plan.titles import identity_of, title_of
 from asyncify.rules import native
@@ -461,6 +461,7 @@ class _Builder:
                 why = block.refusal.reason or Reason(block.refusal.message, block.refusal.span)
                 within = block.within or ""
                 out.append(Site(block.rule, block.refusal.span, within, Verdict.REFUSE, _coded(block.refusal, why)))
+        out += kept_values(self.facts, {site.span: site for site in out if site.verdict is Verdict.REFUSE})
         named = {site.span for site in out}
         return out + [site for site in kept_calls(self.facts, self.colouring) if site.span not in named]
 

@@ -1,11 +1,12 @@
-"""Calls of verbs that a session class of the project defines itself: requests by another name, which stay with the class."""
+"""Requests by another name that stay with their session: its verbs as values, and those that its class defines itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import ast
+from collections.abc import Iterator, Mapping
 
 from asyncify.colour.colouring import Colouring
-from asyncify.model import Reason, Site, Verdict
+from asyncify.model import Reason, Site, Span, Verdict
 from asyncify.rules.base import function_node, object_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.requests_names import SESSION_VERBS, SESSIONS
@@ -31,3 +32,22 @@ def kept_calls(facts: Facts, colouring: Colouring) -> Iterator[Site]:
                     seen.add(call.span)
                     reason = Reason(text, info.span, why)
                     yield Site("requests", call.span, call.within, Verdict.REFUSE, reason)
+
+
+def kept_values(facts: Facts, refused: Mapping[Span, Site]) -> list[Site]:
+    """Verbs of refused sessions that are taken as values (``method=self.session.get``), for the reason of their session.
+
+    `refused` are the sites that stay, by their place; that of a session is where it is made.
+    """
+    found: dict[Span, Site] = {}
+    for instance, places in facts.instances.items():
+        made = refused.get(instance.site) if instance.type in SESSIONS and instance.site is not None else None
+        for path, node in places if made is not None else ():
+            verb = facts.parent(path, node)
+            if not isinstance(verb, ast.Attribute) or verb.attr not in SESSION_VERBS or facts.in_test(path):
+                continue
+            call = facts.parent(path, verb)
+            if made is not None and not (isinstance(call, ast.Call) and call.func is verb):
+                span = facts.span(path, verb)
+                found.setdefault(span, Site("requests", span, facts.enclosing(path, verb), made.verdict, made.reason))
+    return [found[span] for span in sorted(found)]
