@@ -83,7 +83,7 @@ from asyncify.rules.requests_names import (
     VERBS,
     refuse,
 )
-from asyncify.rules.requests_owners import session_owners
+from asyncify.rules.requests_owners import session_owners, unseen_session_calls
 
 _BY_VERB = {f"requests.{verb}": Signature(returns="requests.Response") for verb in VERBS} | {
     f"{SESSION}.{verb}": Signature(returns="requests.Response") for verb in SESSION_VERBS
@@ -131,6 +131,9 @@ def match(facts: Facts) -> Iterator[Finding]:
     """All findings about requests."""
     yield from requests_functions.findings(facts)
     yield from _session_calls(facts)
+    for call in unseen_session_calls(facts):
+        refusal = refuse(SESSION_FROM_OUTSIDE, call.span)
+        yield Block(site_node(call.span), refusal, "requests", call.within, blocks_loop=True)
     yield from requests_sessions.findings(facts)
     yield from annotation_claims(facts, "requests", SESSION, frozenset({SESSION}), "aio_requests.Session", {})
 

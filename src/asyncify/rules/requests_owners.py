@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 
 from asyncify.index.project import CallSite
 from asyncify.index.values import ExternalMethod, Instance, Object, Partial, Value
 from asyncify.rules.base import object_node
 from asyncify.rules.facts import Facts
-from asyncify.rules.requests_names import SESSIONS
+from asyncify.rules.requests_names import SESSION_VERBS, SESSIONS
 
 
 def session_owners(facts: Facts, call: CallSite) -> tuple[set[str], bool]:
@@ -68,3 +69,44 @@ def _bound_to(facts: Facts, values: Iterable[Value]) -> set[Value]:
             seen |= inner
             todo += inner
     return {value.instance for value in seen if isinstance(value, ExternalMethod)}
+
+
+# Libraries whose objects are called sessions, too.
+_OTHERS = frozenset(
+    "aiohttp httpx sqlalchemy sqlmodel flask django starlette fastapi boto3 botocore tensorflow curl_cffi".split()
+)
+_CALLED_SESSION = re.compile(r"(?:\w*_)?sess(?:ion)?", re.IGNORECASE)
+
+
+def unseen_session_calls(facts: Facts) -> Iterator[CallSite]:
+    """Calls of verbs on what is called a session and comes from nobody in sight: a parameter, or an attribute set to one.
+
+    Only in files that import requests, and no other library whose sessions have verbs.
+    """
+    files: dict[str, bool] = {}
+    for call in facts.project.calls:
+        func, path = call.node.func, call.span.path
+        if call.targets or call.externals or not call.unresolved or not isinstance(func, ast.Attribute):
+            continue
+        receiver = func.value
+        name = receiver.attr if isinstance(receiver, ast.Attribute) else getattr(receiver, "id", "")
+        if func.attr not in SESSION_VERBS or not _CALLED_SESSION.fullmatch(name) or not _says_where(call.node):
+            continue
+        if isinstance(receiver, ast.Attribute) and ast.unparse(receiver.value) != "self":
+            continue
+        if isinstance(facts.parent(path, call.node), (ast.Await, ast.Yield, ast.YieldFrom)):
+            continue
+        if path not in files:
+            roots = _imported_roots(facts, path)
+            files[path] = "requests" in roots and not roots & _OTHERS and not facts.in_test(path)
+        if files[path]:
+            yield call
+
+
+def _says_where(call: ast.Call) -> bool:
+    return bool(call.args) or any(keyword.arg == "url" for keyword in call.keywords)
+
+
+def _imported_roots(facts: Facts, path: str) -> set[str]:
+    roots = {alias.name.partition(".")[0] for node in facts.nodes(path, ast.Import) for alias in node.names}
+    return roots | {(n.module or "").partition(".")[0] for n in facts.nodes(path, ast.ImportFrom) if not n.level}
