@@ -96,6 +96,7 @@ class Ground:
         self._calling: dict[str, list[str]] = {}
         self._handed_on: dict[str, frozenset[str]] = {}
         self._tails: dict[str, frozenset[str]] = {}
+        self._mentioned: dict[tuple[str, str], bool] = {}
         self._words = Words(sources)
         self._open: dict[str, frozenset[str]] = {}
         self.below = Below(self.sources, self._locate, waiting)
@@ -142,6 +143,7 @@ class Ground:
         stem = module.rpartition(".")[2]
         mentions = self._words.spelling
         importing = mentions(stem)
+        reaching: dict[str, bool] = {}
         if file == "__init__.py":  # `from .. import name` does not spell the package
             importing |= {user for user in mentions("from") if user.startswith(f"{folder}/")}
         for name in names:
@@ -149,9 +151,9 @@ class Ground:
                 yield from (user for user in mentions(name) if user.startswith(f"{folder}/" if folder else ""))
             tail = f"{stem}.{name}"
             for user in (mentions(name) & importing) - {path}:
-                if self._reaches(user, path, module) and (
-                    tail in self._tails_of(user) or self._reads(user, stem, name)
-                ):
+                if user not in reaching:
+                    reaching[user] = self._reaches(user, path, module)
+                if reaching[user] and (tail in self._tails_of(user) or self._reads(user, stem, name)):
                     yield user
         for user in importing - {path}:
             if f"{stem}.*" in self._tails_of(user) and path in self._links.of(user):
@@ -189,7 +191,14 @@ class Ground:
         if path in links or any(module.startswith(f"{name}.") for name in self._links.names(user)):
             return True
         stem = module.rpartition(".")[2]
-        return any(stem in self.sources[other].text and path in self._links.of(other) for other in links)
+        return any(self._mentions(other, stem) and path in self._links.of(other) for other in links)
+
+    def _mentions(self, path: str, text: str) -> bool:
+        """Whether the text of the file contains this one."""
+        found = self._mentioned.get((path, text))
+        if found is None:
+            found = self._mentioned[path, text] = text in self.sources[path].text
+        return found
 
     def suspect(self, method: str, classes: Iterable[str], known: Collection[str]) -> str | None:
         """The first other file, part of the tree by its imports, with a call of the method on something unknown.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from dataclasses import replace
@@ -294,3 +295,12 @@ def test_words_agree_with_a_plain_regular_expression() -> None:
     plain = {item.path for item in sources if re.search(rf"\b({'|'.join(names)})\b", item.text)}
     assert Words(sources).any_of(names) == plain
     assert 0 < len(plain) < len(sources)
+
+
+def test_words_of_other_alphabets() -> None:
+    letters = "ab_1 .\n-é\u00a0\u2014中\u0301²\x1c\x85\u2028٣"
+    texts = ["".join(pair) for pair in itertools.product(letters, repeat=3)]
+    sources = [replace(source(text.encode()), path=text, text=text) for text in texts]
+    words = Words(sources)
+    for word in ("a", "é", "中a", "a²", "_٣", "1"):
+        assert words.spelling(word) == {text for text in texts if word in re.findall(r"\w+", text)}

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from asyncify.index.project import SourceFile
 
 _WORD = re.compile(r"\w+")
-_BLANKED = bytes(code if chr(code).isalnum() or code == ord("_") else ord(" ") for code in range(128)) + bytes(128)
-"""ASCII with a blank for every character that no word has."""
+_BLANKED = bytes(code if code > 127 or chr(code).isalnum() or code == ord("_") else ord(" ") for code in range(256))
+"""UTF-8 with a blank for every ASCII character that no word has."""
 
 
 class Words:
@@ -49,9 +49,12 @@ class Words:
 def _words_of(sources: Iterable[SourceFile]) -> Iterator[set[bytes]]:
     shared: dict[bytes, bytes] = {}  # one object for each word, however many files have it
     for source in sources:
-        text = source.text
-        if text.isascii():  # as the regular expression would, and much faster
-            words = set(text.encode().translate(_BLANKED).split())
-        else:
-            words = {word.encode(errors="surrogatepass") for word in set(_WORD.findall(text))}
+        # As the regular expression would, and much faster: it is asked only for what holds other letters than ASCII has.
+        words = set(source.text.encode(errors="surrogatepass").translate(_BLANKED).split())
+        if not source.text.isascii():
+            mixed = [piece for piece in words if not piece.isascii()]
+            words.difference_update(mixed)
+            for piece in mixed:
+                found = _WORD.findall(piece.decode(errors="surrogatepass"))
+                words.update(word.encode(errors="surrogatepass") for word in found)
         yield set(map(shared.setdefault, words, words))

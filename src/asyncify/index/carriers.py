@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from asyncify.index.abstract import (
     ABound,
     AClass,
+    AConstant,
     AExternal,
     AFunction,
     AInstance,
@@ -22,6 +23,7 @@ from asyncify.index.abstract import (
     AModule,
     AObject,
     APartial,
+    AUnknown,
     AValue,
     Unit,
 )
@@ -30,6 +32,8 @@ from asyncify.index.ir import FunctionFacts
 from asyncify.index.link import Linker
 
 _DEPTH = 3  # containers within containers
+_NEVER = frozenset({AConstant, AModule, AUnknown})
+"""Classes of values that carry nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +100,11 @@ class Carriers:
             return False
         found = self._known.get(variable)
         if found is None:
-            self._known[variable] = False  # what holds itself
-            held = self._linker.held[variable]
-            found = any(self._value(value, depth + 1) for value in held or ())
-            self._known[variable] = found
+            found = self._known[variable] = False  # what holds itself
+            for value in self._linker.held[variable] or ():
+                if value.__class__ not in _NEVER and self._value(value, depth + 1):
+                    found = self._known[variable] = True
+                    break
         return found
 
     def _stays(self, value: AInstance) -> bool:

@@ -44,6 +44,9 @@ _TRANSPARENT = frozenset(
         "typing.no_type_check",
     }
 )
+_GIVEN = frozenset({AFunction, ABound, APartial, AInstance})
+"""Classes of values that are functions, or may hold one."""
+_NO_FUNCTIONS = frozenset[str]()
 _CALLING = frozenset({"on_call", "on_bind", "_on_property", "_on_setter"})
 
 
@@ -110,10 +113,13 @@ class _Escape:
 
     def functions(self, variable: int, deep: bool = False) -> frozenset[str]:
         """Names of the functions that a variable holds; with `deep`, also inside containers it holds."""
+        held = self.linker.held[variable]
+        if not held or _GIVEN.isdisjoint([value.__class__ for value in held]):
+            return _NO_FUNCTIONS
         key = (variable, deep)
         found = self._found.get(key)
         if found is None:
-            found = self._found[key] = frozenset(self._search(self.linker.held[variable] or (), deep))
+            found = self._found[key] = frozenset(self._search(held, deep))
         return found
 
     def _search(self, values: Collection[AValue], deep: bool) -> Iterator[str]:
@@ -148,14 +154,18 @@ class _Escape:
     def _arguments(self, caller: Caller) -> Iterator[FunctionUse]:
         node, path = caller.node, caller.unit.facts.path
         assert isinstance(node, ast.Call)
-        named = [(str(position), argument) for position, argument in enumerate(node.args)]
-        named += [(keyword.arg or "**", keyword.value) for keyword in node.keywords]
-        external = sorted(caller.externals)[0] if caller.externals else None
-        for name, argument in named:
-            local = caller.unit.facts.expressions.get(argument, 0)
-            if not local or caller.unit.offset + local in caller.covered:
+        numbers, offset = caller.unit.facts.expressions, caller.unit.offset
+        for position, argument in enumerate([*node.args, *[keyword.value for keyword in node.keywords]]):
+            local = numbers.get(argument, 0)
+            if not local or offset + local in caller.covered:
                 continue
-            for function in sorted(self.functions(caller.unit.offset + local, deep=True)):
+            functions = self.functions(offset + local, deep=True)
+            if not functions:
+                continue
+            count = len(node.args)
+            name = str(position) if position < count else node.keywords[position - count].arg or "**"
+            external = min(caller.externals) if caller.externals else None
+            for function in sorted(functions):
                 yield FunctionUse(
                     function,
                     self.span(path, argument),

@@ -47,6 +47,8 @@ from asyncify.model import Span
 _Node = TypeVar("_Node", bound=ast.AST)
 _NOT_CALLS = frozenset({"attribute", "external"})
 _PLAIN = frozenset({AConstant, AUnknown, AFunction, AClass, AModule, ABound})
+"""Classes of values that are neither an object nor anything external."""
+_NO_VALUES = frozenset[Value]()
 
 
 class LinkedProject:
@@ -266,7 +268,7 @@ class LinkedProject:
         held, offset = self._linker.held, unit.offset
         for node, local in self._positions[path].ordered(unit.facts.expressions, kinds):
             known = held[offset + local]
-            if known and not all(map(_is_plain, known)):
+            if known and not _PLAIN.issuperset([value.__class__ for value in known]):
                 values = self._convert(offset + local)
                 if values:
                     yield node, values
@@ -390,8 +392,10 @@ class LinkedProject:
         found = self._converted.get(variable)
         if found is None:
             held = self._linker.held[variable] if variable else None
-            public = (self.public(value) for value in held or () if not _is_generic(value))
-            found = self._converted[variable] = frozenset(value for value in public if value is not None)
+            if not held:
+                return _NO_VALUES
+            public = [self.public(value) for value in held if not _is_generic(value)]
+            found = self._converted[variable] = frozenset([value for value in public if value is not None])
         return found
 
     def public(self, value: AValue) -> Value | None:
@@ -440,11 +444,6 @@ class LinkedProject:
 def _is_generic(value: AValue) -> bool:
     """Whether the value is the object of a generic function, beside which all its implementations are held."""
     return isinstance(value, AInstance) and value.type == GENERIC
-
-
-def _is_plain(value: AValue) -> bool:
-    """Whether the value is neither an object nor anything external."""
-    return value.__class__ in _PLAIN
 
 
 def _without_mocks(caller: Caller) -> frozenset[str]:

@@ -6,6 +6,7 @@ Everything is by value; spans are those of :mod:`asyncify.model`.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,6 +16,7 @@ from asyncify.index.values import Value
 from asyncify.model import Span
 
 _N = TypeVar("_N", bound=ast.AST)
+_NEWLINE = re.compile(r"\r\n|\r|\n")
 
 
 TOO_MANY = "too many different values"
@@ -153,6 +155,14 @@ class FileTree:
 
     source: SourceFile
     tree: ast.Module
+    _lines: list[str] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of the text, without their ends; at least one. They are not to be changed."""
+        if not self._lines:
+            self._lines += _NEWLINE.split(self.source.text)
+        return self._lines
 
 
 class Project(Protocol):

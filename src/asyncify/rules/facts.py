@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import io
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TypeVar
@@ -14,7 +13,6 @@ from asyncify.index.project import CallSite, FileTree, ImplicitCall, Project, So
 from asyncify.index.values import External, ExternalMethod, Function, Instance, Object, Partial, Value
 from asyncify.model import Span
 
-_NEWLINE = re.compile(r"\r\n|\r|\n")
 BUILTIN_METHODS = frozenset(
     name for kind in (str, bytes, list, dict, set, io.TextIOWrapper, io.BufferedReader) for name in dir(kind)
 )
@@ -65,7 +63,6 @@ class Facts:
         self.project = project
         self.web = web
         self._tree = tree
-        self._lines: dict[str, list[str]] = {}
         self._spelled: dict[tuple[str, frozenset[str]], bool] = {}
 
     # --- syntax ------------------------------------------------------------------------------------------------
@@ -114,9 +111,7 @@ class Facts:
 
     def source(self, span: Span) -> str:
         """The source text of a span."""
-        if span.path not in self._lines:
-            self._lines[span.path] = _NEWLINE.split(self.project.files[span.path].source.text)
-        lines = self._lines[span.path][span.line - 1 : span.end_line]
+        lines = self.project.files[span.path].lines[span.line - 1 : span.end_line]
         if not lines:
             return ""
         lines[-1] = lines[-1][: span.end_column]
@@ -290,10 +285,12 @@ class Facts:
         for path in self.project.files:
             for node, values in self.project.held(path, *_WITH_VALUE):
                 for value in values:
-                    if isinstance(value, Instance) and value.type == "builtins.generator" and value.site is not None:
-                        generators[path, node] = generators.get((path, node), frozenset()) | {value.site}
-                    elif isinstance(value, Instance) and self.made_by_call(value):
-                        if not self._mocked(path, node):
+                    if isinstance(value, External):
+                        externals.setdefault(value.name, []).append((path, node))
+                    elif isinstance(value, Instance):
+                        if value.type == "builtins.generator" and value.site is not None:
+                            generators[path, node] = generators.get((path, node), frozenset()) | {value.site}
+                        elif self.made_by_call(value) and not self._mocked(path, node):
                             instances.setdefault(value, []).append((path, node))
                     elif isinstance(value, (ExternalMethod, Partial)):
                         parent = self.parent(path, node)
@@ -303,8 +300,6 @@ class Facts:
                             partials.setdefault(value, []).append((path, node))
                         else:
                             methods.setdefault(value, []).append((path, node))
-                    elif isinstance(value, External):
-                        externals.setdefault(value.name, []).append((path, node))
                     elif isinstance(value, Object):
                         objects.setdefault(value.cls, []).append((path, node))
         return instances, externals, objects, generators, methods, partials
