@@ -30,9 +30,9 @@ from asyncify.rules.base import Block, Claim, Finding, Handles, Jobs, Role, Rule
 from asyncify.rules.facts import Facts
 from asyncify.rules.fastapi import WAITS_UNSEEN
 from asyncify.rules.flow import orphaned_import
-from asyncify.rules.handed_jobs import asks, run_by_partial
+from asyncify.rules.handed_jobs import asks, run_by_partial, sites_given
 from asyncify.rules.support import import_of
-from asyncify.rules.thread_pool_names import MIXED_POOL, POOL, POOL_ESCAPES, RUN_IN_EXECUTOR, refuse
+from asyncify.rules.thread_pool_names import MIXED_POOL, POOL, POOL_ESCAPES, RUN_IN_EXECUTOR, UNKNOWN_JOB, refuse
 from asyncify.rules.unseen_waits import UnseenWaits
 
 ID = "executors"
@@ -53,6 +53,9 @@ def match(facts: Facts) -> Iterator[Finding]:
             pools = _pools(facts, call) if name == RUN_IN_EXECUTOR else ()
             nodes = _run(facts, call, int(name == RUN_IN_EXECUTOR))
             if pools is None or not nodes or not _can_move(facts, call, name, pools):
+                stays = refuse(UNKNOWN_JOB, call.span, "a thread runs this, which asyncify cannot replace")
+                for given in call.args[int(name == RUN_IN_EXECUTOR) :][:1]:
+                    yield from (Block(site, stays, ID) for site in sites_given(facts, given, call.span))
                 for value in sorted(facts.project.values(call.args[0]), key=str) if call.args else ():
                     if isinstance(value, Instance) and value.site is not None and value.type == POOL:
                         text = "run_in_executor() runs something else in the pool"

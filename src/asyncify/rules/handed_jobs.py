@@ -108,6 +108,17 @@ def run_by_partial(facts: Facts, value: Partial, given: Span, call: Span) -> set
     return {site_node(facts.span(value.site.path, made.args[0]))} if asks(next(iter(verbs))) else set()
 
 
+def sites_given(facts: Facts, given: Span, call: Span) -> list[str]:
+    """The nodes of all verbs of requests that a call may run which gets its job at `given`: what keeps the call keeps them."""
+    found: set[str] = set()
+    for value in facts.project.values(given):
+        if isinstance(value, Partial):
+            found |= {node for node in run_by_partial(facts, value, given, call) if not node.startswith("function:")}
+        elif asks(value):
+            found.add(site_node(given))
+    return sorted(found)
+
+
 def asks(value: Value) -> bool:
     """Whether the value is a function of requests or a verb of a session."""
     if isinstance(value, ExternalMethod):
@@ -118,9 +129,9 @@ def asks(value: Value) -> bool:
 def given_to_jobs(facts: Facts, path: str, call: ast.Call) -> bool:
     """Whether the call only passes its further arguments on to functions of this project, at once or later."""
     site = facts.project.call_at(facts.span(path, call))
-    if site is None or site.targets or not call.args:
+    if site is None or site.targets:
         return False
-    if not runs_jobs(facts, path, call) and site.externals != {"functools.partial"}:
-        return False
-    values = facts.values(path, call.args[0])
+    filled = site.externals == {"functools.partial"} and bool(call.args)
+    job = call.args[0] if filled else given_job(facts, path, call)
+    values = facts.values(path, job) if job is not None else frozenset()
     return bool(values) and all(isinstance(value, (Function, BoundMethod)) for value in values)

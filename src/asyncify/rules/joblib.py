@@ -34,7 +34,7 @@ from asyncify.rules.base import Block, Claim, Finding, Handles, Jobs, Role, Rule
 from asyncify.rules.blocking import NO_COUNTERPART
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import orphaned_import, receiving_call
-from asyncify.rules.handed_jobs import run_by_partial
+from asyncify.rules.handed_jobs import run_by_partial, sites_given
 from asyncify.rules.support import import_of
 from asyncify.rules.thread_pool_jobs import on_the_loop
 from asyncify.rules.thread_pool_names import (
@@ -88,6 +88,7 @@ def match(facts: Facts) -> Iterator[Finding]:
         if delay.args and delay.span not in followed:
             unknown = refuse(UNKNOWN_JOB, delay.span, "asyncify cannot tell what runs it")
             yield Block(site_node(delay.args[0]), unknown, "joblib")
+            yield from (Block(site, unknown, "joblib") for site in sites_given(facts, delay.args[0], delay.span))
 
 
 def _called(facts: Facts, call: CallSite, type_: str) -> list[Span]:

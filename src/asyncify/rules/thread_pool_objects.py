@@ -11,6 +11,7 @@ from asyncify.rules.base import Block, Claim, Finding, Role, object_node
 from asyncify.rules.exit_stacks import Otherwise, entered, entries
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import annotation_claims, receiving_call, with_item
+from asyncify.rules.handed_jobs import given_to_jobs
 from asyncify.rules.iteration import holds_items
 from asyncify.rules.support import import_of
 from asyncify.rules.thread_pool_futures import results
@@ -149,6 +150,8 @@ def _pool_escape(facts: Facts, kind: PoolKind, path: str, place: ast.expr) -> Re
     receiver = receiving_call(facts, path, place)
     if receiver is not None:
         closing = frozenset({"contextlib.closing"} if "close" in kind.plain else ())  # it goes on to call that
+        if given_to_jobs(facts, path, receiver) and receiver.args[:1] != [place]:
+            return None
         running = frozenset({RUN_IN_EXECUTOR} if kind is EXECUTORS and receiver.args[:1] == [place] else ())
         return argument_escape(facts, path, receiver, closing | running, "the pool")
     if isinstance(parent, (ast.Yield, ast.YieldFrom)):

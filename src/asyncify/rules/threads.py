@@ -64,7 +64,7 @@ from asyncify.rules.beside import BLOCKS_BESIDE, blocks_beside
 from asyncify.rules.blocking import one_shot
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import orphaned_import
-from asyncify.rules.handed_jobs import run_by_partial
+from asyncify.rules.handed_jobs import run_by_partial, sites_given
 from asyncify.rules.objects import THREAD, TIMER, Family, Kind, waiting_calls
 from asyncify.rules.spinning import BUSY_WAIT, spinning
 from asyncify.rules.support import import_of
@@ -78,7 +78,7 @@ KINDS = {
     THREAD: Kind(THREAD, "aio_support.TaskThread", _WAITS, _PLAIN),
     TIMER: Kind(TIMER, "aio_support.TaskTimer", _WAITS, _PLAIN | {"cancel"}),
 }
-_OWN_ATTRIBUTES = frozenset(name for name in dir(threading.Timer(0, print)) if not name.startswith("__"))
+_OWN = {THREAD: frozenset(dir(threading.Thread())), TIMER: frozenset(dir(threading.Timer(0, print)))}
 _GIVEN = {THREAD: frozenset(["_target", "_args", "_kwargs"])}
 _GIVEN[TIMER] = _GIVEN[THREAD] | {"function", "args", "kwargs", "interval", "finished"}
 FINISHED = "threading.TimerFinished"  # the event that a timer has
@@ -219,7 +219,7 @@ class Threads(Family):
                 for v in owners
                 if v.cls in classes
             )
-            return own or node.attr not in _OWN_ATTRIBUTES or node.attr in _GIVEN[kind.type]
+            return own or node.attr not in _OWN[kind.type] or node.attr in _GIVEN[kind.type]
         return Family.attribute_is_known(self, kind, path, node, called)
 
     def examine_starts(self) -> None:
@@ -281,7 +281,10 @@ class Threads(Family):
                     known = False
         if not known or (not jobs and node not in self.classes):
             reason = Reason("asyncify cannot tell what the thread runs", call.span)
-            self.keep([node], Refusal(UNKNOWN_JOB.code, call.span, reason.text, UNKNOWN_JOB.remedy, reason))
+            unknown = Refusal(UNKNOWN_JOB.code, call.span, reason.text, UNKNOWN_JOB.remedy, reason)
+            self.keep([node], unknown)
+            for site in sites_given(self.facts, given, call.span) if given is not None else ():
+                yield Block(site, unknown, "threads")
             return
         assert given is not None
         yield Handles(given)
@@ -303,12 +306,19 @@ class Threads(Family):
                     yield Jobs(node, (function_node(info.methods[method]),), self.blocked[node])
         if "run" in info.methods:
             yield from self._runs(node, {function_node(info.methods["run"])}, info.span)
-        for call, position in self._given_to(info):
+        for call, position in () if self._runs_only_itself(info) else self._given_to(info):
             yield from self._given_job(node, call, position)
         for kind in KINDS:
             for call in self.facts.calls_by_external.get(f"{kind}.__init__", ()):
                 if call.within == info.methods.get("__init__"):
                     yield Handles(call.span)
+
+    def _runs_only_itself(self, info: ClassInfo) -> bool:
+        """Whether nothing that such a thread is given ever runs: its ``run()`` takes the place of that which would."""
+        if "run" not in info.methods or TIMER in info.external_bases or self._related(info) != {info.name}:
+            return False
+        handed_on = any(f"{kind}.run" in self.facts.calls_by_external for kind in KINDS)
+        return not handed_on and not self.facts.spells(info.span.path, frozenset(["_target"]))
 
     def _given_to(self, info: ClassInfo) -> Iterator[tuple[CallSite, int]]:
         """The calls that say what threads of the class run, with the position of that argument."""
@@ -376,16 +386,9 @@ class Threads(Family):
             ]
             within = self.facts.enclosing(path, node)
             yield Claim(
-                "threads",
-                span,
-                within,
-                Role.PART,
-                Verdict.EXACT,
-                reason.text,
-                {"": tuple(edits)},
-                needs_async=False,
-                follows=(owner,),
-            )
+                "threads", span, within, Role.PART, Verdict.EXACT, reason.text, {"": tuple(edits)},
+                needs_async=False, follows=(owner,),
+            )  # fmt: skip
 
     def finished(self) -> Iterator[Claim]:
         """Claims on ``self.finished.wait()`` in classes of timers."""
