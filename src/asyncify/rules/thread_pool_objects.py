@@ -140,9 +140,9 @@ def _with(facts: Facts, kind: PoolKind, path: str, item: ast.withitem, node: str
 def _pool_escape(facts: Facts, kind: PoolKind, path: str, place: ast.expr) -> Refusal | None:
     parent = facts.parent(path, place)
     if isinstance(parent, ast.Attribute) and parent.value is place:
-        if parent.attr in kind.submits | kind.runs | kind.waits | kind.plain and isinstance(
-            facts.parent(path, parent), ast.Call
-        ):
+        around = facts.parent(path, parent)
+        called = isinstance(around, ast.Call) and around.func is parent
+        if called and parent.attr in kind.submits | kind.runs | kind.waits | kind.plain:
             return None
         return refuse(
             POOL_ESCAPES, facts.span(path, parent), f"asyncify does not know what .{parent.attr} of a pool is for"
