@@ -130,6 +130,11 @@ class Facts:
         """Whether the name stands in the text of any Python file of the tree, indexed or not."""
         return any(name in source.text for source in self._tree)
 
+    def has_module(self, name: str) -> bool:
+        """Whether a file of the tree, indexed or not, may be what this top-level name imports somewhere in it."""
+        ends = (f"/{name}.py", f"/{name}/__init__.py")
+        return any(f"/{source.path}".endswith(ends) for source in self._tree)
+
     # --- values ------------------------------------------------------------------------------------------------
 
     def values(self, path: str, node: ast.AST) -> frozenset[Value]:

@@ -81,16 +81,17 @@ _CALLED_SESSION = re.compile(r"(?:\w*_)?sess(?:ion)?", re.IGNORECASE)
 def unseen_session_calls(facts: Facts) -> Iterator[CallSite]:
     """Calls of verbs on what is called a session and comes from nobody in sight: a parameter, or an attribute set to one.
 
-    Only in files that import requests, and no other library whose sessions have verbs.
+    Only in files that import requests, and no other library whose sessions have verbs; not where `requests` is the
+    project's own module, which may be one that is not indexed.
     """
     files: dict[str, bool] = {}
-    for call in facts.project.calls:
+    for call in facts.calls_named(SESSION_VERBS) if not facts.has_module("requests") else ():
         func, path = call.node.func, call.span.path
         if call.targets or call.externals or not call.unresolved or not isinstance(func, ast.Attribute):
             continue
         receiver = func.value
         name = receiver.attr if isinstance(receiver, ast.Attribute) else getattr(receiver, "id", "")
-        if func.attr not in SESSION_VERBS or not _CALLED_SESSION.fullmatch(name) or not _says_where(call.node):
+        if not _CALLED_SESSION.fullmatch(name) or not _says_where(call.node):
             continue
         if isinstance(receiver, ast.Attribute) and ast.unparse(receiver.value) != "self":
             continue
