@@ -1,4 +1,4 @@
-"""Functions that are fetched by a computed name: ``getattr(obj, name)``, ``globals()[name]``."""
+"""Functions that are fetched by a computed name, or all together: ``getattr(obj, name)``, ``globals()[name]``, ``vars(cls).items()``."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from asyncify.index.prefix import literal_prefix, literal_suffix
 from asyncify.index.project import CallSite, Kind
 from asyncify.index.testing import rows
 from asyncify.index.values import Class, Constant, ModuleRef, Object, Unknown, Value
-from asyncify.model import Refusal
+from asyncify.model import Refusal, Span
 from asyncify.rules.base import CALLBACK, function_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import chosen_among
 
+_MEMBERS = frozenset({"inspect.getmembers", "inspect.getmembers_static"})
+_DICT = frozenset({"__dict__"})
 _NAME_TABLES = frozenset({"builtins.globals", "builtins.vars", "builtins.locals"})
 
 
@@ -38,6 +40,27 @@ def computed_name_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
                 if info.path == call.span.path and info.parent is None and info.kind is Kind.FUNCTION:
                     text = "The function may be fetched here from the table of names."
                     yield function_node(info.name), refusal(CALLBACK, call.span, text)
+
+    yield from _listed(facts)
+
+
+def _listed(facts: Facts) -> Iterator[tuple[str, Refusal]]:
+    """Functions that come out of a list of members: ``inspect.getmembers(obj)``, ``vars(cls)``, ``module.__dict__``."""
+    places: list[tuple[Span, ast.expr, bool]] = []  # where, of what, and whether with what an object has from its class
+    for call in facts.calls_of((*_MEMBERS, "builtins.vars")):
+        if call.node.args:
+            places.append((call.span, call.node.args[0], bool(call.externals & _MEMBERS)))
+    for path in sorted(facts.project.files):
+        for node in facts.nodes(path, ast.Attribute) if facts.spells(path, _DICT) else ():
+            if node.attr == "__dict__" and not isinstance(facts.parent(path, node), ast.Compare):
+                places.append((facts.span(path, node), node.value, False))
+    for span, of, inherited in places:
+        for value in facts.values(span.path, of):
+            if isinstance(value, Object) and not inherited:
+                continue  # methods are not among what an object has itself
+            for name in _members(facts, value):
+                text = "The function may be fetched here with all other members."
+                yield function_node(name), refusal(CALLBACK, span, text)
 
 
 def _names_are_known(facts: Facts, call: CallSite, name: ast.expr) -> bool:

@@ -1,6 +1,7 @@
-"""Spans of f-string contents: before Python 3.12, :mod:`ast` gives many of them wrong places.
+"""f-strings: where their contents are, and what they say of them.
 
-A wrong span could by chance be that of some other node, so all spans of misplaced nodes are refused.
+Before Python 3.12, :mod:`ast` gives many expressions in them wrong places. A wrong span could by chance be that of some other
+node, so all spans of misplaced nodes are refused.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import ast
 import sys
 from collections.abc import Iterator
 from itertools import pairwise
+
+import libcst as cst
 
 from asyncify.model import Span
 from asyncify.rewrite.encoding import line_starts
@@ -77,3 +80,36 @@ def _is_there(node: ast.expr, span: Span, lines: list[str]) -> bool:
     except (SyntaxError, ValueError):
         return False
     return ast.dump(there) == ast.dump(node)
+
+
+def spelled_as_before(
+    original: cst.FormattedString, node: cst.FormattedString, module: cst.Module
+) -> cst.FormattedString:
+    """`node`, the changed `original`, where ``{fetch(1)=}`` still shows the text that it had: as text of its own."""
+    parts: list[cst.BaseFormattedStringContent] = []
+    for old, new in zip(original.parts, node.parts, strict=True):
+        if (
+            isinstance(old, cst.FormattedStringExpression)
+            and isinstance(new, cst.FormattedStringExpression)
+            and old.equal is not None
+            and not old.expression.deep_equals(new.expression)
+        ):
+            space = old.whitespace_before_expression, old.expression, old.whitespace_after_expression, old.equal
+            text = _literal("".join(module.code_for_node(each) for each in space), original)
+            if text is not None:
+                conversion = new.conversion or ("r" if new.format_spec is None else None)
+                new = new.with_changes(equal=None, conversion=conversion)
+                parts.append(cst.FormattedStringText(text))
+        parts.append(new)
+    return node.with_changes(parts=parts)
+
+
+def _literal(text: str, string: cst.FormattedString) -> str | None:
+    """How the f-string writes `text`; None where it cannot."""
+    quote = string.end[0]
+    if "r" in string.start.lower():
+        if quote in text or "\n" in text:
+            return None
+    else:
+        text = text.replace("\\", "\\\\").replace(quote, f"\\{quote}").replace("\n", "\\n")
+    return text.replace("{", "{{").replace("}", "}}")

@@ -15,6 +15,7 @@ from asyncify.rewrite import parens, templates
 from asyncify.rewrite.ahead import ahead_in_comprehension, ahead_in_for, answer_of
 from asyncify.rewrite.enclose import Block, Move, moved
 from asyncify.rewrite.faces import faced, factory_of
+from asyncify.rewrite.fstrings import spelled_as_before
 from asyncify.rewrite.jobs import HoleNode, Job, dropped_positions
 from asyncify.rewrite.layout import (
     insert_item,
@@ -107,9 +108,10 @@ class _Transformer(cst.CSTTransformer):
         if original_node not in self.relevant:
             return updated_node
         self.left.add(original_node)
-        if isinstance(original_node, cst.FormattedString):
-            self.quotes.pop()
         node = updated_node
+        if isinstance(original_node, cst.FormattedString) and isinstance(node, cst.FormattedString):
+            self.quotes.pop()
+            node = spelled_as_before(original_node, node, self.module)
         if _is_host(original_node):
             for new in self.pending.pop():
                 node = parens.settle(node, new, self.module)
