@@ -37,14 +37,24 @@ def kept_calls(facts: Facts, colouring: Colouring) -> Iterator[Site]:
 def kept_values(facts: Facts, refused: Mapping[Span, Site]) -> list[Site]:
     """Verbs of refused sessions that are taken as values (``method=self.session.get``), for the reason of their session.
 
-    `refused` are the sites that stay, by their place; that of a session is where it is made.
+    `refused` are the sites that stay, by their place; that of a session is where it is made, or derived from.
     """
+    sessions = [
+        (refused.get(instance.site), places)
+        for instance, places in facts.instances.items()
+        if instance.type in SESSIONS and instance.site is not None
+    ]
+    for info in facts.project.classes.values():
+        derived = facts.node(info.span, ast.ClassDef) if info.external_bases & SESSIONS else None
+        for base in derived.bases if derived is not None else ():
+            sessions.append((refused.get(facts.span(info.path, base)), facts.objects.get(info.name, [])))
     found: dict[Span, Site] = {}
-    for instance, places in facts.instances.items():
-        made = refused.get(instance.site) if instance.type in SESSIONS and instance.site is not None else None
+    for made, places in sessions:
         for path, node in places if made is not None else ():
             verb = facts.parent(path, node)
             if not isinstance(verb, ast.Attribute) or verb.attr not in SESSION_VERBS or facts.in_test(path):
+                continue
+            if isinstance(verb.ctx, ast.Store):
                 continue
             call = facts.parent(path, verb)
             if made is not None and not (isinstance(call, ast.Call) and call.func is verb):
