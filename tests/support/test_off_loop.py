@@ -6,11 +6,13 @@ import asyncio
 import contextvars
 import multiprocessing
 import threading
+from collections.abc import Callable
 
 import pytest
 
 from asyncify.support.aio_support import TaskPool
 from asyncify.support.aio_support_off_loop import in_thread, to_thread
+from asyncify.support.aio_support_threads import TaskThread
 
 _MANY = 60
 _name: contextvars.ContextVar[str] = contextvars.ContextVar("_name", default="nobody")
@@ -64,3 +66,53 @@ def test_a_forked_process_has_threads_of_its_own():
     assert asyncio.run(to_thread(lambda: 1)) == 1  # a thread of this process is idle from now on
     with multiprocessing.get_context("fork").Pool(1) as pool:
         assert pool.apply_async(_in_child).get(10) == 7
+
+
+async def _runs_in(worker: TaskThread) -> threading.Thread:
+    await worker.start()
+    await worker.join()
+    return worker.found  # type: ignore[attr-defined]
+
+
+class _Asks(TaskThread):
+    async def run(self) -> None:
+        self.found = await to_thread(threading.current_thread)
+
+
+async def test_only_the_calls_of_daemons_are_abandoned():
+    assert (await _runs_in(_Asks(daemon=True))).daemon
+    assert not (await _runs_in(_Asks())).daemon
+
+
+def test_the_end_of_the_loop_does_not_wait_for_a_call_of_a_daemon():
+    begun, go_on = threading.Event(), threading.Event()
+
+    async def block() -> None:
+        await to_thread(lambda: (begun.set(), go_on.wait(60)))
+
+    async def main() -> None:
+        await TaskThread(target=block, daemon=True).start()
+        await to_thread(begun.wait, 60)
+
+    asyncio.run(main())
+    left = [thread for thread in threading.enumerate() if thread.name == "off_loop"]
+    assert left
+    go_on.set()
+    for thread in left:
+        thread.join(60)
+
+
+async def test_a_call_of_a_daemon_raises_what_its_function_raises():
+    seen: list[BaseException] = []
+
+    async def ask(fn: Callable[[], object]) -> None:
+        try:
+            await to_thread(fn)
+        except BaseException as error:
+            seen.append(error)
+
+    for fn in (lambda: {}[1], lambda: next(iter(()))):
+        worker = TaskThread(target=ask, args=(fn,), daemon=True)
+        await worker.start()
+        await worker.join()
+    assert [type(error) for error in seen] == [KeyError, RuntimeError]
