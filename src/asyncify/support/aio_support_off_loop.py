@@ -32,7 +32,8 @@ async def _abandoned(call: Callable[[], Any]) -> Any:
     outcome = loop.create_future()
 
     def run() -> None:
-        found, failed = None, None
+        found: Any = None
+        failed: BaseException | None = None
         try:
             found = call()
         except StopIteration as end:  # no future of asyncio can hold one
