@@ -9,6 +9,7 @@ from functools import cached_property
 from asyncify.colour.class_pins import class_pins
 from asyncify.colour.colouring import Colouring
 from asyncify.colour.computed_names import computed_name_pins
+from asyncify.colour.doctests import doctest_pins
 from asyncify.colour.entry import module_pins
 from asyncify.colour.faces import find_faces
 from asyncify.colour.fan_out import find_region
@@ -54,7 +55,7 @@ class Constraints:
         """What must stay synchronous, by node."""
         handled = frozenset(finding.span for finding in self.findings if isinstance(finding, Handles))
         own = pins(self.facts, handled, dict(self.kept))
-        named = (*computed_name_pins(self.facts), *spelled_name_pins(self.facts))
+        named = (*computed_name_pins(self.facts), *spelled_name_pins(self.facts), *doctest_pins(self.facts))
         return (*own, *named, *class_pins(self.facts), *module_pins(self.facts, self.programs))
 
 
