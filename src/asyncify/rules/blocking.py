@@ -134,6 +134,8 @@ WAITING_AT_THE_END = ("concurrent.futures.ProcessPoolExecutor",)
 
 RUNNERS = ("asyncio.run", "asyncio.Runner", "anyio.run", "trio.run", "uvloop.run")
 RUNNING = ("run_until_complete", "run_forever")
+_OF_OURS = ("run", "run_sync", "as_sync", "iterate_sync", "enter_sync")
+"""What does so in `aio_support`, where an earlier run of asyncify put it; that module itself is never indexed."""
 
 NO_COUNTERPART = RefusalCode(
     "no-counterpart",
@@ -182,12 +184,18 @@ def match(facts: Facts) -> Iterator[Finding]:
 
 def _own_loops(facts: Facts) -> Iterator[Block]:
     """Synchronous functions that run an event loop, which cannot be done in a thread that runs one already."""
-    for call in (*facts.calls_of(RUNNERS), *facts.calls_named(RUNNING)):
+    ours = (call for call in facts.calls_named(_OF_OURS) if _is_ours(call))
+    for call in (*facts.calls_of(RUNNERS), *facts.calls_named(RUNNING), *ours):
         info = facts.project.functions.get(call.within)
         if info is not None and info.kind is Kind.FUNCTION and not info.is_async:
             text = "an event loop is run to its end here"
             refusal = Refusal(NO_COUNTERPART.code, call.span, text, NO_COUNTERPART.remedy, Reason(text, call.span))
             yield Block(f"waits:{call.span}", refusal, "blocking", call.within, blocks_loop=True)
+
+
+def _is_ours(call: CallSite) -> bool:
+    func = call.node.func
+    return isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) and func.value.id == "aio_support"
 
 
 def _in_cell(facts: Facts, call: CallSite) -> bool:
