@@ -222,7 +222,7 @@ def _runner_pins(facts: Facts, handled: frozenset[Span]) -> Iterator[tuple[str, 
     for path in facts.project.files:
         seen = set()
         for part in facts.nodes(path, ast.Call, ast.Raise):
-            if not may_stop_iteration(part) or _stop_iteration_caught(facts, path, part):
+            if not may_stop_iteration(part) or _stop_iteration_caught(facts, path, part) or _endless(facts, path, part):
                 continue
             if facts.span(path, part) in handled:
                 continue
@@ -253,6 +253,23 @@ def may_stop_iteration(node: ast.AST) -> bool:
         case ast.Raise(exc=ast.Name(id="StopIteration") | ast.Call(func=ast.Name(id="StopIteration"))):
             return True
     return False
+
+
+def _endless(facts: Facts, path: str, node: ast.AST) -> bool:
+    """Whether the node takes the next item of what never ends: ``next(itertools.count())``."""
+    values = facts.values(path, node.args[0]) if isinstance(node, ast.Call) and node.args else frozenset()
+    for value in values:
+        made = facts.node(value.site, ast.Call) if isinstance(value, Instance) and value.site is not None else None
+        call = facts.project.call_at(value.site) if made is not None and isinstance(value, Instance) else None  # type: ignore[arg-type]
+        if made is None or call is None or call.targets or not call.externals:
+            return False
+        items = made.args[0] if made.args else None
+        full = isinstance(items, (ast.List, ast.Tuple, ast.Set)) and any(
+            not isinstance(e, ast.Starred) for e in items.elts
+        )
+        if not call.externals <= ({"itertools.count", "itertools.cycle"} if full else {"itertools.count"}):
+            return False
+    return bool(values)
 
 
 def _stop_iteration_caught(facts: Facts, path: str, node: ast.AST) -> bool:

@@ -114,6 +114,7 @@ _LIBRARY = {
     "itertools.chain": Signature(f"{_ITER}[arg0[] | arg1[] | arg2[] | arg3[]]"),
     "itertools.chain.from_iterable": Signature(f"{_ITER}[arg0[][]]"),
     "itertools.islice": Signature(f"{_ITER}[arg0[]]"),
+    "itertools.count": Signature(f"{_ITER}[object]"),
     "itertools.cycle": Signature(f"{_ITER}[arg0[]]"),
     "itertools.repeat": Signature(f"{_ITER}[arg0]"),
     "itertools.zip_longest": Signature(f"{_ITER}[builtins.tuple[arg0[], arg1[], arg2[], arg3[]]]"),
