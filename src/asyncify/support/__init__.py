@@ -10,8 +10,8 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from dataclasses import dataclass, field
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -98,8 +98,13 @@ class _Unit:
 
     text: str
     defines: frozenset[str]
-    needs: frozenset[str]
     spaced: bool  # a class or function: two blank lines around it
+    statement: ast.stmt = field(compare=False, repr=False)
+
+    @cached_property  # of few units only somebody asks: a module has a hundred, a program needs ten
+    def needs(self) -> frozenset[str]:
+        """The names that it reads from outside itself."""
+        return globals_read(self.statement)
 
 
 @dataclass(frozen=True)
@@ -194,8 +199,8 @@ def _unit(statement: ast.stmt, lines: list[str]) -> _Unit:
     return _Unit(
         text="".join(lines[first : statement.end_lineno]),
         defines=bound_by(statement),
-        needs=globals_read(statement),
         spaced=isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef),
+        statement=statement,
     )
 
 
