@@ -185,6 +185,13 @@ async def test_broken_streams(server: RawServer, path: str, pieces: list[bytes] 
         assert repr(after[2]) == repr(before[2])
 
 
+async def test_answers_without_a_body(server: RawServer) -> None:
+    for path in ("/utf8", "/chunked"):
+        assert (await asyncio.wait_for(aio_requests.head(server.url + path), 30)).content == b""
+        response = await aio_requests.head(server.url + path, stream=True)
+        assert [piece async for piece in response.aiter_content(2)] == []
+
+
 @pytest.mark.parametrize("path", ["/short", "/short-chunks", "/bad-gzip", "/reset", "/hang-up"])
 @pytest.mark.parametrize("get", [aio_requests.get, aio_http.get])
 async def test_broken_bodies_are_worded_as_by_requests(server: RawServer, path: str, get: Any) -> None:

@@ -185,6 +185,8 @@ class _Inflow:
         Raises aiohttp.SocketTimeoutError, and for a broken body the ProtocolError that urllib3 would.
         """
         content = self._live.content
+        if self._lost is None and content.exception() is None and content.at_eof():
+            return b"", False  # also where there never is a body, as for HEAD: that reader gives empty chunks for ever
         if self._lost is None:
             try:
                 data, complete = await content.readchunk()
