@@ -293,7 +293,8 @@ async def _received(response: aiohttp.ClientResponse) -> _Body:
     except aiohttp.SocketTimeoutError:
         return _Body(chunks, TimeoutError("The read operation timed out"))
     except urllib3.exceptions.ProtocolError as error:
-        return _Body(chunks, error)
+        counted = isinstance(error.args[-1], urllib3.exceptions.IncompleteRead)  # urllib3 counts, and finds the same
+        return _Body(chunks, None if counted else error)
     finally:
         response.release()
     return _Body(chunks, None)
