@@ -13,10 +13,11 @@ from asyncify.colour.doctests import doctest_pins
 from asyncify.colour.entry import module_pins
 from asyncify.colour.faces import find_faces
 from asyncify.colour.fan_out import find_region
+from asyncify.colour.handed import handed_on_pins
 from asyncify.colour.pins import pins
 from asyncify.colour.solve import Solver
 from asyncify.colour.spelled_names import spelled_name_pins
-from asyncify.colour.structure import CallPlan, plan_call, scripts
+from asyncify.colour.structure import CallPlan, open_calls, plan_call, scripts
 from asyncify.entry_points import Boundary, handled
 from asyncify.model import Refusal
 from asyncify.rules.base import Finding, Handles
@@ -47,16 +48,24 @@ class Constraints:
     @cached_property
     def plans(self) -> tuple[CallPlan, ...]:
         """What becomes of each call of a project function that becomes asynchronous."""
-        calls = (call for call in self.facts.project.calls if call.targets)
-        return tuple(plan_call(self.facts, call, self.programs) for call in calls)
+        planned = {plan.call.span for plan in self.open_calls}
+        calls = (call for call in self.facts.project.calls if call.targets and call.span not in planned)
+        return (*(plan_call(self.facts, call, self.programs) for call in calls), *self.open_calls)
+
+    @cached_property
+    def open_calls(self) -> tuple[CallPlan, ...]:
+        """What becomes of each call of something unknown that may be one of a method."""
+        return tuple(open_calls(self.facts, self.programs))
 
     @cached_property
     def pins(self) -> tuple[tuple[str, Refusal], ...]:
         """What must stay synchronous, by node."""
         handled = frozenset(finding.span for finding in self.findings if isinstance(finding, Handles))
-        own = pins(self.facts, handled, dict(self.kept))
+        settled = frozenset(plan.call.span for plan in self.open_calls)
+        own = pins(self.facts, handled, dict(self.kept), settled)
         named = (*computed_name_pins(self.facts), *spelled_name_pins(self.facts), *doctest_pins(self.facts))
-        return (*own, *named, *class_pins(self.facts), *module_pins(self.facts, self.programs))
+        handed = handed_on_pins(self.facts)
+        return (*own, *named, *handed, *class_pins(self.facts), *module_pins(self.facts, self.programs))
 
 
 def colour(constraints: Constraints, boundaries: Mapping[str, Boundary], *, fan_out: bool = False) -> Colouring:

@@ -139,6 +139,8 @@ class Faces:
         if not faced:
             return plan
         caller = facts.project.functions.get(call.within)
+        if plan.open:
+            return replace(plan, faced=True) if len(faced) == len(names) else plan
         if len(faced) < len(names):
             text = "Some of the functions that may run here keep a synchronous form and some do not."
             return replace(plan, refusal=refusal(MIXED_CALL, call.span, text))

@@ -183,13 +183,18 @@ def refusal(code: RefusalCode, span: Span, message: str = "", because: Reason | 
     return Refusal(code.code, span, text, code.remedy, Reason(text, span, because))
 
 
-def pins(facts: Facts, handled: frozenset[Span], kept: dict[str, frozenset[int]]) -> Iterator[tuple[str, Refusal]]:
-    """Nodes of functions that must stay synchronous, with the refusal to give if one would have to change."""
+def pins(
+    facts: Facts, handled: frozenset[Span], kept: dict[str, frozenset[int]], settled: frozenset[Span] = frozenset()
+) -> Iterator[tuple[str, Refusal]]:
+    """Nodes of functions that must stay synchronous, with the refusal to give if one would have to change.
+
+    At the calls of unknown things `settled` a coroutine is awaited if there is one.
+    """
     project = facts.project
     for info in project.functions.values():
         if info.is_async:
             continue
-        reason = _own_pin(facts, info, kept, handled) or _maybe_called(facts, info)
+        reason = _own_pin(facts, info, kept, handled) or _maybe_called(facts, info, settled)
         if reason is not None:
             yield function_node(info.name), reason
     yield from _runner_pins(facts, handled)
@@ -349,9 +354,11 @@ def maybe_calls(facts: Facts, info: FunctionInfo) -> list[CallSite]:
     return [call for call in facts.project.maybe_callers(info.name) if info.name not in call.targets]
 
 
-def _maybe_called(facts: Facts, info: FunctionInfo) -> Refusal | None:
+def _maybe_called(facts: Facts, info: FunctionInfo, settled: frozenset[Span]) -> Refusal | None:
     name = info.name.rpartition(".")[2]
     for call in maybe_calls(facts, info):
+        if call.span in settled:
+            continue
         text = f"The call {call.span} may be a call of {name}(); asyncify cannot tell what it is made on."
         return refusal(MAYBE_CALLED, call.span, text)
     return None

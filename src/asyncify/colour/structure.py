@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asyncify.colour.lambdas import unnamed
-from asyncify.colour.pins import IMPORT_TIME, LAMBDA, refusal
+from asyncify.colour.pins import IMPORT_TIME, LAMBDA, maybe_calls, refusal
 from asyncify.graph import Implication
 from asyncify.index.project import CallSite, Kind
 from asyncify.index.values import External, Instance
-from asyncify.model import Edit, Reason, Refusal, Span
+from asyncify.model import Edit, Reason, Refusal, ReplaceExpr, Span
 from asyncify.rules.base import RefusalCode, function_node, object_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.iteration import generator_edits
+from asyncify.rules.support import import_of
 from asyncify.rules.thread_locks import LOCKS
 
 MIXED_CALL = RefusalCode(
@@ -38,6 +39,8 @@ LOCKED = RefusalCode(
     "Make the lock in this project, release it before the call, or move to asyncio.Lock by hand.",
 )
 _INTERRUPTS = frozenset(["KeyboardInterrupt", "BaseException"])
+# Where one is named, a coroutine that a call gives may be meant to be one.
+_ASYNC_LIBRARIES = frozenset({"asyncio", "anyio", "trio", "asgiref", "uvloop"})
 STRUCTURE_CODES = (MIXED_CALL, NO_AWAIT_HERE, INTERRUPT, LOCKED)
 
 
@@ -176,20 +179,24 @@ class CallPlan:
     flows: bool = False  # but the caller uses the asynchronous one and so becomes asynchronous
     lazy: bool = False  # it makes a generator and waits for nothing; whoever iterates it does
     locks: tuple[str, ...] = ()  # nodes of locks that are held where the await would stand
+    open: bool = False  # it may run something else as well: what it gives is awaited if it is a coroutine
 
 
-def plan_call(facts: Facts, call: CallSite, scripts: frozenset[str]) -> CallPlan:
-    """What becomes of this call, all its targets being asynchronous."""
+def plan_call(facts: Facts, call: CallSite, scripts: frozenset[str], unknown: bool = False) -> CallPlan:
+    """What becomes of this call, all its targets being asynchronous; with `unknown` they are only what it may run."""
     path = call.span.path
     project = facts.project
     node = facts.node(call.span, ast.Call)
     caller = project.functions.get(call.within)
     if node is None or caller is None:
         return CallPlan(call, True, refusal=refusal(NO_AWAIT_HERE, call.span))
-    if call.externals:
-        return CallPlan(call, True, refusal=refusal(MIXED_CALL, call.span))
+    is_open = bool(call.externals) or unknown
+    if is_open and (caller.kind is not Kind.FUNCTION or caller.is_async or facts.spells(path, _ASYNC_LIBRARIES)):
+        return CallPlan(call, True, refusal=refusal(MIXED_CALL, call.span), open=True)
     targets = [project.functions[name] for name in call.targets if name in project.functions]
     generators = [target.is_generator for target in targets]
+    if is_open and (any(generators) or any(target.is_async for target in targets)):
+        return CallPlan(call, True, refusal=refusal(MIXED_CALL, call.span), open=True)
     if any(generators):
         return CallPlan(call, False, refusal=None if all(generators) else refusal(MIXED_CALL, call.span), lazy=True)
     if caller.kind is Kind.LAMBDA:
@@ -205,7 +212,31 @@ def plan_call(facts: Facts, call: CallSite, scripts: frozenset[str]) -> CallPlan
         if place.edits or (path not in scripts and not in_main_guard(facts, path, node)):
             return CallPlan(call, True, refusal=refusal(IMPORT_TIME, call.span))
         return CallPlan(call, True, entry=True, refusal=place.refusal, locks=place.locks)
-    return CallPlan(call, True, place.edits, refusal=place.refusal, locks=place.locks)
+    edits = (*place.edits, *_settled(facts, call)) if is_open else place.edits
+    return CallPlan(call, True, edits, refusal=place.refusal, locks=place.locks, open=is_open)
+
+
+def _settled(facts: Facts, call: CallSite) -> tuple[Edit, ...]:
+    reason = Reason("it may run a coroutine function or something else", call.span)
+    settled = ReplaceExpr(call.span, "aio_support.settled({call})", reason, {"call": call.span})
+    return settled, import_of(facts.file(call.span.path).source, "aio_support", call.span, reason)
+
+
+def open_calls(facts: Facts, scripts: frozenset[str]) -> Iterator[CallPlan]:
+    """Calls of something unknown under the name of methods that may become coroutine methods: what becomes of those calls.
+
+    Only those where either is right, in a project of which all files are known.
+    """
+    if facts.project.is_part:
+        return
+    suspected: dict[Span, tuple[CallSite, list[str]]] = {}
+    for name, info in facts.project.functions.items():
+        for call in maybe_calls(facts, info) if info.cls is not None else ():
+            suspected.setdefault(call.span, (call, []))[1].append(name)
+    for call, names in suspected.values():
+        plan = plan_call(facts, replace(call, targets=call.targets | set(names)), scripts, unknown=True)
+        if plan.refusal is None:
+            yield plan
 
 
 def hands_result_on(facts: Facts, path: str, node: ast.AST) -> bool:
@@ -265,7 +296,7 @@ def call_implications(plans: Iterable[CallPlan], facts: Facts) -> Iterator[Impli
                 continue
             last = name.rpartition(".")[2]
             yield Implication(function_node(name), node, f"it calls {last}()", call.span)
-            if len(names) > 1:
+            if len(names) > 1 and not plan.open:
                 yield Implication(node, function_node(name), f"the same call may run {last}()", call.span)
         for lock in plan.locks if not plan.lazy else ():
             yield Implication(node, lock, "it is awaited while this lock is held", call.span)

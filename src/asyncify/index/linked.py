@@ -355,6 +355,11 @@ class LinkedProject:
         return self._linker.elsewhere.by_name
 
     @property
+    def is_part(self) -> bool:
+        """Whether the tree has files that are not indexed."""
+        return bool(self._linker.elsewhere.modules)
+
+    @property
     def waiting_elsewhere(self) -> Collection[str]:
         """Functions of files that are not indexed of which it is known that they wait."""
         return self._linker.elsewhere.waiting

@@ -224,6 +224,10 @@ class Project(Protocol):
     def callers(self, function: str) -> Sequence[CallSite]:
         """Call sites that may run the function."""
 
+    @property
+    def is_part(self) -> bool:
+        """Whether the tree has files that are not indexed."""
+
     def maybe_callers(self, function: str) -> Sequence[CallSite]:
         """Calls of a method of that name on something unknown."""
 

@@ -64,6 +64,11 @@ def run_sync(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
     return other
 
 
+async def settled(value: Any) -> Any:
+    """What a call gave that may be one of a coroutine function or of something else: awaited if it is a coroutine."""
+    return await value if inspect.iscoroutine(value) else value
+
+
 class _AtOnce(concurrent.futures.ThreadPoolExecutor):
     """Calls each function where it is submitted."""
 

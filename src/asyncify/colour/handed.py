@@ -1,0 +1,64 @@
+"""Methods that are handed on as values, taken from something unknown: whoever is given one calls it without await."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Set
+
+from asyncify.colour.pins import MAYBE_CALLED, may_be_suspected, refusal
+from asyncify.index.project import Kind
+from asyncify.index.values import Unknown
+from asyncify.model import Refusal, Span
+from asyncify.rules.base import function_node
+from asyncify.rules.facts import Facts
+
+# Around an attribute that is looked at, not handed on.
+_LOOKS = (
+    ast.Attribute,
+    ast.Subscript,
+    ast.Compare,
+    ast.BinOp,
+    ast.UnaryOp,
+    ast.FormattedValue,
+    ast.AugAssign,
+    ast.For,
+    ast.comprehension,
+    ast.If,
+    ast.While,
+    ast.withitem,
+    ast.Slice,
+)
+
+
+def handed_on_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
+    """The methods that stay for that, by node."""
+    methods: dict[str, list[str]] = {}
+    for name, info in facts.project.functions.items():
+        if info.cls is not None and info.kind is Kind.FUNCTION and not info.is_async:
+            if may_be_suspected(info, imports_dynamically=False):
+                methods.setdefault(name.rpartition(".")[2].partition("#")[0], []).append(name)
+    for last, span in _handed_on(facts, methods.keys()).items():
+        text = f"What is handed on at {span} may be {last}(); asyncify cannot tell of what it is taken."
+        for name in methods[last]:
+            yield function_node(name), refusal(MAYBE_CALLED, span, text)
+
+
+def _handed_on(facts: Facts, names: Set[str]) -> Mapping[str, Span]:
+    """By name: the first place where an attribute of that name of something unknown is handed on."""
+    found: dict[str, Span] = {}
+    for path in facts.project.files:
+        for node in facts.nodes(path, ast.Attribute):
+            assert isinstance(node, ast.Attribute)
+            if node.attr in names and node.attr not in found and _is_handed_on(facts, path, node):
+                found[node.attr] = facts.span(path, node)
+    return found
+
+
+def _is_handed_on(facts: Facts, path: str, node: ast.Attribute) -> bool:
+    parent = facts.parent(path, node)
+    if isinstance(parent, ast.Call) and parent.func is node:
+        return False
+    if isinstance(parent, _LOOKS) or not isinstance(node.ctx, ast.Load):
+        return False
+    values = facts.values(path, node.value)
+    return not values or any(isinstance(value, Unknown) for value in values)
