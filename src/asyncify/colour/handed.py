@@ -34,9 +34,9 @@ def handed_on_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
     """The methods that stay for that, by node."""
     methods: dict[str, list[str]] = {}
     for name, info in facts.project.functions.items():
-        if info.cls is not None and info.kind is Kind.FUNCTION and not info.is_async:
-            if may_be_suspected(info, imports_dynamically=False):
-                methods.setdefault(name.rpartition(".")[2].partition("#")[0], []).append(name)
+        is_method = info.cls is not None and info.kind is Kind.FUNCTION and not info.is_async
+        if is_method and may_be_suspected(info, imports_dynamically=False):
+            methods.setdefault(name.rpartition(".")[2].partition("#")[0], []).append(name)
     for last, span in _handed_on(facts, methods.keys()).items():
         text = f"What is handed on at {span} may be {last}(); asyncify cannot tell of what it is taken."
         for name in methods[last]:
