@@ -227,7 +227,7 @@ def test_a_call_on_something_unknown_elsewhere_is_seen(tmp_path: Path, monkeypat
     files = {
         "net.py": "import requests\nimport common\n\n\nclass Client:\n    def load_all(self):\n        return requests.get('http://x')\n",
         "common.py": "",
-        "other.py": "import common\n\n\ndef run(thing):\n    return thing.load_all()\n",
+        "other.py": "import asyncio\nimport common\n\n\ndef run(thing):\n    return thing.load_all()\n",
         "unrelated.py": "def run(thing):\n    return thing.load()\n",
     }
     whole, some = _both(tmp_path, files, monkeypatch)
@@ -236,7 +236,7 @@ def test_a_call_on_something_unknown_elsewhere_is_seen(tmp_path: Path, monkeypat
 
 
 def test_what_stays_in_a_large_part_has_no_callers_that_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = "class Base: ...\n\n\ndef show(thing):\n    return thing.load_all()\n\n\n"
+    shown = "import asyncio\n\n\nclass Base: ...\n\n\ndef show(thing):\n    return thing.load_all()\n\n\n"
     files = {
         "net.py": shown + CLIENT.replace("from base import Base\n", ""),
         "user.py": "from net import Real\n\n\ndef main():\n    return Real().load_all()\n",

@@ -461,9 +461,11 @@ class _Builder:
                 why = block.refusal.reason or Reason(block.refusal.message, block.refusal.span)
                 within = block.within or ""
                 out.append(Site(block.rule, block.refusal.span, within, Verdict.REFUSE, _coded(block.refusal, why)))
-        out += kept_values(self.facts, {site.span: site for site in out if site.verdict is Verdict.REFUSE})
-        named = {site.span for site in out}
-        return out + [site for site in kept_calls(self.facts, self.colouring) if site.span not in named]
+        values = kept_values(self.facts, {site.span: site for site in out if site.verdict is Verdict.REFUSE})
+        for more in (values, kept_calls(self.facts, self.colouring)):
+            named = {site.span for site in out}
+            out += [site for site in more if site.span not in named]
+        return out
 
 
 def _runs(tree: ast.Module) -> bool:
