@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from asyncify.colour.class_pins import class_pins
@@ -20,7 +20,7 @@ from asyncify.colour.spelled_names import spelled_name_pins
 from asyncify.colour.structure import CallPlan, open_calls, plan_call, scripts
 from asyncify.entry_points import Boundary, handled
 from asyncify.model import Refusal
-from asyncify.rules.base import Finding, Handles
+from asyncify.rules.base import Finding, Handles, Role
 from asyncify.rules.facts import Facts
 
 
@@ -28,12 +28,14 @@ from asyncify.rules.facts import Facts
 class Constraints:
     """All that the colours of a project rest on, whatever its boundaries.
 
-    ``findings`` are those of the rules, ``kept`` the lines that comments keep, by path.
+    ``findings`` are those of the rules, ``kept`` the lines that comments keep, by path. With ``settling``, calls that may
+    run a coroutine function or something else await what they give if that is a coroutine.
     """
 
     facts: Facts
     findings: Sequence[Finding]
     kept: Mapping[str, frozenset[int]]
+    settling: bool = True
 
     @cached_property
     def programs(self) -> frozenset[str]:
@@ -50,12 +52,13 @@ class Constraints:
         """What becomes of each call of a project function that becomes asynchronous."""
         planned = {plan.call.span for plan in self.open_calls}
         calls = (call for call in self.facts.project.calls if call.targets and call.span not in planned)
-        return (*(plan_call(self.facts, call, self.programs) for call in calls), *self.open_calls)
+        planned_calls = (plan_call(self.facts, call, self.programs, settling=self.settling) for call in calls)
+        return (*planned_calls, *self.open_calls)
 
     @cached_property
     def open_calls(self) -> tuple[CallPlan, ...]:
         """What becomes of each call of something unknown that may be one of a method."""
-        return tuple(open_calls(self.facts, self.programs))
+        return tuple(open_calls(self.facts, self.programs)) if self.settling else ()
 
     @cached_property
     def pins(self) -> tuple[tuple[str, Refusal], ...]:
@@ -73,7 +76,22 @@ def colour(constraints: Constraints, boundaries: Mapping[str, Boundary], *, fan_
 
     ``boundaries`` are the functions that keep a synchronous form. With ``fan_out``, only what the owners of pools run
     becomes asynchronous.
+
+    A call of something unknown whose caller cannot wait would keep back what it may be a call of. Where that costs more
+    sites than refusing such calls does, those are refused.
     """
+    found = _coloured(constraints, boundaries, fan_out)
+    if found.disabled and any(plan.open for plan in found.plans.values()):
+        without = _coloured(replace(constraints, settling=False), boundaries, fan_out)
+        return max(found, without, key=_moving)
+    return found
+
+
+def _moving(colouring: Colouring) -> int:
+    return sum(claim.role is Role.ROOT and claim.node in colouring.holds for claim in colouring.claims)
+
+
+def _coloured(constraints: Constraints, boundaries: Mapping[str, Boundary], fan_out: bool) -> Colouring:
     facts = constraints.facts
     region = find_region(facts, constraints.findings, constraints.programs, boundaries) if fan_out else None
     if region is None:

@@ -48,7 +48,7 @@ def _listed(facts: Facts) -> Iterator[tuple[str, Refusal]]:
     """Functions that come out of a list of members: ``inspect.getmembers(obj)``, ``vars(cls)``, ``module.__dict__``."""
     places: list[tuple[Span, ast.expr, bool]] = []  # where, of what, and whether with what an object has from its class
     for call in facts.calls_of((*_MEMBERS, "builtins.vars")):
-        if call.node.args:
+        if call.node.args and not _only_copied(facts, call):
             places.append((call.span, call.node.args[0], bool(call.externals & _MEMBERS)))
     for path in sorted(facts.project.files):
         for node in facts.nodes(path, ast.Attribute) if facts.spells(path, _DICT) else ():
@@ -61,6 +61,26 @@ def _listed(facts: Facts) -> Iterator[tuple[str, Refusal]]:
             for name in _members(facts, value):
                 text = "The function may be fetched here with all other members."
                 yield function_node(name), refusal(CALLBACK, span, text)
+
+
+def _only_copied(facts: Facts, members: CallSite) -> bool:
+    """Whether a loop sets each of the members under its own name on something else, and does nothing more with them."""
+    path = members.span.path
+    loop = facts.parent(path, members.node)
+    match loop:
+        case ast.For(iter=listed, target=ast.Tuple(elts=[ast.Name(id=name), ast.Name(id=value)])):
+            used = [n for n in ast.walk(loop) if isinstance(n, ast.Name) and n.id == value and n is not loop.target]
+            inside = [n for n in used if isinstance(n.ctx, ast.Load) and n not in set(ast.walk(listed))]
+            return all(_sets(facts.parent(path, node), name, node) for node in inside)
+    return False
+
+
+def _sets(call: ast.AST | None, name: str, value: ast.Name) -> bool:
+    """Whether the call is ``setattr(…, name, value)``."""
+    match call:
+        case ast.Call(func=ast.Name(id="setattr"), args=[_, ast.Name(id=second), third], keywords=[]):
+            return second == name and third is value
+    return False
 
 
 def _names_are_known(facts: Facts, call: CallSite, name: ast.expr) -> bool:

@@ -60,5 +60,9 @@ def _is_handed_on(facts: Facts, path: str, node: ast.Attribute) -> bool:
         return False
     if isinstance(parent, _LOOKS) or not isinstance(node.ctx, ast.Load):
         return False
+    if isinstance(parent, ast.Assign) and all(
+        isinstance(t, ast.Attribute) and t.attr == node.attr for t in parent.targets
+    ):
+        return False  # what is copied keeps its name, under which it is looked for
     values = facts.values(path, node.value)
     return not values or any(isinstance(value, Unknown) for value in values)

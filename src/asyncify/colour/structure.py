@@ -182,8 +182,13 @@ class CallPlan:
     open: bool = False  # it may run something else as well: what it gives is awaited if it is a coroutine
 
 
-def plan_call(facts: Facts, call: CallSite, scripts: frozenset[str], unknown: bool = False) -> CallPlan:
-    """What becomes of this call, all its targets being asynchronous; with `unknown` they are only what it may run."""
+def plan_call(
+    facts: Facts, call: CallSite, scripts: frozenset[str], *, unknown: bool = False, settling: bool = True
+) -> CallPlan:
+    """What becomes of this call, all its targets being asynchronous; with `unknown` they are only what it may run.
+
+    Without `settling`, calls that may run something else as well are refused.
+    """
     path = call.span.path
     project = facts.project
     node = facts.node(call.span, ast.Call)
@@ -191,7 +196,8 @@ def plan_call(facts: Facts, call: CallSite, scripts: frozenset[str], unknown: bo
     if node is None or caller is None:
         return CallPlan(call, True, refusal=refusal(NO_AWAIT_HERE, call.span))
     is_open = bool(call.externals) or unknown
-    if is_open and (caller.kind is not Kind.FUNCTION or caller.is_async or facts.spells(path, _ASYNC_LIBRARIES)):
+    plain = settling and caller.kind is Kind.FUNCTION and not caller.is_async
+    if is_open and not (plain and not facts.spells(path, _ASYNC_LIBRARIES)):
         return CallPlan(call, True, refusal=refusal(MIXED_CALL, call.span), open=True)
     targets = [project.functions[name] for name in call.targets if name in project.functions]
     generators = [target.is_generator for target in targets]
