@@ -180,6 +180,7 @@ class CallPlan:
     lazy: bool = False  # it makes a generator and waits for nothing; whoever iterates it does
     locks: tuple[str, ...] = ()  # nodes of locks that are held where the await would stand
     open: bool = False  # it may run something else as well: what it gives is awaited if it is a coroutine
+    unknown: bool = False  # and so may it be that it runs none of the targets
 
 
 def plan_call(
@@ -219,7 +220,7 @@ def plan_call(
             return CallPlan(call, True, refusal=refusal(IMPORT_TIME, call.span))
         return CallPlan(call, True, entry=True, refusal=place.refusal, locks=place.locks)
     edits = (*place.edits, *_settled(facts, call)) if is_open else place.edits
-    return CallPlan(call, True, edits, refusal=place.refusal, locks=place.locks, open=is_open)
+    return CallPlan(call, True, edits, refusal=place.refusal, locks=place.locks, open=is_open, unknown=unknown)
 
 
 def _settled(facts: Facts, call: CallSite) -> tuple[Edit, ...]:
@@ -240,9 +241,10 @@ def open_calls(facts: Facts, scripts: frozenset[str]) -> Iterator[CallPlan]:
         for call in maybe_calls(facts, info) if info.cls is not None else ():
             suspected.setdefault(call.span, (call, []))[1].append(name)
     for call, names in suspected.values():
-        plan = plan_call(facts, replace(call, targets=call.targets | set(names)), scripts, unknown=True)
-        if plan.refusal is None:
-            yield plan
+        if not call.targets:  # else it is awaited for those, together or not at all
+            plan = plan_call(facts, replace(call, targets=frozenset(names)), scripts, unknown=True)
+            if plan.refusal is None:
+                yield plan
 
 
 def hands_result_on(facts: Facts, path: str, node: ast.AST) -> bool:
@@ -302,7 +304,7 @@ def call_implications(plans: Iterable[CallPlan], facts: Facts) -> Iterator[Impli
                 continue
             last = name.rpartition(".")[2]
             yield Implication(function_node(name), node, f"it calls {last}()", call.span)
-            if len(names) > 1 and not plan.open:
+            if len(names) > 1 and not plan.unknown:
                 yield Implication(node, function_node(name), f"the same call may run {last}()", call.span)
         for lock in plan.locks if not plan.lazy else ():
             yield Implication(node, lock, "it is awaited while this lock is held", call.span)
