@@ -121,7 +121,7 @@ def test_an_extra_request_and_a_lost_bound_are_caught(tmp_path: Path) -> None:
 def test_variants_side_by_side_have_floors(tmp_path: Path) -> None:
     text = "import email.mime.text\nfrom helper import x\n"
     folder = program(tmp_path / "a", text)
-    (folder / "helper.py").write_text("import decimal\nx = b'x' * 30_000_000\nimport time; time.sleep(0.1)\n")
+    (folder / "helper.py").write_text("import decimal\nx = b'x' * 30_000_000\nimport time; time.sleep(0.6)\n")
     light = program(tmp_path / "b", LIGHT)
     told: list[tuple[int, int]] = []
     comparison = compare(

@@ -101,10 +101,13 @@ def at_random(folder: Path, seed: int) -> dict[str, int]:
     root = folder / "tree"
     groups = large_tree(root)
     before = snapshot(root)
+    reach = 1.1  # follows the speed of the machine: kills that come too early or too late show little
     for number in range(50):
-        killed = forked(lambda: apply_changes(root, groups), chance.uniform(0, apply_time * 1.1)) != 0
+        killed = forked(lambda: apply_changes(root, groups), chance.uniform(0, apply_time * reach)) != 0
+        half_way = check_between(root, before, groups)
+        reach = min(8.0, reach * 1.1) if killed and not half_way else reach if killed else max(0.5, reach * 0.8)
         seen["applies killed"] += killed
-        seen["applies killed half way"] += check_between(root, before, groups)
+        seen["applies killed half way"] += half_way
         if number % 2 and unfinished(root):
             killed = forked(lambda: undo(root), chance.uniform(0, undo_time * 1.1)) != 0
             seen["undos killed"] += killed
