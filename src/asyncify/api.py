@@ -20,7 +20,7 @@ from asyncify.discover.notebook import SUFFIX, as_python, with_code
 from asyncify.entry_points import ENTRY_FILES, check_names
 from asyncify.errors import CheckError, InputError
 from asyncify.index.project import Diagnostic, Kind
-from asyncify.model import Edit, FileChange, GroupChange, MakeAsync, Plan, Witness
+from asyncify.model import Edit, FileChange, GroupChange, MakeAsync, Plan, Span, Witness
 from asyncify.packaging.found import discover_config
 from asyncify.rules.registry import catalogue
 from asyncify.support import is_emitted
@@ -238,11 +238,26 @@ def _problems(result: ScanResult, changes: Sequence[GroupChange]) -> dict[str, S
     groups = [group for group in result.plan.groups if group.id in out]
     changed = {change.group: [file.path for file in change.changes] for change in changes}
     owners = Owners(groups, changed, before)
+    for change in changes:
+        out[change.group] += (_taken(file.path) for file in change.changes if _replaces(file))
     for problem in check(before, after, config, trusted):
         text = after.get(problem.span.path, b"").decode("utf-8", "replace")
         for group in owners.of(problem.span, problem.message, text):
             out[group].append(problem)
     return dict(out)
+
+
+def _replaces(file: FileChange) -> bool:
+    """Whether a support module would stand in the place of a module that the project has of its own."""
+    texts = [(data or b"")[:400].decode("utf-8", "replace") for data in (file.before, file.after)]
+    return file.before is not None and is_emitted(texts[1]) and not is_emitted(texts[0])
+
+
+def _taken(path: str) -> Problem:
+    from asyncify.check import Problem
+
+    text = "the project has a module of this name; rename it, then run asyncify again"
+    return Problem("module-taken", Span(path, 1, 0, 1, 0), text)
 
 
 def without_objections(preview: Preview, groups: Collection[str]) -> tuple[Preview, dict[str, Sequence[Problem]]]:

@@ -26,6 +26,7 @@ CODES: dict[str, str] = {
     "blocking-chain": "An async function calls a plain function that blocks.",
     "nested-run": "An event loop is started from code that already runs on one.",
     "lock-over-await": "A threading lock is held across an await.",
+    "module-taken": "A module of the project has the name of one that asyncify adds.",
     "test-lost": "A file has fewer tests than before.",
     "assert-lost": "A file has fewer assertions than before.",
     "hollow-test": "An async test is collected by a runner that never awaits it.",
