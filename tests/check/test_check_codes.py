@@ -41,7 +41,11 @@ def test_old_problems_are_not_reported(before: str, after: str) -> None:
     assert check(old, new) == ()
 
 
-@pytest.mark.parametrize("code", CODES)
+# Found where the changes are put together, not in the trees: its cases are in tests/cli/test_own_modules.py.
+BEFORE_THE_CHECK = {"module-taken"}
+
+
+@pytest.mark.parametrize("code", [code for code in CODES if code not in BEFORE_THE_CHECK])
 def test_every_code_has_both_cases(code: str) -> None:
     assert any(c == code and found for c, found, _, _ in CASES)
     assert any(c == code and not found for c, found, _, _ in CASES)
