@@ -234,7 +234,7 @@ def _problems(result: ScanResult, changes: Sequence[GroupChange]) -> dict[str, S
     out: dict[str, list[Problem]] = {change.group: [] for change in changes}
     if not out:
         return {}
-    trusted = [path for path, data in after.items() if is_emitted(data[:400].decode("utf-8", "replace"))]
+    trusted = [path for path, data in after.items() if _is_support(data)]
     groups = [group for group in result.plan.groups if group.id in out]
     changed = {change.group: [file.path for file in change.changes] for change in changes}
     owners = Owners(groups, changed, before)
@@ -249,8 +249,11 @@ def _problems(result: ScanResult, changes: Sequence[GroupChange]) -> dict[str, S
 
 def _replaces(file: FileChange) -> bool:
     """Whether a support module would stand in the place of a module that the project has of its own."""
-    texts = [(data or b"")[:400].decode("utf-8", "replace") for data in (file.before, file.after)]
-    return file.before is not None and is_emitted(texts[1]) and not is_emitted(texts[0])
+    return file.before is not None and _is_support(file.after or b"") and not _is_support(file.before)
+
+
+def _is_support(data: bytes) -> bool:
+    return is_emitted(data[:400].decode("utf-8", "replace"))
 
 
 def _taken(path: str) -> Problem:
