@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 
 from asyncify.colour.colouring import Colouring
@@ -28,13 +28,13 @@ from asyncify.model import (
     Refusal,
     ReplaceExpr,
     ReplaceStatement,
-    SetArguments,
     Site,
     Span,
     Verdict,
 )
 from asyncify.plan.bounds import bounds
 from asyncify.plan.bridges import bridge_edits, bridge_site
+from asyncify.plan.distinct import distinct
 from asyncify.plan.entry import runs_alone, start_loop
 from asyncify.plan.interleaving import Interleaving
 from asyncify.plan.kept_names import read_elsewhere
@@ -190,7 +190,7 @@ class _Builder:
         replaced = {edit.span for edit in edits if isinstance(edit, ReplaceStatement)}
         for node in sorted(component & self.companions.keys()):
             edits += [e for e in self.companions[node] if not (isinstance(e, ReplaceStatement) and e.span in replaced)]
-        edits = [edit for edit in _unique(edits) if not self._keeps(edit)]
+        edits = [edit for edit in distinct(edits) if not self._keeps(edit)]
         if any(claim.rule == "requests" for claim in claims):
             why_not = self._native_blocker(component, claims, edits)
             if why_not is None and self.profile != "compat":
@@ -479,23 +479,3 @@ def _runs(tree: ast.Module) -> bool:
 
 def _coded(refusal: Refusal, reason: Reason) -> Reason:
     return Reason(f"{refusal.code}: {reason.text}", reason.span, reason.because)
-
-
-def _unique(edits: Iterable[Edit]) -> list[Edit]:
-    """The edits without repetitions, whatever the reason given for each."""
-    seen: dict[object, Edit] = {}
-    for edit in edits:
-        match edit:
-            case ReplaceExpr():
-                key: object = (type(edit), edit.span, edit.template)
-            case SetArguments():
-                key = (type(edit), edit.span, tuple(edit.keywords.items()), edit.drop)
-            case MakeAsync():
-                key = (type(edit), edit.span, edit.items)
-            case AddImport():
-                key = (type(edit), edit.span.path, edit.module, edit.name, edit.alias)
-            case _:
-                local = getattr(edit, "local_name", None)
-                key = (type(edit), edit.span.path, local) if local else (type(edit), edit.span)
-        seen.setdefault(key, edit)
-    return list(seen.values())
