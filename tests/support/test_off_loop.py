@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from asyncify.support.aio_support import TaskPool
+from asyncify.support.aio_support_begin import _worker
 from asyncify.support.aio_support_off_loop import in_thread, to_thread
 from asyncify.support.aio_support_threads import TaskThread
 
@@ -116,3 +117,25 @@ async def test_a_call_of_a_daemon_raises_what_its_function_raises():
         await worker.start()
         await worker.join()
     assert [type(error) for error in seen] == [KeyError, RuntimeError]
+
+
+def test_what_ends_after_its_daemon_was_cancelled_is_dropped():
+    told: list[dict[str, object]] = []
+    ended = threading.Event()
+
+    async def call() -> None:
+        _worker.set(_Asks(daemon=True))
+        await to_thread(ended.wait)
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+        task = asyncio.create_task(call())
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        ended.set()
+        await asyncio.sleep(0.1)
+
+    asyncio.run(main())
+    assert told == []

@@ -49,6 +49,8 @@ async def _abandoned(call: Callable[[], Any]) -> Any:
 
 
 def _settle(outcome: asyncio.Future[Any], found: Any, failed: BaseException | None) -> None:
+    if outcome.cancelled():
+        return  # nobody waits for it any more
     if failed is not None:
         outcome.set_exception(failed)
     else:
