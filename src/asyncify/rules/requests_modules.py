@@ -8,10 +8,14 @@ from asyncify.index.project import CallSite
 from asyncify.index.values import External
 from asyncify.rules.facts import Facts, Place
 from asyncify.rules.flow import chosen_among
+from asyncify.rules.handed_jobs import around, runs_jobs
 from asyncify.rules.requests_names import FUNCTIONS, METHODS, VERBS
 from asyncify.rules.requests_values import in_sight, is_default
 
 _MODULE = External("requests")
+_OF_SESSIONS = frozenset(
+    "cert close headers max_redirects mount params proxies stream trust_env verify".split()
+)  # no module has them
 _VARIABLES = (ast.Name, ast.Attribute, ast.Subscript, ast.BoolOp, ast.IfExp, ast.NamedExpr)
 
 
@@ -33,16 +37,20 @@ def modules_handed(facts: Facts, call: CallSite) -> list[Place] | Place | None:
         return [(path, module) for module in modules]
     named: list[Place] = []
     for where, node in facts.places_of(_MODULE.name):
+        if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
+            continue  # what is put there is followed from where it comes
         parent = facts.parent(where, node)
         read = parent if isinstance(parent, ast.Attribute) else None
         if _is_named(facts, where, node):
             if read is not None or _is_patched(facts, where, node):
                 continue
-            if not (is_default(facts, where, node) or in_sight(facts, where, node)):
+            if not (is_default(facts, where, node) or (in_sight(facts, where, node) and _is_kept(facts, where, node))):
                 return where, node
             named.append((where, node))
         elif not isinstance(node, _VARIABLES) and not _is_given(facts, where, node):
             return where, node
+        elif read is not None and read.attr in _OF_SESSIONS:
+            continue
         elif not (_is_verb_called(facts, where, read) if read is not None else in_sight(facts, where, node)):
             return where, read or node
     return named or None
@@ -75,6 +83,13 @@ def _is_given(facts: Facts, path: str, node: ast.expr) -> bool:
     """Whether a function of the project gives the module."""
     call = facts.project.call_at(facts.span(path, node)) if isinstance(node, ast.Call) else None
     return call is not None and bool(call.targets) and not call.externals
+
+
+def _is_kept(facts: Facts, path: str, node: ast.expr) -> bool:
+    """Whether no builtin looks at the module itself (``hasattr(requests, name)``)."""
+    call = around(facts, path, node)
+    site = facts.project.call_at(facts.span(path, call)) if call is not None else None
+    return call is None or runs_jobs(facts, path, call) or (site is not None and bool(site.targets))
 
 
 def _is_patched(facts: Facts, path: str, node: ast.expr) -> bool:

@@ -13,7 +13,7 @@ from asyncify.index.project import CallSite
 from asyncify.index.values import Class, External, Instance, ModuleRef, Object, Value
 from asyncify.rules.facts import Facts, Place
 from asyncify.rules.flow import given_by_mock, is_getattr, stands_in
-from asyncify.rules.handed_jobs import fills_in, given_job, is_run, partial_places, runs_jobs
+from asyncify.rules.handed_jobs import fills_in, given_job, given_to_jobs, is_run, partial_places, runs_jobs
 from asyncify.rules.requests_names import FUNCTIONS, HARMLESS, SESSION_VERBS, SESSIONS
 
 _REAL = frozenset({"__self__", "__func__", "__call__", "__get__"})  # what of a method leads back to it
@@ -36,7 +36,16 @@ def in_sight(facts: Facts, path: str, node: ast.expr) -> bool:
                 return True
             case ast.IfExp() if child is parent.test:
                 return True
-            case ast.Compare() | ast.UnaryOp() | ast.Expr() | ast.If() | ast.While() | ast.For() | ast.Assert():
+            case (
+                ast.Compare()
+                | ast.UnaryOp()
+                | ast.Expr()
+                | ast.If()
+                | ast.While()
+                | ast.For()
+                | ast.comprehension()
+                | ast.Assert()
+            ):
                 return True
             case ast.Subscript() if not isinstance(child, ast.Dict):
                 return child is not parent.value
@@ -58,7 +67,7 @@ def _followed_into(facts: Facts, path: str, call: ast.Call, node: ast.expr) -> b
     if stands_in(facts, path, call) or given_by_mock(facts, path, call, node) or runs_jobs(facts, path, call):
         return True
     job = given_job(facts, path, call)
-    if job is not None and (job is node or job in facts.parents(path, node)):
+    if job is not None and (job is node or job in facts.parents(path, node) or given_to_jobs(facts, path, call)):
         return True
     if is_getattr(facts, path, call):
         return False
