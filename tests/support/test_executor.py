@@ -13,6 +13,7 @@ import pytest
 
 from asyncify.support import aio_support
 from asyncify.support.aio_support_executor import _default_executor, _of_loops, run_in_executor, to_task
+from asyncify.support.aio_support_own_loop import _end_loops, close_loop, own_loop
 
 WHO = contextvars.ContextVar("who", default="nobody")
 
@@ -123,3 +124,26 @@ def test_loops_have_executors_of_their_own() -> None:
 
     assert asyncio.run(pool()) is not asyncio.run(pool())
     assert len(_of_loops) <= 2
+
+
+def test_a_loop_that_is_closed_by_hand_ends_after_its_jobs(capsys: pytest.CaptureFixture[str]) -> None:
+    async def job() -> None:
+        await asyncio.sleep(0.001)
+        print("done")
+
+    async def main() -> None:
+        run_in_executor(None, job)
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main())
+    close_loop(loop)
+    assert not loop.is_closed()
+    print("over")
+    _end_loops()
+    assert capsys.readouterr().out == "over\ndone\n"
+    assert loop.is_closed()
+    close_loop(loop)
+    idle = asyncio.new_event_loop()
+    close_loop(own_loop(idle))
+    assert idle.is_closed()
+    _end_loops()

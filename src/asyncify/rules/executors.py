@@ -13,7 +13,8 @@ Verdict `review`: what such a function computes no longer runs beside the event 
 ## What it refuses
 
 - Functions that may wait in a way that asyncify does not see (`waits-unseen`): they would stop the event loop, which their thread did not.
-- Loops with another default executor, or that the program itself makes and runs (`new_event_loop`, `run_until_complete`).
+- Loops with another default executor, and those that the program itself runs other than by `run_until_complete`, or ends step by step
+  (`run_forever`, `shutdown_default_executor`).
 - Calls outside of coroutines, and places that may run something from outside the project as well.
 """
 
@@ -31,15 +32,15 @@ from asyncify.rules.facts import Facts
 from asyncify.rules.fastapi import WAITS_UNSEEN
 from asyncify.rules.flow import orphaned_import
 from asyncify.rules.handed_jobs import asks, run_by_partial, sites_given
+from asyncify.rules.own_loops import LOOP as _LOOP
+from asyncify.rules.own_loops import ends_as_ever
 from asyncify.rules.support import import_of
 from asyncify.rules.thread_pool_names import MIXED_POOL, POOL, POOL_ESCAPES, RUN_IN_EXECUTOR, UNKNOWN_JOB, refuse
 from asyncify.rules.unseen_waits import UnseenWaits
 
 ID = "executors"
 TO_THREAD = "asyncio.to_thread"
-_LOOP = RUN_IN_EXECUTOR.rpartition(".")[0]
 _SET = f"{_LOOP}.set_default_executor"
-_BY_HAND = frozenset({"asyncio.new_event_loop", f"{_LOOP}.run_until_complete", f"{_LOOP}.run_forever"})
 _CONDITION = "what the function computes no longer runs in a thread beside the event loop"
 
 
@@ -114,7 +115,7 @@ def _can_move(facts: Facts, call: CallSite, name: str, pools: tuple[str, ...]) -
     info = facts.project.functions.get(call.within)
     if info is None or not info.is_async or call.externals != {name} or call.targets or call.unresolved:
         return False
-    if _BY_HAND & facts.calls_by_external.keys():
+    if not ends_as_ever(facts):
         return False
     return bool(pools) or _SET not in facts.calls_by_external
 
@@ -170,8 +171,6 @@ RULE = Rule(
             TO_THREAD: Signature("result0", (Invoke("arg0", ("*args1",)),)),
             RUN_IN_EXECUTOR: Signature("result1", (Invoke("arg1", ("*args2",)),)),
             "asyncio.get_running_loop": Signature(_LOOP),
-            "asyncio.get_event_loop": Signature(_LOOP),
-            "asyncio.new_event_loop": Signature(_LOOP),
         },
     ),
     starts={},

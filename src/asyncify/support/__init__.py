@@ -40,6 +40,7 @@ _PARTS: dict[Module, tuple[str, ...]] = {
         "aio_support_queue.py",
         "aio_support_threads.py",
         "aio_support_executor.py",
+        "aio_support_own_loop.py",
         "aio_support_switching.py",
         "aio_support_greenlets.py",
         "aio_support_greenlet_sync.py",

@@ -76,6 +76,7 @@ class _Within:
                 take, given = steps.throw, error
 
 
+_KEEPER = "executor"  # the name of the task that lasts as long as the jobs
 _of_loops: dict[asyncio.AbstractEventLoop, TaskPool] = {}
 _keepers: weakref.WeakKeyDictionary[TaskPool, asyncio.Task[None]] = weakref.WeakKeyDictionary()
 
@@ -95,7 +96,7 @@ def _outlast(pool: TaskPool, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.tasks._unregister_task(worker)
     keeper = _keepers.get(pool)
     if pool._workers and (keeper is None or keeper.done()):
-        _keepers[pool] = loop.create_task(_keep(pool), name="executor")
+        _keepers[pool] = loop.create_task(_keep(pool), name=_KEEPER)
 
 
 async def _keep(pool: TaskPool) -> None:
