@@ -154,3 +154,33 @@ def test_imports_that_show_a_namespace(tmp_path: Path, line: str) -> None:
 )
 def test_imports_that_do_not(tmp_path: Path, line: str) -> None:
     assert on_disk(tmp_path, {"ns/a/m.py": "", "main.py": line})["ns/a/m.py"] == ("m", "", "ns/a")
+
+
+def test_root_with_an_init_that_nothing_imports_as_a_package(tmp_path: Path) -> None:
+    files = {
+        "__init__.py": "",
+        "p/__init__.py": "",
+        "p/m.py": "",
+        "tests/__init__.py": "",
+        "tests/t.py": "import p.m\n",
+    }
+    found = on_disk(tmp_path, files)
+    assert found["p/m.py"] == ("p.m", "p", "p")
+    assert found["tests/t.py"] == ("tests.t", "tests", "tests")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from .. import p\nimport p",
+        "    from ..p import m\nimport p",
+        "import root.p.m\nimport p",
+        "from . import m",
+        "import json",
+        "import other",
+    ],
+)
+def test_root_with_an_init_that_is_a_package(tmp_path: Path, line: str) -> None:
+    files = {"__init__.py": "", "p/__init__.py": "", "p/m.py": "", "tests/__init__.py": "", "tests/t.py": f"{line}\n"}
+    (tmp_path / "root").mkdir()
+    assert on_disk(tmp_path / "root", {**files, "json.py": ""})["p/m.py"] == ("root.p.m", "root", "")

@@ -128,7 +128,8 @@ def module_names_on_disk(root: Path, files: Mapping[str, bytes], libraries: froz
     """:func:`module_names`, aware of the packages around the root and of every ``__init__.py`` on disk."""
     above: list[str] = []  # names of the packages that the root is in, outermost first
     folder = root
-    while (folder / "__init__.py").is_file() and folder.parent != folder:
+    on_path = (root / "__init__.py").is_file() and _starts_names(root.name, files, libraries)
+    while not on_path and (folder / "__init__.py").is_file() and folder.parent != folder:
         above.insert(0, folder.name)
         folder = folder.parent
     lead = "".join(f"{name}/" for name in above)
@@ -153,6 +154,23 @@ def module_names_on_disk(root: Path, files: Mapping[str, bytes], libraries: froz
         else:  # the topmost package lies outside of what was given: stay inside
             out[path] = replace(name, package=".".join(above), home="")
     return out
+
+
+def _starts_names(name: str, files: Mapping[str, bytes], libraries: frozenset[str]) -> bool:
+    """Whether the root, called `name`, is where imports start in spite of its ``__init__.py``.
+
+    So it is if its files import what lies in it by bare names, and nothing imports it as a package: neither by its name nor by
+    dots that lead up to it.
+    """
+    inner = {path.partition("/")[0].removesuffix(".py") for path in files if path.count("/") == 0}
+    inner |= {path.partition("/")[0] for path in files if path.endswith("/__init__.py")}
+    inner -= {"__init__", *libraries, *_STANDARD}
+    if not _imported(files.values(), {word for word in inner if word.isidentifier()}):
+        return False
+    if name.isidentifier() and name not in inner and _imported(files.values(), {name}):
+        return False
+    climb = re.compile(rb"^[ \t]*from[ \t]+(\.+)", re.MULTILINE)
+    return not any(len(dots) > path.count("/") for path, data in files.items() for dots in climb.findall(data))
 
 
 def _imported(contents: Iterable[bytes], heads: Iterable[str]) -> frozenset[str]:
