@@ -410,6 +410,21 @@ def f(v):
     match v:
         case requests.Session() as s:
             s.get('u')  # -> requests.Session.get
+=== match class by position
+class C:
+    __match_args__ = ('a', 'n')
+    def a(self): ...
+def f(v: C | str):
+    match v:
+        case C(g, n):
+            g()  # -> C.a
+        case str(s):
+            s.upper()  # -> builtins.str.upper
+=== modules by name
+import sys
+def a(): ...
+sys.modules[__name__].a()  # -> a
+sys.modules['elsewhere'].a()  # -> ?
 === shadowed builtin
 def len(x): ...
 len('a')  # -> len

@@ -11,6 +11,7 @@ from asyncify.colour.colouring import Colouring
 from asyncify.colour.computed_names import computed_name_pins
 from asyncify.colour.doctests import doctest_pins, script_pins
 from asyncify.colour.entry import module_pins
+from asyncify.colour.evaluated import evaluated_pins
 from asyncify.colour.faces import find_faces
 from asyncify.colour.fan_out import find_region
 from asyncify.colour.handed import handed_on_pins
@@ -67,7 +68,7 @@ class Constraints:
         settled = frozenset(plan.call.span for plan in self.open_calls)
         own = pins(self.facts, handled, dict(self.kept), settled)
         named = (*computed_name_pins(self.facts), *spelled_name_pins(self.facts), *doctest_pins(self.facts))
-        handed = (*handed_on_pins(self.facts), *script_pins(self.facts))
+        handed = (*handed_on_pins(self.facts), *script_pins(self.facts), *evaluated_pins(self.facts))
         return (*own, *named, *handed, *class_pins(self.facts), *module_pins(self.facts, self.programs))
 
 

@@ -1,4 +1,4 @@
-"""Functions that are fetched by a computed name, or all together: ``getattr(obj, name)``, ``globals()[name]``, ``vars(cls).items()``."""
+"""Functions that are fetched by a name, or all together: ``getattr(obj, name)``, ``methodcaller(name)``, ``globals()[name]``, ``vars(cls).items()``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from asyncify.rules.flow import chosen_among
 _MEMBERS = frozenset({"inspect.getmembers", "inspect.getmembers_static"})
 _DICT = frozenset({"__dict__"})
 _NAME_TABLES = frozenset({"builtins.globals", "builtins.vars", "builtins.locals"})
+_GETTERS = frozenset({"operator.methodcaller", "operator.attrgetter"})
 
 
 def computed_name_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
@@ -30,7 +31,7 @@ def computed_name_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
                 continue
             forms = _spelled(facts, call.span.path, node.args[1])
             for value in facts.values(call.span.path, node.args[0]):
-                for name in _members(facts, value):
+                for name in members_of(facts, value):
                     last = name.rpartition(".")[2]
                     if any(last.startswith(start) and last.endswith(end) for start, end in forms):
                         text = "The function may be fetched here by a name that is computed."
@@ -42,6 +43,42 @@ def computed_name_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
                     yield function_node(info.name), refusal(CALLBACK, call.span, text)
 
     yield from _listed(facts)
+    yield from _of_anything(facts)
+
+
+def _of_anything(facts: Facts) -> Iterator[tuple[str, Refusal]]:
+    """Functions that are fetched by a name from what is not known: ``getattr(lost, "load")``, ``methodcaller("load")``."""
+    places: list[tuple[Span, list[tuple[str, str]]]] = []
+    for call in facts.calls_of(_GETTERS):
+        names = call.node.args[:1] if "operator.methodcaller" in call.externals else call.node.args
+        places += [(call.span, _forms(facts, call.span.path, name)) for name in names]
+    for call in facts.calls_of(("builtins.getattr",)):
+        path, node = call.span.path, call.node
+        values = facts.values(path, node.args[0]) if len(node.args) >= 2 else frozenset()
+        if len(node.args) >= 2 and (not values or any(isinstance(value, Unknown) for value in values)):
+            forms = _forms(facts, path, node.args[1])
+            parent = facts.parent(path, node)
+            if ("", "") not in forms or (isinstance(parent, ast.Call) and parent.func is node):
+                places.append((call.span, forms))
+    for name, info in facts.project.functions.items() if places else ():
+        last = name.rpartition(".")[2].partition("#")[0]
+        attribute = info.cls is not None or (info.parent is None and facts.imports_dynamically)
+        if info.kind is not Kind.FUNCTION or info.is_async or not attribute or last.startswith("__"):
+            continue
+        for span, forms in places:
+            if any(last.startswith(start) and last.endswith(end) for start, end in forms):
+                text = "The function may be fetched here by its name; asyncify cannot tell of what."
+                yield function_node(name), refusal(CALLBACK, span, text)
+                break
+
+
+def _forms(facts: Facts, path: str, name: ast.expr) -> list[tuple[str, str]]:
+    """What a name that is asked for starts with and ends with, for each that it may be; the last name of a dotted one."""
+    values = facts.values(path, name)
+    texts = [v.value for v in values if isinstance(v, Constant) and isinstance(v.value, str)]
+    if texts and len(texts) == len(values):
+        return [(last, last) for last in sorted({text.rpartition(".")[2] for text in texts})]
+    return _spelled(facts, path, name)
 
 
 def _listed(facts: Facts) -> Iterator[tuple[str, Refusal]]:
@@ -58,7 +95,7 @@ def _listed(facts: Facts) -> Iterator[tuple[str, Refusal]]:
         for value in facts.values(span.path, of):
             if isinstance(value, Object) and not inherited:
                 continue  # methods are not among what an object has itself
-            for name in _members(facts, value):
+            for name in members_of(facts, value):
                 text = "The function may be fetched here with all other members."
                 yield function_node(name), refusal(CALLBACK, span, text)
 
@@ -112,7 +149,8 @@ def _given_by_rows(facts: Facts, call: CallSite, name: ast.expr) -> bool:
     return bool(cells) and all(isinstance(cell, ast.Constant) and isinstance(cell.value, str) for cell in cells)
 
 
-def _members(facts: Facts, value: Value) -> Iterator[str]:
+def members_of(facts: Facts, value: Value) -> Iterator[str]:
+    """The methods of a class or object and of the classes related to it, or the functions of a module."""
     project = facts.project
     match value:
         case Object(name) | Class(name) if name in project.classes:

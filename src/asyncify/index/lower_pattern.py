@@ -8,6 +8,9 @@ from asyncify.index.ir import NO_KEY
 from asyncify.index.lower_code import CodeLowering
 from asyncify.index.lower_expr import Env
 
+_THEMSELVES = frozenset("bool bytearray bytes dict float frozenset int list set str tuple".split())
+"""Types whose class pattern takes the thing itself by its one position."""
+
 
 class PatternLowering(CodeLowering):
     """Annotations (string ones too) and ``match`` statements."""
@@ -154,8 +157,14 @@ class PatternLowering(CodeLowering):
             captured = self.new()
             self.operate(narrowed, "attribute", name, captured, pattern, self.function)
             self.pattern(part, captured)
-        for part in pattern.patterns:
-            self.pattern(part, narrowed if len(pattern.patterns) == 1 else 0)
+        made = self.new()
+        self.operate(self._expressions.get(pattern.cls, 0), "instantiate", [], made, pattern.cls)
+        for position, part in enumerate(pattern.patterns):
+            captured = self.new()
+            self.operate(made, "matched", position, captured, pattern, self.function)
+            if len(pattern.patterns) == 1 and isinstance(pattern.cls, ast.Name) and pattern.cls.id in _THEMSELVES:
+                self.edge(narrowed, captured)
+            self.pattern(part, captured)
 
     def _narrowed(self, pattern: ast.pattern | None, subject: int) -> int:
         if not isinstance(pattern, ast.MatchClass):

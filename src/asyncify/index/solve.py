@@ -160,10 +160,22 @@ class Solver(Namespaces):
                 self.edge(variable, result)
             elif value.name in ("typing.Annotated", "typing_extensions.Annotated"):
                 self.on(variable, self._on_annotated, unit, result)
+            elif value.name == "sys.modules":
+                self._module_in_table(key, unit, result, node)
             else:
                 self.add(result, value)
         elif isinstance(value, AUnknown):
             self.add(result, value)
+
+    def _module_in_table(self, key: object, unit: Unit, result: int, node: ast.AST) -> None:
+        """``sys.modules[...]``: the module of that name or the file's own; which one it is may not be known."""
+        own = isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Name) and node.slice.id == "__name__"
+        name = unit.name if own else key
+        module = self.module(name, None) if isinstance(name, str) else None
+        if module is not None:
+            self.add(result, module)
+        else:
+            self.add(result, self.unknown("module fetched by its name"))
 
     def _on_annotated(self, value: AValue, unit: Unit, result: int) -> None:
         """``Annotated[A, …]`` is an A."""
@@ -296,6 +308,28 @@ class Solver(Namespaces):
                 self.edge(self.field_load(value.cls, value.subs, names[key]), result)
         else:
             self.op_iterate_value(value, unit, (result, node, within, False))
+
+    def op_matched(self, value: AValue, unit: Unit, details: Any) -> None:
+        """What a class pattern takes by position: the attributes that ``__match_args__`` names, or the fields."""
+        position, result, node, within = details
+        result += unit.offset
+        if isinstance(value, AObject):
+            listed = [variable for _, variable in self.hits(value.cls, "exact", "__match_args__")]
+            for variable in listed:
+                self.on(variable, self._on_match_args, unit, (value, position, result, node, within))
+            names = list(self.declared_by(value.cls))
+            if not listed and position < len(names):
+                self.read_attribute(value, unit, (names[position], result, node, within))
+
+    def _on_match_args(self, value: AValue, unit: Unit, details: Any) -> None:
+        subject, position, *rest = details
+        if isinstance(value, AInstance) and value.type in SEQUENCES and position in value.keyed:
+            self.on(value.keyed[position], self._on_match_name, unit, (subject, *rest))
+
+    def _on_match_name(self, value: AValue, unit: Unit, details: Any) -> None:
+        subject, *rest = details
+        if (name := self.literal(value)) is not None:
+            self.read_attribute(subject, unit, (name, *rest))
 
     def on_unpack_value(self, value: AValue, unit: Unit, details: Any) -> None:
         key, result = details
