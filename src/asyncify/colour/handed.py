@@ -1,11 +1,14 @@
-"""Methods that are handed on as values, taken from something unknown: whoever is given one calls it without await."""
+"""Methods, and functions of modules imported by name, that are handed on as values, taken from something unknown.
+
+Whoever is given one calls it without await.
+"""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Set
 
-from asyncify.colour.pins import MAYBE_CALLED, may_be_suspected, refusal
+from asyncify.colour.pins import LOOKS_AT_FUNCTIONS, MAYBE_CALLED, may_be_suspected, refusal
 from asyncify.index.project import Kind
 from asyncify.index.values import Unknown
 from asyncify.model import Refusal, Span
@@ -31,11 +34,11 @@ _LOOKS = (
 
 
 def handed_on_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
-    """The methods that stay for that, by node."""
+    """The functions that stay for that, by node."""
     methods: dict[str, list[str]] = {}
     for name, info in facts.project.functions.items():
-        is_method = info.cls is not None and info.kind is Kind.FUNCTION and not info.is_async
-        if is_method and may_be_suspected(info, imports_dynamically=False):
+        is_function = info.kind is Kind.FUNCTION and not info.is_async
+        if is_function and may_be_suspected(info, facts.imports_dynamically):
             methods.setdefault(name.rpartition(".")[2].partition("#")[0], []).append(name)
     for last, span in _handed_on(facts, methods.keys()).items():
         text = f"What is handed on at {span} may be {last}(); asyncify cannot tell of what it is taken."
@@ -59,6 +62,14 @@ def _is_handed_on(facts: Facts, path: str, node: ast.Attribute) -> bool:
     if isinstance(parent, ast.Call) and parent.func is node:
         return False
     if isinstance(parent, _LOOKS) or not isinstance(node.ctx, ast.Load):
+        return False
+    call = facts.project.call_at(facts.span(path, parent)) if isinstance(parent, ast.Call) else None
+    if (
+        call is not None
+        and call.externals
+        and call.externals <= LOOKS_AT_FUNCTIONS - {"typing.cast"}
+        and not call.targets
+    ):
         return False
     if isinstance(parent, ast.Assign) and all(
         isinstance(t, ast.Attribute) and t.attr == node.attr for t in parent.targets

@@ -142,9 +142,10 @@ _PROPERTIES = frozenset({"builtins.property", "functools.cached_property", "buil
 # Objects whose uses stay as they are (rules see to the exceptions themselves).
 _SAME_BEFORE_AND_AFTER = frozenset({"requests.Response"})
 # External callables that look at a function they are given without calling it.
-_LOOKS_AT_FUNCTIONS = frozenset(
+LOOKS_AT_FUNCTIONS = frozenset(
     "functools.wraps functools.update_wrapper builtins.print builtins.isinstance builtins.callable builtins.id builtins.repr "
-    "builtins.str builtins.type builtins.hasattr inspect.signature inspect.getdoc inspect.getsource inspect.isfunction "
+    "builtins.str builtins.type builtins.hasattr inspect.signature inspect.getfullargspec inspect.getdoc inspect.getsource "
+    "inspect.isfunction "
     "inspect.iscoroutinefunction asyncio.iscoroutinefunction typing.get_type_hints typing.cast builtins.bool".split()
 )
 # Bases that never call a method they do not define under its name.
@@ -467,7 +468,7 @@ def _use_pin(use: FunctionUse, facts: Facts) -> Refusal | None:
                 node = facts.node(use.span, ast.expr)
                 name = ast.unparse(node) if node is not None else "here"
             return refusal(DECORATED, use.span, f"The decorator {name} comes from outside the project.")
-        case Sink.ARGUMENT if use.external in _LOOKS_AT_FUNCTIONS:
+        case Sink.ARGUMENT if use.external in LOOKS_AT_FUNCTIONS:
             return None
         case Sink.ARGUMENT:
             who = use.external or "code that asyncify does not resolve"

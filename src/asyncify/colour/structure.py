@@ -104,11 +104,22 @@ def await_place(facts: Facts, path: str, node: ast.AST) -> Place:
 
 
 def _interrupt_handler(facts: Facts, path: str, statement: ast.Try) -> ast.ExceptHandler | None:
-    """The handler that names KeyboardInterrupt or everything above it, in a function."""
-    for handler in statement.handlers:
+    """The handler that names KeyboardInterrupt or everything above it, and does more than let it pass.
+
+    One that only raises it again keeps it from those behind; a cancellation passes those by itself, unless one takes everything.
+    """
+    for number, handler in enumerate(statement.handlers):
         if handler.type is not None and _names_interrupt(facts, path, handler.type, _INTERRUPTS):
+            behind = statement.handlers[number + 1 :]
+            passes = len(handler.body) == 1 and isinstance(handler.body[0], ast.Raise) and handler.body[0].exc is None
+            if passes and not any(_takes_everything(facts, path, other) for other in behind):
+                return None
             return handler
     return None
+
+
+def _takes_everything(facts: Facts, path: str, handler: ast.ExceptHandler) -> bool:
+    return handler.type is None or _names_interrupt(facts, path, handler.type, frozenset({"BaseException"}))
 
 
 def _interrupt_manager(facts: Facts, path: str, statement: ast.With) -> ast.expr | None:
@@ -238,7 +249,7 @@ def open_calls(facts: Facts, scripts: frozenset[str]) -> Iterator[CallPlan]:
         return
     suspected: dict[Span, tuple[CallSite, list[str]]] = {}
     for name, info in facts.project.functions.items():
-        for call in maybe_calls(facts, info) if info.cls is not None else ():
+        for call in maybe_calls(facts, info):
             suspected.setdefault(call.span, (call, []))[1].append(name)
     for call, names in suspected.values():
         if not call.targets:  # else it is awaited for those, together or not at all

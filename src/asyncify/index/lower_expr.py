@@ -194,6 +194,8 @@ class ExpressionLowering:
             keywords = [(keyword.arg, self.expr(keyword.value)) for keyword in node.keywords]
             result = self.new()
             self.facts.calls.append(CallFacts(func, args, keywords, result, node, self.function))
+            if len(args) == 2 and (getattr(node.func, "id", "") or getattr(node.func, "attr", "")) == "cast":
+                self.operate(func, "cast", self.annotation(node.args[0]), result)
             return result
         return func
 

@@ -390,6 +390,12 @@ class Solver(Namespaces):
         elif isinstance(value, AInstance) and value.type == "builtins.tuple":
             self.on(self.every(value), self._instantiate_member, unit, details)
 
+    def op_cast(self, value: AValue, unit: Unit, details: Any) -> None:
+        """``cast(T, x)`` gives what an annotation T promises, beside what is known of x."""
+        declared, result = details
+        if declared and isinstance(value, AExternal) and value.name in ("typing.cast", "typing_extensions.cast"):
+            self.edge(unit.offset + declared, unit.offset + result)
+
     def _instantiate_member(self, value: AValue, unit: Unit, details: Any) -> None:
         """``isinstance(x, (A, B))``; tuples within tuples are left out, they could hold themselves."""
         if isinstance(value, (AClass, AExternal)):
