@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable
+from itertools import pairwise, starmap
 from typing import Any
 
 import pytest
@@ -88,6 +89,13 @@ async def test_map_and_filter_ask_as_late_as_builtins_do() -> None:
     assert next(plain) == await anext(awaited)
     assert before.calls == after.calls
     assert list(plain) == [item async for item in awaited]
+    assert before.calls == after.calls
+
+    rows = list(pairwise(items))
+    spread, spread_async = starmap(before.plain, rows), helpers.starmap_awaited(after.coroutine, rows)
+    assert next(spread) == await anext(spread_async)
+    assert before.calls == after.calls
+    assert list(spread) == [item async for item in spread_async]
     assert before.calls == after.calls
 
     kept, kept_async = filter(before.plain, items), helpers.filter_awaited(after.coroutine, items)

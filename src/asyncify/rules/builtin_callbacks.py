@@ -1,10 +1,10 @@
-"""Functions that builtins call: `map`, `filter`, `iter`, `sorted`, `min`, `max`, `list.sort` and `functools.reduce`.
+"""Functions that builtins call: `map`, `filter`, `iter`, `sorted`, `min`, `max`, `list.sort`, `functools.reduce` and `itertools.starmap`.
 
 ## What it rewrites
 
-- `list(map(fetch, urls))` becomes `[await fetch(item) for item in urls]`, `filter` likewise; where the results are read one by one, the
+- `list(map(fetch, urls))` becomes `[await fetch(item) for item in urls]`, `filter` and `itertools.starmap` likewise; where the results are read one by one, the
   items come from `aio_support.map_awaited` and `aio_support.filter_awaited`, as late as before. `iter(poll, "done")` becomes
-  `aio_support.iter_async(poll, "done")`.
+  `aio_support.iter_async(poll, "done")`. These take verbs of requests as well: `list(map(session.get, urls))`.
 - `sorted`, `min`, `max` and `list.sort` with a key that waits, and `functools.reduce`, are awaited: `aio_support.sorted_async` and others
   call the function for one item after the other, in the same order.
 - In a function that stays synchronous the builtin gets `aio_support.as_sync(fetch)`, which runs each coroutine to its end.
@@ -23,24 +23,32 @@ from dataclasses import dataclass
 from asyncify.graph import Implication
 from asyncify.index.catalogue import Catalogue
 from asyncify.index.project import CallSite, Kind
-from asyncify.index.values import BoundMethod, Function
-from asyncify.model import AddImport, Await, Edit, Reason, ReplaceExpr, Span, Verdict
-from asyncify.rules.base import Claim, Finding, Handles, Role, Rule, function_node
+from asyncify.index.values import BoundMethod, External, Function, Partial
+from asyncify.model import AddImport, Await, Edit, Reason, Refusal, ReplaceExpr, Span, Verdict
+from asyncify.rules.base import CALLBACK, Block, Claim, Finding, Handles, Role, Rule, function_node, site_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import orphaned_import
+from asyncify.rules.handed_jobs import asks, run_by_partial, sites_given
 from asyncify.rules.iteration import consumption
 from asyncify.rules.support import import_of
 
 ID = "builtin_callbacks"
 CALLED_BACK = "callback"
 """The variant of this rule's claims."""
-_LAZY = {"builtins.map": "map_awaited", "builtins.filter": "filter_awaited", "builtins.iter": "iter_async"}
+_LAZY = {
+    "builtins.map": "map_awaited",
+    "builtins.filter": "filter_awaited",
+    "builtins.iter": "iter_async",
+    "itertools.starmap": "starmap_awaited",
+}
 _AWAITED = {
     "builtins.sorted": "sorted_async",
     "builtins.min": "min_async",
     "builtins.max": "max_async",
     "functools.reduce": "reduce_async",
 }
+_RUNNING = ("builtins.map", "builtins.filter", "itertools.starmap")
+"""Those that may be given verbs of requests."""
 _SORT = "builtins.list.sort"
 _AS_LIST = "[item async for item in {items}]"
 
@@ -55,6 +63,7 @@ class _Use:
     name: str
     given: ast.expr  # the function
     functions: tuple[str, ...]
+    sites: tuple[str, ...]  # the nodes of verbs of requests
     reason: Reason
 
 
@@ -65,6 +74,11 @@ def match(facts: Facts) -> Iterator[Finding]:
             use = _use(facts, name, call)
             if use is not None and (edits := _edits(facts, use)) is not None:
                 yield from _findings(facts, use, edits)
+            elif name in _RUNNING and call.args:
+                text = f"{name.rpartition('.')[2]}() calls a verb of requests without await"
+                kept = Refusal(CALLBACK.code, call.span, text, CALLBACK.remedy, Reason(text, call.span))
+                for site in sites_given(facts, call.args[0], call.span):
+                    yield Block(site, kept, ID, call.within, blocks_loop=True)
 
 
 def _use(facts: Facts, name: str, call: CallSite) -> _Use | None:
@@ -85,15 +99,26 @@ def _use(facts: Facts, name: str, call: CallSite) -> _Use | None:
     functions = {value.name for value in values if isinstance(value, Function)}
     functions |= {value.function for value in values if isinstance(value, BoundMethod)}
     infos = [facts.project.functions[function] for function in functions]
-    if len(functions) != len(values) or not functions:
+    verbs = [value for value in values if name in _RUNNING and asks(value)]
+    if len(verbs) > 1 and any(isinstance(value, External) for value in verbs):
+        return None  # which of them is named is not to be seen here
+    sites = {site_node(facts.span(path, given))} if verbs else set()
+    for value in values:
+        if name in _RUNNING and isinstance(value, Partial):
+            verbs.append(value)
+            inner = run_by_partial(facts, value, facts.span(path, given), call.span)
+            sites |= inner
+            if not inner or any(node.startswith("function:") for node in inner):
+                return None
+    if len(functions) + len(verbs) != len(values) or not values:
         return None
     if any(info.is_generator or info.kind not in (Kind.FUNCTION, Kind.LAMBDA) for info in infos):
         return None
-    if all(info.is_async for info in infos):
+    if infos and all(info.is_async for info in infos):
         return None
-    last = min(functions).rpartition(".")[2]
+    last = min(functions, default=facts.text(path, given)).rpartition(".")[2]
     text = f"{'the lambda' if last.startswith('<lambda') else f'{last}()'} becomes asynchronous"
-    return _Use(path, node, call, name, given, tuple(sorted(functions)), Reason(text, call.span))
+    return _Use(path, node, call, name, given, tuple(sorted(functions)), tuple(sorted(sites)), Reason(text, call.span))
 
 
 def _edits(facts: Facts, use: _Use) -> tuple[Edit, ...] | None:
@@ -114,9 +139,10 @@ def _edits(facts: Facts, use: _Use) -> tuple[Edit, ...] | None:
     if listed is not None and len(read.edits) == 1:
         (edit,) = read.edits
         if isinstance(edit, ReplaceExpr) and edit.template == _AS_LIST:
-            return (ReplaceExpr(edit.span, listed[0], use.reason, listed[1]),)
+            orphaned = orphaned_import(use.node.func, use.call.span, use.reason)
+            return ReplaceExpr(edit.span, listed[0], use.reason, listed[1]), *orphaned
     renamed = ReplaceExpr(use.call.func, f"aio_support.{_LAZY[use.name]}", use.reason)
-    return renamed, _support(facts, use), *read.edits
+    return renamed, _support(facts, use), *orphaned_import(use.node.func, use.call.span, use.reason), *read.edits
 
 
 def _listed(facts: Facts, use: _Use) -> tuple[str, dict[str, Span]] | None:
@@ -124,21 +150,22 @@ def _listed(facts: Facts, use: _Use) -> tuple[str, dict[str, Span]] | None:
     if len(use.node.args) != 2 or use.node.keywords or use.name == "builtins.iter":
         return None
     holes = {"items": facts.span(use.path, use.node.args[1])}
+    row = "*" if use.name == "itertools.starmap" else ""
     match use.given:
         case ast.Lambda(
             args=ast.arguments(posonlyargs=[], args=[only], vararg=None, kwonlyargs=[], kwarg=None, defaults=[])
-        ):
+        ) if not row:
             item, called = only.arg, "{body}"  # with awaits of its own
             holes["body"] = facts.span(use.path, use.given.body)
         case ast.Name(id=name) if name != "item":
-            item, called = "item", "await {function}(item)"
+            item, called = "item", f"await {{function}}({row}item)"
             holes["function"] = facts.span(use.path, use.given)
         case ast.Attribute(value=ast.Name(id=name)) if name != "item":
-            item, called = "item", "await {function}(item)"
+            item, called = "item", f"await {{function}}({row}item)"
             holes["function"] = facts.span(use.path, use.given)
         case _:
             return None
-    if use.name == "builtins.map":
+    if use.name != "builtins.filter":
         return f"[{called} for {item} in {{items}}]", holes
     return f"[{item} for {item} in {{items}} if {called}]", holes
 
@@ -163,6 +190,7 @@ def _support(facts: Facts, use: _Use) -> AddImport:
 
 def _findings(facts: Facts, use: _Use, edits: tuple[Edit, ...]) -> Iterator[Finding]:
     nodes = tuple(function_node(name) for name in use.functions if not facts.project.functions[name].is_async)
+    nodes += use.sites
     given = facts.span(use.path, use.given)
     own = {implicit.kind for implicit in facts.implicit_calls if implicit.span == use.call.span}
     if own - {"callback"}:
@@ -184,7 +212,7 @@ def _findings(facts: Facts, use: _Use, edits: tuple[Edit, ...]) -> Iterator[Find
         follows=nodes,
         leads=nodes,
         variant=CALLED_BACK,
-        sync_edits=(wrapped, _support(facts, use)),
+        sync_edits=(wrapped, _support(facts, use)) if not use.sites else None,
     )
 
 

@@ -34,6 +34,9 @@ _LATER = {  # where those get their job that do not get it first
     "threading.Timer": (1, "function"),
     "asyncio.to_thread": (0, ""),
     "asyncio.AbstractEventLoop.run_in_executor": (1, ""),
+    "builtins.map": (0, ""),
+    "builtins.filter": (0, ""),
+    "itertools.starmap": (0, ""),
 }
 _SECOND = ("spawn_later", "spawn_after", "with_timeout")
 
@@ -55,7 +58,9 @@ def given_job(facts: Facts, path: str, call: ast.Call) -> ast.expr | None:
         position = int(all(name.endswith(_SECOND) for name in site.externals))
         return call.args[position] if len(call.args) > position else None
     places = {_LATER.get(name) for name in site.externals} if site is not None and not site.targets else set()
-    if len(places) != 1 or (place := places.pop()) is None or any(isinstance(a, ast.Starred) for a in call.args):
+    if len(places) != 1 or (place := places.pop()) is None:
+        return None
+    if any(isinstance(argument, ast.Starred) for argument in call.args[: place[0] + 1]):
         return None
     named = (keyword.value for keyword in call.keywords if keyword.arg == place[1])
     return next(named, call.args[place[0]] if len(call.args) > place[0] else None)

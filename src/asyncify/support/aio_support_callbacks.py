@@ -30,6 +30,11 @@ def map_awaited(function: Callable[..., Awaitable[_Entry]], *sources: Iterable[A
     return _Mapped(function, zip(*sources, strict=False))
 
 
+def starmap_awaited(function: Callable[..., Awaitable[_Entry]], rows: Iterable[Iterable[Any]]) -> AsyncIterator[_Entry]:
+    """`itertools.starmap` of a coroutine function: one call after the other, each when its result is asked for."""
+    return _Mapped(function, map(tuple, rows))
+
+
 class _Filtered(AsyncIterator[_Entry]):
     """The items for which a coroutine function gives something true, each as it is asked for."""
 
