@@ -201,7 +201,7 @@ class Ground:
         return found
 
     def suspect(self, method: str, classes: Iterable[str], known: Collection[str]) -> str | None:
-        """The first other file, part of the tree by its imports, with a call of the method on something unknown.
+        """The first other file, part of the tree by its imports or for fetching modules by name, with a call of the method on something unknown.
 
         What is known of the tree but not indexed counts if it has the name of one of the classes, too.
         """
@@ -211,7 +211,8 @@ class Ground:
             spelling = self._words.spelling(method)
             self._calling[method] = sorted(path for path in spelling if call.search(self.sources[path].text))
         for path in self._calling[method]:
-            if path not in known and self._links.of(path) and not asked.isdisjoint(self._open_calls(path)):
+            joined = self._links.of(path) or loads_by_name(self.sources[path])
+            if path not in known and joined and not asked.isdisjoint(self._open_calls(path)):
                 return path
         return None
 
