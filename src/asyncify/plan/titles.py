@@ -31,7 +31,7 @@ _NOUNS = {"requests": "request", "thread_pool": "pool place", "multiprocessing_p
           "context_classes": "context", "constructors": "construction", "builtin_callbacks": "builtin", "iterator_classes": "iteration",
           "gevent": "greenlet place", "eventlet": "greenlet place", "grequests": "grequests place", "fastapi": "endpoint", "handlers": "handler",
           "quart": "Flask place", "django": "view", "exit_stacks": "stack", "log_formats": "log format",
-          "executors": "threaded call"}  # fmt: skip
+          "executors": "threaded call", "next_items": "item", "own_loops": "event loop"}  # fmt: skip
 
 
 def title_of(claims: list[Claim], functions: list[str]) -> str:
