@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from asyncify.errors import InternalError
 from asyncify.model import AddFile, AddImport, DropImport, Edit, FileChange, Span, WrapStatements
+from asyncify.rewrite.alignment import aligned
 from asyncify.rewrite.enclose import moves
 from asyncify.rewrite.fstrings import misplaced_spans
 from asyncify.rewrite.imports import add_imports, drop_imports, local_modules_of
@@ -61,7 +62,7 @@ def rewrite_file(path: str, data: bytes, edits: Sequence[Edit], *, local_modules
         first = min(edit.span for edit in edits)
         line = getattr(error, "lineno", None)
         raise InternalError(f"the edited file would be no valid Python, line {line}: {error}", first) from error
-    return source.encode(text, edits[0].span)
+    return source.encode(aligned(source.text, text), edits[0].span)
 
 
 def apply_edits(sources: Mapping[str, bytes], edits: Sequence[Edit]) -> tuple[FileChange, ...]:

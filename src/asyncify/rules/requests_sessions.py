@@ -10,7 +10,7 @@ from asyncify.index.project import Sink
 from asyncify.index.values import Class, External, ExternalMethod, Instance
 from asyncify.model import Reason, Refusal, ReplaceExpr, Span, Verdict
 from asyncify.rules import requests_of_others, streaming
-from asyncify.rules.base import Block, Claim, Finding, Role, function_node, object_node
+from asyncify.rules.base import Block, Claim, Finding, Role, function_node, object_node, site_node
 from asyncify.rules.exit_stacks import Otherwise, entered, entries
 from asyncify.rules.facts import Facts, Place
 from asyncify.rules.flow import called_in_the_end, given_by_mock, is_getattr, receiving_call, stands_in, with_item
@@ -88,10 +88,12 @@ def _sessions(facts: Facts) -> Iterator[Finding]:
         if call.externals != {made} or call.targets:
             if not any(isinstance(v, Class) for v in facts.project.values(call.func)):
                 yield Block(owner, refuse(UNCLEAR_CALL, call.span), "requests", call.within)
+                yield Block(site_node(call.span), refuse(UNCLEAR_CALL, call.span), "requests", call.within)
             continue
         refreshing = requests_of_others.refreshes(facts, call, made)
         if refreshing is not None:
             yield Block(owner, refreshing, "requests", call.within)
+            yield Block(site_node(call.span), refreshing, "requests", call.within)  # it has no claim that would name it
             continue
         reason = Reason("the session is made here", call.span)
         edits = requests_of_others.renamed(facts, call.span, func, made, reason)
