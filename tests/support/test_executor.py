@@ -127,8 +127,10 @@ def test_loops_have_executors_of_their_own() -> None:
 
 
 def test_a_loop_that_is_closed_by_hand_ends_after_its_jobs(capsys: pytest.CaptureFixture[str]) -> None:
+    go_on = asyncio.Event()
+
     async def job() -> None:
-        await asyncio.sleep(0.001)
+        await go_on.wait()
         print("done")
 
     async def main() -> None:
@@ -139,11 +141,37 @@ def test_a_loop_that_is_closed_by_hand_ends_after_its_jobs(capsys: pytest.Captur
     close_loop(loop)
     assert not loop.is_closed()
     print("over")
+    loop.call_soon(go_on.set)
     _end_loops()
     assert capsys.readouterr().out == "over\ndone\n"
     assert loop.is_closed()
     close_loop(loop)
     idle = asyncio.new_event_loop()
+
+    async def wait_for_job() -> None:
+        await run_in_executor(None, asyncio.sleep, 0)
+
+    idle.run_until_complete(wait_for_job())
     close_loop(own_loop(idle))
     assert idle.is_closed()
     _end_loops()
+
+
+def test_a_task_that_was_left_behind_does_not_go_on() -> None:
+    steps: list[int] = []
+
+    async def endless() -> None:
+        while True:
+            steps.append(len(steps))
+            await asyncio.sleep(0)
+
+    async def main() -> asyncio.Task[None]:
+        return asyncio.create_task(endless())
+
+    loop = asyncio.new_event_loop()
+    task = loop.run_until_complete(main())
+    before = len(steps)
+    close_loop(loop)
+    assert loop.is_closed()
+    assert len(steps) == before
+    task._log_destroy_pending = False  # type: ignore[attr-defined]

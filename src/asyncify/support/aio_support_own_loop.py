@@ -6,10 +6,13 @@ import asyncio
 import atexit
 import contextlib
 import os
+import re
 from typing import Any
 
 from asyncify.support.aio_support_executor import _KEEPER
 
+_ROUNDS = 10
+_OF_LIBRARIES = re.compile(r"[\\/](aiohttp|asyncio)[\\/]\w+\.py$|[\\/]aio_\w+\.py$")
 _own_loops: dict[asyncio.AbstractEventLoop, int] = {}  # with the process that runs it
 
 
@@ -26,7 +29,7 @@ def close_loop(loop: asyncio.AbstractEventLoop) -> None:
 
     Jobs that still run outlive that, as threads of an executor do: the loop is then closed at the end of the program.
     """
-    if _can_run(loop) and _unfinished(loop):
+    if _can_run(loop) and _unfinished(loop) and not _settles(loop):
         own_loop(loop)
     else:
         _end(loop)
@@ -45,8 +48,25 @@ def _unfinished(loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[Any]]:
     ]
 
 
+def _left_behind(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether a task of the program itself has not ended: it must not go on."""
+    codes = (getattr(task.get_coro(), "cr_code", None) for task in asyncio.all_tasks(loop))
+    return any(code is not None and _OF_LIBRARIES.search(code.co_filename) is None for code in codes)
+
+
+def _settles(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether all jobs have ended, so that their workers only need a few rounds of the loop to end as well."""
+    for _ in range(_ROUNDS):
+        if _left_behind(loop):
+            return False
+        loop.run_until_complete(asyncio.sleep(0))
+        if not _unfinished(loop):
+            return True
+    return False
+
+
 def _end(loop: asyncio.AbstractEventLoop) -> None:
-    if _can_run(loop):
+    if _can_run(loop) and not _left_behind(loop):
         with contextlib.suppress(RuntimeError):
             loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
