@@ -175,9 +175,10 @@ class _Builder:
         for claim in claims:
             edits += self._claim_edits(claim)
         functions = sorted(n.removeprefix("function:") for n in component if n.startswith("function:"))
-        if only_tests(
-            self.facts, {*(c.span.path for c in claims), *(self.facts.project.functions[n].path for n in functions)}
-        ):
+        # What a test asks for may make functions of the program asynchronous that do nothing of the kind themselves.
+        starts = {c.span.path for c in claims if c.role is Role.ROOT}
+        touched = {*(c.span.path for c in claims), *(self.facts.project.functions[n].path for n in functions)}
+        if only_tests(self.facts, starts or touched):
             leave_out(self.colouring, claims, ONLY_TESTS, ONLY_TESTS.title)
             return None
         runner = max((c.runner or "aio_support.run" * c.lingers for c in claims), default="") or "asyncio.run"
