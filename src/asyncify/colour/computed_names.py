@@ -19,6 +19,7 @@ _MEMBERS = frozenset({"inspect.getmembers", "inspect.getmembers_static"})
 _DICT = frozenset({"__dict__"})
 _NAME_TABLES = frozenset({"builtins.globals", "builtins.vars", "builtins.locals"})
 _GETTERS = frozenset({"operator.methodcaller", "operator.attrgetter"})
+_RUN_FILES = frozenset({"runpy.run_path", "runpy.run_module"})
 
 
 def computed_name_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
@@ -60,6 +61,10 @@ def _of_anything(facts: Facts) -> Iterator[tuple[str, Refusal]]:
             parent = facts.parent(path, node)
             if ("", "") not in forms or (isinstance(parent, ast.Call) and parent.func is node):
                 places.append((call.span, forms))
+    for path in sorted({call.span.path for call in facts.calls_of(_RUN_FILES)}):
+        for constant in facts.nodes(path, ast.Constant):  # what they give is a dictionary
+            if isinstance(constant.value, str):
+                places.append((facts.span(path, constant), [(constant.value, constant.value)]))
     for name, info in facts.project.functions.items() if places else ():
         last = name.rpartition(".")[2].partition("#")[0]
         attribute = info.cls is not None or (info.parent is None and facts.imports_dynamically)

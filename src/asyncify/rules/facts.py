@@ -51,6 +51,12 @@ _SIDE_BY_SIDE = (
     "joblib.",
 )
 _THREADS = frozenset(["threading.Thread", "threading.Timer"])
+# What gives a module, or something of one, by a name.
+_LOADERS = frozenset(
+    "importlib.import_module builtins.__import__ importlib.util.module_from_spec importlib.machinery.SourceFileLoader imp.load_source "
+    "importlib.metadata.entry_points importlib_metadata.entry_points pkg_resources.iter_entry_points pkg_resources.load_entry_point "
+    "pkgutil.resolve_name pydoc.locate runpy.run_path runpy.run_module".split()
+)
 _CONTAINERS = frozenset(f"builtins.{name}" for name in ("dict", "list", "tuple", "set", "str", "frozenset"))
 Place = tuple[str, ast.expr]
 """An expression and the path of its file."""
@@ -184,10 +190,9 @@ class Facts:
     @cached_property
     def imports_dynamically(self) -> bool:
         """Whether the program fetches modules by computed names, so that any attribute call may be of a module."""
-        dynamic = {"importlib.import_module", "builtins.__import__"}
         if self.project.imported_by_name:
             return True
-        return bool(dynamic & self.calls_by_external.keys()) or "sys.modules" in self.external_names
+        return bool(_LOADERS & self.calls_by_external.keys()) or "sys.modules" in self.external_names
 
     @cached_property
     def asked_for_names(self) -> frozenset[str]:

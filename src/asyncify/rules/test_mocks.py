@@ -95,12 +95,21 @@ def awaited_attribute(facts: Facts, call: CallSite, reach: Reach) -> Iterator[Fi
     stored = any((owner.site, f"{owner.path}.{func.attr}") not in own for owner in owners)
     for value in called:
         if not value.path and not stored:
+            if not _put_by_test(facts, value, func.attr):
+                yield from _awaited_argument(facts, call, reach, nodes, [value])
             continue  # it took the place of a method of an object: a replacement, seen as such
         if value.site is not None and not reach.may_run(_user(facts, value.site), call.within):
             continue
         for node in nodes:
             yield Replaced(node, value.site or call.span)
             yield from _awaitable(facts, node, value, func.attr, call)
+
+
+def _put_by_test(facts: Facts, mock: Instance, attribute: str) -> bool:
+    """Whether a test puts the mock, or another one, at the attribute itself; else the program keeps there what it was given."""
+    made = facts.project.call_at(mock.site) if mock.site is not None else None
+    plain = made is not None and bool(made.externals) and made.externals <= MOCK_CLASSES
+    return not plain or any(facts.in_test(path) for path, _ in facts.attribute_stores.get(attribute, ()))
 
 
 def _awaited_argument(
