@@ -54,7 +54,7 @@ def match(facts: Facts) -> Iterator[Finding]:
             pools = _pools(facts, call) if name == RUN_IN_EXECUTOR else ()
             nodes = _run(facts, call, int(name == RUN_IN_EXECUTOR))
             if pools is None or not nodes or not _can_move(facts, call, name, pools):
-                stays = refuse(UNKNOWN_JOB, call.span, "a thread runs this, which asyncify cannot replace")
+                stays = refuse(UNKNOWN_JOB, call.span, _why_it_stays(facts, call, name))
                 for given in call.args[int(name == RUN_IN_EXECUTOR) :][:1]:
                     yield from (Block(site, stays, ID) for site in sites_given(facts, given, call.span))
                 for value in sorted(facts.project.values(call.args[0]), key=str) if call.args else ():
@@ -63,6 +63,18 @@ def match(facts: Facts) -> Iterator[Finding]:
                         yield Block(object_node(value.site), refuse(POOL_ESCAPES, call.span, text), ID)
                 continue
             yield from _job(facts, call, nodes, pools, emitted, unseen)
+
+
+def _why_it_stays(facts: Facts, call: CallSite, name: str) -> str:
+    """What keeps the call as it is, in words."""
+    info = facts.project.functions.get(call.within)
+    if info is not None and not info.is_async:
+        return "a thread runs this outside of a coroutine, which asyncify cannot replace"
+    if not ends_as_ever(facts):
+        return "a thread runs this for an event loop that is run or ended in another way than by asyncio.run"
+    if name == RUN_IN_EXECUTOR and _SET in facts.calls_by_external:
+        return "a thread of another default executor runs this"
+    return "a thread runs this, which asyncify cannot replace"
 
 
 def _pools(facts: Facts, call: CallSite) -> tuple[str, ...] | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from asyncify.graph import Implication
 from asyncify.index.project import CallSite, Kind
 from asyncify.index.values import BoundMethod, External, ExternalMethod, Function, Instance, Object, Partial, Unknown
-from asyncify.model import Reason, ReplaceExpr, Span, Verdict
+from asyncify.model import Reason, Refusal, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import (
     Block,
     Claim,
@@ -40,7 +40,10 @@ def jobs(facts: Facts, kind: PoolKind, call: CallSite, pools: set[str]) -> Itera
         return
     refusal = refuse(UNKNOWN_JOB, call.span)
     if not call.args or call.externals - kind.methods(kind.submits, kind.runs) or call.targets:
-        for pool in pools:
+        if len(call.externals) > 1 and not call.targets and call.args:
+            refusal = _of_two_kinds(call)
+            yield from _kept_with(facts, kind, call, refusal)
+        for pool in sorted(pools):
             yield Block(pool, refusal, kind.rule)
         return
     job = call.args[0]
@@ -86,6 +89,27 @@ def jobs(facts: Facts, kind: PoolKind, call: CallSite, pools: set[str]) -> Itera
         yield Jobs(pool, tuple(sorted(nodes)), mixed, in_thread=separable)
     if separable and nodes:
         yield _in_thread(facts, kind, job, call, pools, nodes)
+
+
+def _kept_with(facts: Facts, kind: PoolKind, call: CallSite, refusal: Refusal) -> Iterator[Finding]:
+    """The jobs stay for that reason, where the call runs nothing else."""
+    values = facts.project.values(call.args[0])
+    names = {value.name for value in values if isinstance(value, Function)}
+    names |= {value.function for value in values if isinstance(value, BoundMethod)}
+    spans = (call.span, call.args[0])
+    run = {implicit.target for implicit in facts.project.implicit_calls if implicit.span in spans}
+    if len(names) == len(values) and run <= names:
+        yield from map(Handles, spans)
+        for name in sorted(names):
+            yield Block(function_node(name), refusal, kind.rule)
+
+
+def _of_two_kinds(call: CallSite) -> Refusal:
+    """Nothing stands for several kinds at once: the results of one are read with await, those of another without."""
+    text = f"this may be {' or '.join(sorted(name.removeprefix('builtins.') for name in call.externals))}"
+    return Refusal(
+        UNKNOWN_JOB.code, call.span, text, "Call each of them in a branch of its own.", Reason(text, call.span)
+    )
 
 
 def _called_by_job(facts: Facts, kind: PoolKind, call: CallSite, nodes: set[str]) -> Iterator[Finding]:
