@@ -208,6 +208,12 @@ _body("coroutine-returned", False, "return await f()")
 _body("coroutine-returned", False, "hs = {1: lambda: f(), 2: lambda: f(2)}\nif x in hs:\n    return await hs[x]()")
 _body("coroutine-returned", True, "hs = {1: lambda: f(), 2: lambda: f(2)}\nprint(await hs[1]())\nhs[x]()")
 _body("coroutine-returned", True, "hs = {1: lambda: f()}\nprint(await hs[1]())\nprint(list(hs.values()))")
+_body("coroutine-returned", False, "for h in (lambda: f(), lambda: f(2)):\n    print(await h())")
+_body("coroutine-returned", True, "for h in (lambda: f(), lambda: f(2)):\n    print(h())")
+_body("coroutine-returned", False, "for n, h in [('a', lambda: f()), ('b', lambda: f(2))]:\n    print(n, await h())")
+_body(
+    "coroutine-returned", True, "for n, h in [('a', lambda: f()), ('b', lambda: f(2))]:\n    print(n(), await h(), h)"
+)
 
 # --- async-iteration ------------------------------------------------------------------------------------------
 _GENERATOR = (

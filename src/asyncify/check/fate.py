@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from asyncify.check import tables
@@ -119,7 +120,10 @@ class Tracer:
         """A lambda that gives a coroutine is as good as an async function: what matters is who calls it."""
         parent = module.parents.get(node)
         if isinstance(parent, ast.Assign) and all(isinstance(target, ast.Name) for target in parent.targets):
-            return self._named_lambda(parent, module, depth)
+            return self._named_lambda(parent.targets, module, depth)
+        looped = _looped_over(node, module)
+        if looped is not None:
+            return self._named_lambda([looped], module, depth)
         if isinstance(parent, ast.Dict) and node in parent.values and self._table(parent, module, depth):
             return HANDLED
         return self._handed(node, module)
@@ -151,9 +155,9 @@ class Tracer:
                 return False
         return True
 
-    def _named_lambda(self, assignment: ast.Assign, module: Module, depth: int) -> Fate:
+    def _named_lambda(self, targets: Sequence[ast.expr], module: Module, depth: int) -> Fate:
         """Every use of the lambda's name must await what it gives, or hand it to somebody who does."""
-        for target in assignment.targets:
+        for target in targets:
             assert isinstance(target, ast.Name)
             scope = module.scope_of[target].lookup(target.id)
             for use in module.nodes:
@@ -411,3 +415,24 @@ def has_await_method(evaluator: Evaluator, value: Inst) -> bool:
     names, unknown = evaluator.foreign_bases(value.info)
     harmless = ("builtins.", "typing.", "abc.", "enum.", "collections.", "dataclasses.", "requests.", "threading.")
     return unknown or any(not name.startswith(harmless) for name in names)
+
+
+def _looped_over(node: ast.Lambda, module: Module) -> ast.Name | None:
+    """The name that a loop gives the lambda: ``for f in (lambda: …, …)``, ``for label, f in [("a", lambda: …), …]``."""
+    display = module.parents.get(node)
+    if not isinstance(display, (ast.List, ast.Tuple)):
+        return None
+    position = display.elts.index(node)
+    row: ast.expr | None = None
+    loop = module.parents.get(display)
+    if isinstance(loop, (ast.List, ast.Tuple)):
+        row, display = display, loop
+        loop = module.parents.get(display)
+    if not isinstance(loop, (ast.For, ast.comprehension)) or loop.iter is not display:
+        return None
+    target: ast.expr = loop.target
+    if row is not None and isinstance(target, ast.Tuple) and not any(isinstance(e, ast.Starred) for e in target.elts):
+        target = target.elts[position] if position < len(target.elts) else target
+    elif row is not None:
+        return None
+    return target if isinstance(target, ast.Name) else None

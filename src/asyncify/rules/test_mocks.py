@@ -13,7 +13,7 @@ from asyncify.rules.base import Block, Companion, Finding, RefusalCode, Replaced
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import local_loads
 from asyncify.rules.requests_modules import modules_handed
-from asyncify.rules.requests_names import FUNCTIONS
+from asyncify.rules.requests_names import FUNCTIONS, SESSIONS
 
 ID = "test_frameworks"
 VERBS = frozenset("get post put patch delete head options request send".split())
@@ -272,7 +272,8 @@ def awaited_part(facts: Facts, site: Span, path: str, text: str) -> tuple[Edit, 
     own = bool(call.externals) and call.externals <= MOCK_CLASSES
     keywords = _keywords(facts, site.path, made)
     steps = _steps(path)
-    if keywords & ({"spec", "spec_set"} if own else {"spec", "spec_set", "autospec"}) or (made.args and own):
+    specified = keywords & ({"spec", "spec_set"} if own else {"spec", "spec_set", "autospec"}) or (made.args and own)
+    if specified and not (own and _like_a_session(facts, site.path, made)):
         return () if "." not in steps else None
     if not (own or (call.externals & (PATCHES | PATCH_OBJECTS) and makes_mock(made, call.externals))):
         return None
@@ -287,6 +288,13 @@ def awaited_part(facts: Facts, site: Span, path: str, text: str) -> tuple[Edit, 
     prefix, imports = mock_names(facts, site.path, made.func, ("AsyncMock", "MagicMock"), reason)
     value = f"{prefix}AsyncMock(return_value={prefix}MagicMock())"
     return (SetArguments(site, reason, {f"**{steps}" if "." in steps else steps: value}), *imports)
+
+
+def _like_a_session(facts: Facts, path: str, made: ast.Call) -> bool:
+    """Whether the mock is made after requests' own class of sessions, whose verbs are no coroutine functions."""
+    specs = [*made.args[:1], *(k.value for k in made.keywords if k.arg in ("spec", "spec_set"))]
+    values = {value for spec in specs for value in facts.values(path, spec)}
+    return bool(values) and all(isinstance(value, External) and value.name in SESSIONS for value in values)
 
 
 def _keywords(facts: Facts, path: str, call: ast.Call) -> set[str | None]:
