@@ -25,7 +25,8 @@ from typing import Protocol, TypeVar
 from asyncify import waits_elsewhere
 from asyncify.colour.colouring import Colouring
 from asyncify.colour.entry import has_guard
-from asyncify.colour.pins import FOREIGN_OVERRIDE, MAYBE_CALLED, may_be_suspected
+from asyncify.colour.pins import FOREIGN_OVERRIDE, MAYBE_CALLED
+from asyncify.colour.suspects import may_be_suspected
 from asyncify.discover.words import Words
 from asyncify.graph import reachable
 from asyncify.index import spelled

@@ -8,7 +8,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Set
 
-from asyncify.colour.pins import LOOKS_AT_FUNCTIONS, MAYBE_CALLED, may_be_suspected, refusal
+from asyncify.colour.pins import LOOKS_AT_FUNCTIONS, MAYBE_CALLED, refusal
+from asyncify.colour.suspects import suspected
 from asyncify.index.project import Kind
 from asyncify.index.values import Unknown
 from asyncify.model import Refusal, Span
@@ -38,7 +39,7 @@ def handed_on_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
     methods: dict[str, list[str]] = {}
     for name, info in facts.project.functions.items():
         is_function = info.kind is Kind.FUNCTION and not info.is_async
-        if is_function and may_be_suspected(info, facts.imports_dynamically):
+        if is_function and suspected(facts, info):
             methods.setdefault(name.rpartition(".")[2].partition("#")[0], []).append(name)
     for last, span in _handed_on(facts, methods.keys()).items():
         text = f"What is handed on at {span} may be {last}(); asyncify cannot tell of what it is taken."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from asyncify.colour.pins import maybe_calls
+from asyncify.colour.suspects import maybe_calls
 from asyncify.index.project import TOO_MANY, CallSite, Sink
 from asyncify.rules.facts import Facts
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import importlib
 import re
 import sys
@@ -11,7 +10,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import get_args
 
-from asyncify.index.project import CallSite, FunctionInfo, FunctionUse, ImplicitCall, Kind, Sink
+from asyncify.colour.suspects import PYTHON_CALLS, maybe_calls
+from asyncify.index.project import FunctionInfo, FunctionUse, ImplicitCall, Kind, Sink
 from asyncify.index.standard import NOT_IMPORTED
 from asyncify.index.syntax import walk
 from asyncify.index.values import External, Instance, Object, Value
@@ -20,7 +20,7 @@ from asyncify.rules.base import CALLBACK, RefusalCode, function_node, object_nod
 from asyncify.rules.blocking import RUNNERS
 from asyncify.rules.caches import CACHES
 from asyncify.rules.decorators import FOLLOWING
-from asyncify.rules.facts import BUILTIN_METHODS, Facts
+from asyncify.rules.facts import Facts
 from asyncify.rules.requests_names import SESSIONS
 from asyncify.support import Module
 
@@ -93,20 +93,6 @@ PIN_CODES = (
 
 # Special methods that may be coroutine functions, because they are called explicitly.
 _ASYNC_SPECIAL = frozenset({"__aenter__", "__aexit__", "__anext__"})
-# What Python and well-known libraries call: the operations of builtin types, and those that these have not.
-_PYTHON_CALLS = frozenset(
-    [name for kind in vars(builtins).values() if isinstance(kind, type) for name in dir(kind) if name.startswith("__")]
-    + "__del__ __enter__ __exit__ __get__ __set__ __delete__ __set_name__ __getattr__ __call__ __index__ __fspath__ "
-    "__copy__ __deepcopy__ __replace__ __getnewargs__ __getinitargs__ __prepare__ __class_getitem__ __length_hint__ "
-    "__mro_entries__ __instancecheck__ __subclasscheck__ __subclasses__ __missing__ __complex__ __bytes__ __matmul__ "
-    "__rmatmul__ __imatmul__ __aiter__ __anext__ __aenter__ __aexit__ __await__ __buffer__ __release_buffer__ "
-    "__setstate__ __iadd__ __isub__ __imul__ __itruediv__ __ifloordiv__ __imod__ __ipow__ __ilshift__ __irshift__ "
-    "__iand__ __ixor__ __ior__ __post_init__ __attrs_post_init__ __attrs_pre_init__ __html__ __html_format__ __rich__ "
-    "__rich_console__ __rich_measure__ __rich_repr__ __json__ __array__ __array_interface__ __array_ufunc__ "
-    "__array_function__ __arrow_array__ __dataframe__ __get_validators__ __modify_schema__ __get_pydantic_core_schema__ "
-    "__get_pydantic_json_schema__ __declare_last__ __declare_first__ __clause_element__ __table_args__ __tablename__ "
-    "__mapper_args__ __unicode__ __nonzero__ __cmp__ __serialize__ __pretty__ __repr_args__ __bind__".split()
-)
 _OF_MODULES = frozenset({"__getattr__", "__dir__"})  # PEP 562
 # Decorators from outside that leave the function what it is.
 TRANSPARENT = frozenset(
@@ -324,15 +310,7 @@ def _may_be_special(facts: Facts, info: FunctionInfo, name: str) -> bool:
     """Whether Python, or a library that made up the name, may call the method; not if only this project knows the name."""
     if not name.startswith("__") or not name.endswith("__"):
         return False
-    return name in _PYTHON_CALLS or not facts.project.callers(info.name)
-
-
-def may_be_suspected(info: FunctionInfo, imports_dynamically: bool) -> bool:
-    """Whether a call of something unknown under the function's name counts as a possible call of it."""
-    name = info.name.rpartition(".")[2]
-    if name in _PYTHON_CALLS or (name.startswith("__") and not name.endswith("__")) or name in BUILTIN_METHODS:
-        return False
-    return info.cls is not None or (info.parent is None and imports_dynamically)
+    return name in PYTHON_CALLS or not facts.project.callers(info.name)
 
 
 def _binds(node: ast.FunctionDef) -> frozenset[str]:
@@ -342,17 +320,6 @@ def _binds(node: ast.FunctionDef) -> frozenset[str]:
         for part in walk(node)
         if isinstance(part, ast.arg) or (isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
     )
-
-
-def maybe_calls(facts: Facts, info: FunctionInfo) -> list[CallSite]:
-    """Calls of something unknown under this method's name, which may be calls of it.
-
-    Names that builtin containers, strings and files have are not suspected: nearly every such call is one of theirs.
-    """
-    if not may_be_suspected(info, facts.imports_dynamically):
-        return []
-    # (where it is known to be one of the targets, it is awaited as such)
-    return [call for call in facts.project.maybe_callers(info.name) if info.name not in call.targets]
 
 
 def _maybe_called(facts: Facts, info: FunctionInfo, settled: frozenset[Span]) -> Refusal | None:

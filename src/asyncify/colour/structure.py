@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from asyncify.colour.lambdas import unnamed
-from asyncify.colour.pins import IMPORT_TIME, LAMBDA, maybe_calls, refusal
+from asyncify.colour.pins import IMPORT_TIME, LAMBDA, refusal
+from asyncify.colour.suspects import maybe_calls
 from asyncify.graph import Implication
 from asyncify.index.project import CallSite, Kind
 from asyncify.index.values import External, Instance

@@ -28,6 +28,7 @@ from asyncify.index.abstract import (
 )
 from asyncify.index.carriers import Carriers, Libraries
 from asyncify.index.escape import function_uses
+from asyncify.index.given_away import given_away
 from asyncify.index.link import Linker
 from asyncify.index.positions import Positions
 from asyncify.index.project import (
@@ -348,6 +349,11 @@ class LinkedProject:
                     family.add(related)
                     stack.append(related)
         return frozenset(cls.facts.methods[name] for cls in family) - {function}
+
+    @cached_property
+    def given_away(self) -> frozenset[str]:
+        """Classes of which something unknown may be an object: code outside gets hold of one."""
+        return given_away(self._linker)
 
     @property
     def imported_by_name(self) -> bool:

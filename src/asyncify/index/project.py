@@ -228,6 +228,10 @@ class Project(Protocol):
     def is_part(self) -> bool:
         """Whether the tree has files that are not indexed."""
 
+    @property
+    def given_away(self) -> frozenset[str]:
+        """The names of classes of which something unknown may be an object: code outside gets hold of one."""
+
     def maybe_callers(self, function: str) -> Sequence[CallSite]:
         """Calls of a method of that name on something unknown."""
 
