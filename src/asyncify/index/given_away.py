@@ -31,6 +31,19 @@ _KEEPS = ("pickle.", "dill.", "cloudpickle.", "jsonpickle.", "shelve.", "builtin
 """What is given to these comes back as a copy, by way of bytes, or as an attribute whose name is computed."""
 
 
+_BY_NAME = frozenset(
+    {
+        "builtins.vars",
+        "builtins.globals",
+        "builtins.eval",
+        "builtins.exec",
+        "builtins.__import__",
+        "importlib.import_module",
+    }
+)
+"""By these a program gets at what its modules hold under names that are not in its text."""
+
+
 def given_away(linker: Linker) -> frozenset[str]:
     """The names of those classes, with the classes that they are derived from."""
     return _GivenAway(linker).run()
@@ -45,6 +58,8 @@ class _GivenAway:
         self._stack: list[int] = []
 
     def run(self) -> frozenset[str]:
+        if self._fetches_by_name():
+            return frozenset(self._linker.classes)
         for caller in self._linker.callers:
             if self._gives(caller):
                 args = caller.args
@@ -60,6 +75,19 @@ class _GivenAway:
                 for value in self._linker.held[variable] or ():
                     self._value(value, fields)
         return frozenset(base.facts.name for cls in self._found for base in self._linker.linear(cls))
+
+    def _fetches_by_name(self) -> bool:
+        """Whether the program may make objects of classes that it fetches by names which are not in its text."""
+        linker = self._linker
+        if any(not _BY_NAME.isdisjoint(caller.externals) for caller in linker.callers):
+            return True
+        return any(
+            operation == "attribute"
+            and details[0] == "__dict__"
+            and any(isinstance(value, AModule) for value in linker.held[unit.offset + operand] or ())
+            for unit in linker.units
+            for operand, operation, details in unit.facts.operations
+        )
 
     def _gives(self, caller: Caller) -> bool:
         """Whether what the call is given may come back from where the index does not follow it."""
