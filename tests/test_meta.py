@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+from functools import cache
 
 import pytest
 from harness.fixture import FIXTURES, KEYS, Expected, FixtureError, load, names
@@ -28,6 +29,7 @@ def all_refusal_codes() -> dict[str, RefusalCode]:
     return found
 
 
+@cache
 def shown(kind: str, pattern: str) -> dict[str, list[str]]:
     """What the goldens show: the first word after the place in lines of that kind, to the fixtures."""
     found: dict[str, list[str]] = {}

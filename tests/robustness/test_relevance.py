@@ -27,14 +27,18 @@ def _all(sources: Sequence[SourceFile], _: object) -> list[SourceFile]:
 def test_same_plan_as_with_all_files(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     root = FIXTURES / name / "before"
     config = Config(root=root, cache=False)
-    some = api.scan([root], config).plan
+    sources = discover([root], config).sources
+    some = None
+    if len(relevant(sources, rules().values())) < len(sources):
+        some = api.scan([root], config).plan
     monkeypatch.setattr(analysis, "LARGE", 0)
     parts = api.scan([root], config).plan
     monkeypatch.undo()
     monkeypatch.setattr(analysis, "relevant", _all)
     whole = api.scan([root], config).plan
-    assert (some.groups, some.refusals) == (whole.groups, whole.refusals)
-    assert all(site.verdict is Verdict.KEEP for site in set(some.sites) ^ set(whole.sites))
+    if some:
+        assert (some.groups, some.refusals) == (whole.groups, whole.refusals)
+        assert all(site.verdict is Verdict.KEEP for site in set(some.sites) ^ set(whole.sites))
     if candidates_to_start(root):
         if [(g.id, g.edits) for g in parts.groups] != [(g.id, g.edits) for g in whole.groups]:
             monkeypatch.setattr(

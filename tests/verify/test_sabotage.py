@@ -16,8 +16,8 @@ from harness.fixture import load, write_tree
 from sabotage import ALL, CPU, MEMORY, WALL, Sabotage
 
 from asyncify.verify.behaviour import Aspect
-from asyncify.verify.compare import Variant, compare, judge, verify
-from asyncify.verify.result import Measured, VerifyResult
+from asyncify.verify.compare import Variant, compare, judge
+from asyncify.verify.result import Comparison, Measured, VerifyResult
 from asyncify.verify.server import LocalServer
 
 COMMAND = (sys.executable, "main.py")
@@ -45,6 +45,13 @@ def migrated(name: str, folder: Path) -> tuple[Path, Path]:
     return before, after
 
 
+def measured(
+    variants: dict[str, Variant], server: LocalServer, *, runs: int = 1, timeout: float = TIMEOUT
+) -> Comparison:
+    """No warm-up and no floors: the verdict needs neither, and there are hundreds of runs."""
+    return compare(variants, runs=runs, warmup=0, floors=0, timeout=timeout, server=server)
+
+
 Case = tuple[Path, Measured]
 
 
@@ -59,7 +66,7 @@ def prepared(fixture_server: LocalServer, tmp_path_factory: pytest.TempPathFacto
             variant = Variant(before, COMMAND, env={"BASE_URL": fixture_server.url})
             known[name] = (
                 after,
-                compare({"before": variant}, runs=2, warmup=0, timeout=TIMEOUT, server=fixture_server)["before"],
+                measured({"before": variant}, fixture_server, runs=2)["before"],
             )
         return known[name]
 
@@ -79,7 +86,7 @@ def test_what_went_wrong_is_caught_and_named(
     main.write_text(text.replace(sabotage.old, sabotage.new))
     variant = Variant(folder, COMMAND, env={"BASE_URL": fixture_server.url})
     timeout = HANGS if "never ends" in sabotage.name else TIMEOUT
-    after = compare({"after": variant}, runs=1, warmup=0, timeout=timeout, server=fixture_server)["after"]
+    after = measured({"after": variant}, fixture_server, timeout=timeout)["after"]
     result = judge(
         before,
         after,
@@ -103,7 +110,9 @@ def test_what_went_right_raises_nothing(name: str, fixture_server: LocalServer, 
     command = [sys.executable if word == "python" else word for word in fixture.command]
     env = {"BASE_URL": fixture_server.url, **fixture.env}
     for runs in (1, 2):  # in a single run of a pool, chance may look like an order
-        result = verify(before, after, command, runs=runs, warmup=0, timeout=TIMEOUT, env=env, server=fixture_server)
+        both = {name: Variant(folder, tuple(command), env) for name, folder in (("before", before), ("after", after))}
+        comparison = measured(both, fixture_server, runs=runs)
+        result = judge(comparison["before"], comparison["after"])
         if {difference.aspect for difference in result.behaviour.differences} != {Aspect.ORDER}:
             break
     assert result.before.runs[0].exit_code == fixture.exit

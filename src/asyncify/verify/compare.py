@@ -28,7 +28,7 @@ from asyncify.verify.services import Load, Served, figures, serve
 from asyncify.verify.sources import Source, folder_of, lay_out
 
 LIGHT = 0.04  # more CPU than this share of the program's is too much for sampling it
-FLOOR_RUNS = 3  # at most; never more than measured runs
+FLOOR_RUNS = 3  # never more than measured runs
 
 Progress = Callable[[str, int, int], None]
 """Called before each run with what is run, how many runs are done and how many there are."""
@@ -54,6 +54,7 @@ def compare(
     *,
     runs: int = 3,
     warmup: int = 1,
+    floors: int = FLOOR_RUNS,
     timeout: float = 300.0,
     server: RecordingServer | None = None,
     load: Load | None = None,
@@ -61,6 +62,7 @@ def compare(
 ) -> Comparison:
     """Measure any number of variants side by side.
 
+    `floors` is how often, at most, a run only imports what the variant imports; with 0 no floor is told.
     `timeout` in seconds is for each run. With `server`, which the commands have to be told of, each run's requests
     are recorded. With `load` the variants are services, which are put under it and ended.
 
@@ -73,7 +75,8 @@ def compare(
         raise UsageError("nothing to run")
     if any(measured < 1 or warm < 0 for warm, measured in counts.values()):
         raise UsageError("at least one run, please")
-    total = sum(warm + measured + min(FLOOR_RUNS, runs) for warm, measured in counts.values())
+    imports = min(floors, runs)
+    total = sum(warm + measured + imports for warm, measured in counts.values())
     found: dict[str, list[tuple[Run, Observation]]] = {name: [] for name in variants}
     floors: dict[str, list[Run]] = {name: [] for name in variants}
     done = 0
@@ -93,7 +96,7 @@ def compare(
                         bench.warm_up(name)
                     else:
                         found[name].append(bench.run(name))
-        for _ in range(min(FLOOR_RUNS, runs)):
+        for _ in range(imports):
             for name in variants:
                 report(f"{name}: imports only")
                 floors[name] += bench.floor(name)
