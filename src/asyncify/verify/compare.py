@@ -78,7 +78,7 @@ def compare(
     imports = min(floors, runs)
     total = sum(warm + measured + imports for warm, measured in counts.values())
     found: dict[str, list[tuple[Run, Observation]]] = {name: [] for name in variants}
-    floors: dict[str, list[Run]] = {name: [] for name in variants}
+    floor_runs: dict[str, list[Run]] = {name: [] for name in variants}
     done = 0
 
     def report(name: str) -> None:
@@ -99,7 +99,7 @@ def compare(
         for _ in range(imports):
             for name in variants:
                 report(f"{name}: imports only")
-                floors[name] += bench.floor(name)
+                floor_runs[name] += bench.floor(name)
         blocked = {name: bench.blockages(name) if warm else None for name, (warm, _) in counts.items()}
     return Comparison(
         tuple(
@@ -108,7 +108,7 @@ def compare(
                 variant.command,
                 tuple(run for run, _ in found[name]),
                 tuple(seen for _, seen in found[name]),
-                _floor(floors[name]),
+                _floor(floor_runs[name]),
                 blocked[name],
                 figures(bench.served[name]) if load else None,
                 bench.bounds.get(name),

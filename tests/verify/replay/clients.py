@@ -17,7 +17,7 @@ def main():
         for _ in range(3):
             show("count", ask("GET", base + "/count"))
         show("missing", ask("GET", base + "/missing"))
-        many = parallel([base + f"/slow/{n}" for n in range(20)])
+        many = parallel([base + f"/slow/{n}" for n in range(100)])
         print("parallel", [status for status, _ in many], b"".join(body for _, body in many))
     try:
         ask("GET", "http://nowhere.test/")
@@ -33,7 +33,7 @@ def show(what, answer):
 
 
 def parallel(urls):
-    with ThreadPoolExecutor(20) as pool:
+    with ThreadPoolExecutor(100) as pool:
         return list(pool.map(lambda url: ask("GET", url), urls))
 
 

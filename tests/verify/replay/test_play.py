@@ -126,6 +126,21 @@ def test_opening_a_connection_costs_what_it_cost(tmp_path: Path) -> None:
     assert took[0] >= 0.1 > took[1]
 
 
+def test_what_opening_it_took_here_is_not_charged_again(tmp_path: Path) -> None:
+    save(Cassette((exchange("/", Response(200, body=b"x"), connect=0.3),)), tmp_path / "tape.json")
+    with Gateway(tmp_path / "tape.json", isolated=False) as gateway:
+        number = int(gateway.environment["ASYNCIFY_REDIRECT"])
+        with socket.create_connection(("127.0.0.1", number)) as raw:
+            opened = time.monotonic()
+            time.sleep(0.2)
+            raw.sendall(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
+            asked = time.monotonic()
+            assert raw.recv(1000)
+            answered = time.monotonic()
+    assert answered - opened >= 0.29
+    assert answered - asked < 0.29
+
+
 def test_a_cassette_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot read the cassette"), Gateway(tmp_path / "missing.yaml"):
         pass

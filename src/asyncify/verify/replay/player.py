@@ -55,15 +55,16 @@ class Player:
         if isinstance(found, Unmatched):
             self.unmatched.append(found)
             found = Exchange(request, _not_recorded(found))
-        delay = found.latency
         if connection.served == 1:
             usual = self._connect.get(urlsplit(request.url).netloc, 0.0)
-            delay += usual if found.connect is None else found.connect
+            # What opening it took here has passed already.
+            arrived = max(arrived, connection.opened + (usual if found.connect is None else found.connect))
+        due = arrived + found.latency
         answer = _Answer(connection, request, found.response)
         if self._pressing and self._pressed < PRESSURE:
-            self._hold(answer, arrived + delay)
+            self._hold(answer, due)
         else:
-            answer.at(arrived + delay)
+            answer.at(due)
 
     def _hold(self, answer: _Answer, due: float) -> None:
         loop = asyncio.get_running_loop()

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from asyncify.verify.replay.exchange import DEFAULT_PORTS, Cassette, Exchange, Headers, Request, Response
+from asyncify.verify.replay.kernel import ages
 from asyncify.verify.replay.wire import Connection, chunk
 
 CONNECT_TIMEOUT = 60.0  # seconds
@@ -39,6 +40,7 @@ class Taper:
         self.complaints: list[str] = []
         self.unknown_hosts: set[str] = set()
         self._exchanges: list[tuple[float, Exchange]] = []
+        self._handshakes: dict[tuple[str, str, int], float] = {}
         self._began = time.monotonic()
         self._lines: dict[Connection, _Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -85,26 +87,22 @@ class Taper:
         return True
 
     async def _serve(self, connection: Connection, request: Request) -> None:
-        assert connection.entry is not None
-        arrived = connection.entry.started
         line = self._lines.get(connection)
-        connect: float | None = None
+        fresh = False
         origin = _origin(request.url)
-        tape = _Tape(connection, request, 0.0)
+        tape = _Tape(connection, request)
+        asked = time.monotonic()
         try:
             for attempt in (1, 2):
                 fresh = line is None or line.origin != origin or line.reader.at_eof()
                 if fresh or line is None:
                     if line is not None:
                         line.close()
-                    before = time.monotonic()
                     line = self._lines[connection] = await self._open(origin)
-                    connect = time.monotonic() - before
-                    # With a connection of its own to the server, a request waits for that alone.
-                    arrived = time.monotonic()
-                tape = _Tape(connection, request, arrived)
+                tape = _Tape(connection, request)
+                asked = time.monotonic()
                 line.writer.write(_written(request))
-                if await tape.run(line.reader):
+                if await tape.run(line):
                     break
                 if fresh or attempt == 2 or tape.response.status:
                     raise ConnectionError("the server closed the connection")
@@ -113,7 +111,7 @@ class Taper:
             self.complain(f"{request.method} {request.url.partition('?')[0]}: {error or type(error).__name__}")
             tape.drop()
         response = tape.result()
-        self._keep(request, response, arrived, tape, connect)
+        self._keep(connection, request, response, (tape.head_at or time.monotonic()) - asked, line if fresh else None)
         if response.dropped:
             if line := self._lines.pop(connection, None):
                 line.close()
@@ -121,10 +119,20 @@ class Taper:
         else:
             connection.answered(response.status, close=tape.closes)
 
-    def _keep(self, request: Request, response: Response, arrived: float, tape: _Tape, connect: float | None) -> None:
-        started = arrived - self._began
-        latency = max(0.0, (tape.head_at or time.monotonic()) - arrived)
-        self._exchanges.append((started, Exchange(request, response, latency, connect, started)))
+    def _keep(
+        self, connection: Connection, request: Request, response: Response, latency: float, opened: _Line | None
+    ) -> None:
+        """Keep an exchange; `opened` is the connection that was opened for it, if one was.
+
+        Of many TLS handshakes at once most wait for this process, not for the server: the shortest with a server
+        is what each of them counts for.
+        """
+        assert connection.entry is not None
+        connect = None
+        if opened is not None:
+            connect = opened.reached + self._handshakes.get(opened.origin, 0.0)
+        started = connection.entry.started - self._began
+        self._exchanges.append((started, Exchange(request, response, max(0.0, latency), connect, started)))
 
     async def _open(self, origin: tuple[str, str, int]) -> _Line:
         scheme, host, port = origin
@@ -133,25 +141,31 @@ class Taper:
         if meant:
             name, _, number = meant.rpartition(":")
             to_host, to_port = name, int(number)
-        context = self._context if scheme == "https" else None
         async with asyncio.timeout(CONNECT_TIMEOUT):
-            reader, writer = await asyncio.open_connection(
-                to_host, to_port, ssl=context, server_hostname=host if context else None
-            )
-        raw = writer.get_extra_info("socket")
-        if raw is not None:
+            before = time.monotonic()
+            reader, writer = await asyncio.open_connection(to_host, to_port)
+            reached = ages(writer.get_extra_info("socket")).round_trip
+            if reached is None:
+                reached = time.monotonic() - before
+            raw = writer.get_extra_info("socket")
             with contextlib.suppress(OSError):
                 raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return _Line(origin, reader, writer)
+            if scheme == "https":
+                before = time.monotonic()
+                await writer.start_tls(self._context, server_hostname=host)
+                took = time.monotonic() - before
+                self._handshakes[origin] = min(took, self._handshakes.get(origin, took))
+        return _Line(origin, reader, writer, reached)
 
 
 @dataclass(slots=True)
 class _Line:
-    """A connection to a real server, which belongs to one of a client."""
+    """A connection to a real server, which belongs to one of a client; ``reached`` is how long TCP took to open it."""
 
     origin: tuple[str, str, int]
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    reached: float
 
     def close(self) -> None:
         self.writer.close()
@@ -180,13 +194,12 @@ def _written(request: Request) -> bytes:
 class _Tape:
     """Reads one response, hands its bytes to the client and keeps what they mean."""
 
-    def __init__(self, connection: Connection, request: Request, asked: float) -> None:
+    def __init__(self, connection: Connection, request: Request) -> None:
         self.response = Response(0)
         self.head_at: float | None = None
         self.closes = False
         self._connection = connection
         self._request = request
-        self._asked = asked
         self._done = False
         self._dropped = False
         self._now = 0.0
@@ -198,11 +211,12 @@ class _Tape:
         self._headers: list[tuple[str, str]] = []
         self._body: list[tuple[float, bytes]] = []
 
-    async def run(self, reader: asyncio.StreamReader) -> bool:
+    async def run(self, line: _Line) -> bool:
         """Read to the end of the response; False if the connection ended before it."""
         while not self._done:
-            data = await reader.read(65536)
-            self._now = time.monotonic()
+            data = await line.reader.read(65536)
+            came = time.monotonic() - ages(line.writer.get_extra_info("socket")).received
+            self._now = max(self._now, came)
             if not data:
                 # Without a length the end of the connection is that of the body.
                 framed = {"content-length", "transfer-encoding"} & {name.lower() for name, _ in self._headers}

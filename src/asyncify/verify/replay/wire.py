@@ -15,6 +15,7 @@ import httptools
 
 from asyncify.verify.replay.authority import Authority
 from asyncify.verify.replay.exchange import Headers, Request, Response, absolute, header
+from asyncify.verify.replay.kernel import ages
 from asyncify.verify.server import SeenRequest
 
 TLS_HANDSHAKE = 0x16  # the first byte of a TLS connection (RFC 8446, 5.1)
@@ -35,10 +36,17 @@ class Gate(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """One connection of a client. ``number`` counts from 1; ``served`` is how many requests it has brought."""
+    """One connection of a client.
 
-    def __init__(self, gate: Gate, log: list[SeenEntry], number: int, secure: bool, address: str, port: int) -> None:
+    ``number`` counts from 1, ``opened`` is when the client had opened it (:func:`time.monotonic` seconds), ``served`` how many
+    requests it has brought.
+    """
+
+    def __init__(
+        self, gate: Gate, log: list[SeenEntry], number: int, opened: float, secure: bool, address: str, port: int
+    ) -> None:
         self.number = number
+        self.opened = opened
         self.secure = secure
         self.address = address
         self.port = port
@@ -73,6 +81,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._arrived = time.monotonic()
+        if self.transport is not None:
+            self._arrived -= ages(self.transport.get_extra_info("socket")).received
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -238,9 +248,10 @@ class Listener:
             with contextlib.suppress(OSError):
                 accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._count += 1
-            loop.add_reader(accepted, self._readable, loop, accepted, self._count)
+            opened = time.monotonic() - ages(accepted).sent
+            loop.add_reader(accepted, self._readable, loop, accepted, self._count, opened)
 
-    def _readable(self, loop: asyncio.AbstractEventLoop, accepted: socket.socket, number: int) -> None:
+    def _readable(self, loop: asyncio.AbstractEventLoop, accepted: socket.socket, number: int, opened: float) -> None:
         loop.remove_reader(accepted)
         try:
             first = accepted.recv(1, socket.MSG_PEEK)
@@ -254,7 +265,7 @@ class Listener:
         context = self._authority.context(address) if secure else None
 
         def protocol() -> Connection:
-            return Connection(self._gate, self._log, number, secure, address, port)
+            return Connection(self._gate, self._log, number, opened, secure, address, port)
 
         self._start(loop, protocol, accepted, context)
 
