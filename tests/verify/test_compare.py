@@ -63,6 +63,7 @@ def test_differences_in_output_exit_code_and_files(tmp_path: Path) -> None:
     found = [difference.aspect for difference in result.behaviour.differences]
     assert found == [Aspect.EXIT_CODE, Aspect.STDOUT, Aspect.FILES]
     assert any("exit code 1" in note for note in result.notes)
+    assert any("blocks the event loop" in note for note in result.notes)  # nobody looked
 
 
 def test_every_run_starts_from_the_same_files_at_the_same_place(tmp_path: Path) -> None:
@@ -71,6 +72,7 @@ def test_every_run_starts_from_the_same_files_at_the_same_place(tmp_path: Path) 
     before, after = program(tmp_path / "a", text), program(tmp_path / "b", text)
     result = verify(before, after, COMMAND, runs=2, warmup=1)
     assert result.ok and not result.behaviour.unstable
+    assert not any("blocks the event loop" in note for note in result.notes)
     assert b"['main.py'] []" in result.after.runs[1].stdout
 
 

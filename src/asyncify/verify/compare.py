@@ -239,6 +239,8 @@ def _notes(before: Measured, after: Measured) -> tuple[str, ...]:
             notes.append(f"{measured.name.capitalize()} left {left} processes running; they were ended.")
         if (share := measured.sampling) > LIGHT and measured.median(Metric.CPU) > 0.1:
             notes.append(f"Sampling used {share:.0%} of the CPU time of {measured.name}, which is more than it should.")
+    if before.blockages is None or after.blockages is None:
+        notes.append("Without a run to warm up, nobody looked for what blocks the event loop.")
     if len(before.runs) < 3:
         notes.append("With fewer than three runs the intervals say little.")
     return tuple(notes)
