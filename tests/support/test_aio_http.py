@@ -164,14 +164,25 @@ WORDED_OTHERWISE = (
 
 def trouble(error: Exception) -> dict[str, Any]:
     response = getattr(error, "response", None)
+    worded = not re.match(WORDED_OTHERWISE, str(error), re.S)
     bases = [base.__name__ for base in type(error).__mro__]
     if bases[0] == "ContentDecodingError" and "HTTPError" in bases:
         bases.remove("HTTPError")  # urllib3's
     return {
         "bases": bases,
         "response": None if response is None else (response.status_code, len(response.history)),
-        "text": "" if re.match(WORDED_OTHERWISE, str(error), re.S) else str(error),
+        "text": str(error) if worded else "",
+        "shown": (repr(error), list(shapes(error))) if worded else "",
+        "named": (type(error).__module__, error.__cause__),
     }
+
+
+def shapes(error: BaseException) -> Iterator[tuple[Any, ...]]:
+    """The exceptions in the arguments of one, and what they give as their reason, as a program can see them."""
+    for part in [*error.args, getattr(error, "reason", None)]:
+        if isinstance(part, Exception):
+            yield type(part).__name__, type(part).__module__, str(part)
+            yield from shapes(part)
 
 
 def sent(server: RawServer) -> list[Any]:

@@ -279,7 +279,8 @@ def trouble(error: Exception) -> dict[str, Any]:
         "bases": [base.__name__ for base in type(error).__mro__],
         "request": getattr(getattr(error, "request", None), "url", None),
         "response": None if response is None else (response.status_code, len(response.history)),
-        "text": "" if isinstance(error, WORDED_OTHERWISE) else str(error),
+        "text": "" if isinstance(error, WORDED_OTHERWISE) else (str(error), repr(error)),
+        "cause": error.__cause__,
     }
 
 

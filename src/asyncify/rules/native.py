@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from asyncify.index.values import Constant, External, ExternalMethod, Instance
+from asyncify.index.values import Constant, External, ExternalMethod, Instance, Unknown
 from asyncify.model import AddImport, DropImport, Edit, ReplaceExpr, SetArguments, Span, Verdict, WrapStatements
 from asyncify.rules.base import Claim
 from asyncify.rules.facts import Facts
@@ -26,6 +26,10 @@ _SESSION_ATTRIBUTES = frozenset(
 _RESPONSE_ATTRIBUTES = frozenset(
     "status_code ok text content json headers url reason encoding raise_for_status elapsed history close".split()
 )
+_CAUGHT = frozenset(
+    f"builtins.{name}" for name in "BaseException Exception OSError IOError EnvironmentError ValueError".split()
+)
+_OF_EXCEPTIONS = frozenset({"request", "response"})
 # What runs a function with the rest of its arguments, and with the items of its iterables.
 _PASSING_ON = frozenset("submit spawn spawn_n".split())
 _OWN_KEYWORDS = {"map": ("timeout", "chunksize"), "imap": ("chunksize",), "imap_unordered": ("chunksize",)}
@@ -50,6 +54,8 @@ def blocker(facts: Facts, claims: Collection[Claim], paths: Collection[str]) -> 
             return f"{path} speaks of requests or of a library that stands in for it"
         if _PATH_IN_TEXT.search(data):
             return f"{path} names a part of requests in a string"
+    if (asked := _asked_of_exceptions(facts)) is not None:
+        return asked
     places = {claim.span for claim in own}
     replaced = {edit.span for claim in own for edits in claim.edits.values() for edit in edits}
     found = _other_mention(facts, paths, replaced)
@@ -89,6 +95,60 @@ def blocker(facts: Facts, claims: Collection[Claim], paths: Collection[str]) -> 
     for job in sorted(jobs - followed):
         return f"asyncify does not see what becomes of the responses ({job})"
     return None
+
+
+def _asked_of_exceptions(facts: Facts) -> str | None:
+    """Where the program may ask an exception for more than those of `aio_http` have: its request, parts of its response.
+
+    Exceptions are caught as anything (`except Exception as error`) and handed around, so their attributes are looked for
+    by name, wherever the index does not know what the object is.
+    """
+    for path in facts.project.files:
+        if not facts.spells(path, _OF_EXCEPTIONS):
+            continue
+        for node in facts.nodes(path, ast.Attribute):
+            if (
+                node.attr in _OF_EXCEPTIONS
+                and _exception(facts, path, node.value)
+                and not _is_plain_use(facts, path, node)
+            ):
+                return f"{facts.text(path, node)} may be that of an exception ({facts.span(path, node)})"
+        for call in facts.nodes(path, ast.Call):
+            name = call.args[1] if len(call.args) > 1 and isinstance(call.func, ast.Name) else None
+            if (
+                isinstance(name, ast.Constant)
+                and name.value in _OF_EXCEPTIONS
+                and _exception(facts, path, call.args[0])
+            ):
+                return f"{facts.text(path, call)} may be that of an exception ({facts.span(path, call)})"
+    return None
+
+
+def _exception(facts: Facts, path: str, node: ast.expr) -> bool:
+    """Whether this may be an exception that a request raised: nothing is known of it, or a handler caught it as one of Python's."""
+    values = facts.values(path, node)
+    return not values or any(
+        isinstance(value, Unknown) or (isinstance(value, Instance) and value.type in _CAUGHT) for value in values
+    )
+
+
+def _is_plain_use(facts: Facts, path: str, node: ast.Attribute) -> bool:
+    """Whether `error.response` is only looked at, or an attribute is read of it that `aio_http` has; or it is a method."""
+    parent = facts.parent(path, node)
+    if not isinstance(node.ctx, ast.Load) or (isinstance(parent, ast.Call) and parent.func is node):
+        return True
+    if node.attr == "request":
+        return False
+    if isinstance(parent, ast.Attribute):
+        return parent.attr in _RESPONSE_ATTRIBUTES - {"headers", "history"} or _is_part(facts, path, parent)
+    return isinstance(parent, (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.If, ast.IfExp, ast.Subscript))
+
+
+def _is_part(facts: Facts, path: str, node: ast.Attribute) -> bool:
+    """Whether one header, or one response of the history, is read, and not all of them as a whole."""
+    return node.attr in ("headers", "history") and isinstance(
+        facts.parent(path, node), (ast.Subscript, ast.Attribute, ast.Compare)
+    )
 
 
 def _makes_session(facts: Facts, claim: Claim) -> bool:
@@ -219,10 +279,7 @@ def _response_use(facts: Facts, path: str, node: ast.expr) -> str | None:
     if isinstance(parent, ast.Attribute) and parent.value is node:
         if parent.attr not in _RESPONSE_ATTRIBUTES or (isinstance(parent.ctx, ast.Store) and parent.attr != "encoding"):
             return f".{parent.attr} of the response is used ({where})"
-        around = facts.parent(path, parent)
-        if parent.attr in ("headers", "history") and not isinstance(
-            around, (ast.Subscript, ast.Attribute, ast.Compare)
-        ):
+        if parent.attr in ("headers", "history") and not _is_part(facts, path, parent):
             return f".{parent.attr} of the response is used as a whole ({where})"
         return None
     receiver = receiving_call(facts, path, node)

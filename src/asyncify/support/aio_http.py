@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import importlib
 import os
 import re
@@ -44,6 +45,7 @@ from asyncify.support.aio_http_response import (
     Response,
     SSLError,
     TooManyRedirects,
+    _inner,
 )
 from asyncify.support.aio_http_response import Headers as Headers
 from asyncify.support.aio_http_response import HTTPError as HTTPError
@@ -171,7 +173,7 @@ async def _send(
             method, target, data=body, headers=headers, allow_redirects=False, timeout=limits, **options
         )
     except (aiohttp.ClientError, OSError, UnicodeError) as error:
-        raise _failure(error, target, limits) from error
+        raise _failure(error, target, limits)
     client.alive = time.perf_counter()
     reason = live.reason or ""
     if not reason.isascii():
@@ -180,74 +182,93 @@ async def _send(
     response._sets_cookies = "Set-Cookie" in live.headers
     try:
         response.content = await live.read()
-    except aiohttp.SocketTimeoutError as error:
-        raise ConnectionError(f"{_pool(target)}: Read timed out.") from error
+    except aiohttp.SocketTimeoutError:
+        raise ConnectionError(_inner("ReadTimeoutError", f"{_pool(target)}: Read timed out."))
     except (aiohttp.ClientError, OSError) as error:
         undecodable = "content-encoding" in str(error)
-        broken = ContentDecodingError(str(error)) if undecodable else ChunkedEncodingError(_broken_off(live, error))
+        inner = _inner("DecodeError", str(error)) if undecodable else _broken_off(live, error)
+        broken = ContentDecodingError(inner) if undecodable else ChunkedEncodingError(inner)
         if not (follow and response.is_redirect):  # if it is followed, its body does not matter
-            raise broken from error
+            raise broken
         response._broken = broken
         del response.content
     return response
 
 
-def _broken_off(live: aiohttp.ClientResponse, error: Exception) -> str:
-    """How requests words it that the body of `live` ended too early."""
+def _broken_off(live: aiohttp.ClientResponse, error: Exception) -> Exception:
+    """What urllib3 would raise where the body of `live` ended too early."""
     came, chunks = live.content.total_bytes, getattr(live.content, "_http_chunk_splits", None)
-    reason = f"IncompleteRead({came} bytes read)"
+    reason: Exception = (incomplete := _inner("IncompleteRead"))
+    incomplete.shown = f"IncompleteRead({came} bytes read)"
     if number := re.search(r"Error\((\d+), ", repr(error)):
-        reason = repr(OSError(int(number[1]), os.strerror(int(number[1]))))  # the connection was reset
+        reason = OSError(int(number[1]), os.strerror(int(number[1])))  # the connection was reset
     elif "Transfer-Encoding" in live.headers:
         if not came or (chunks and chunks[-1] == came):
-            return "Response ended prematurely"
+            return _inner("ProtocolError", "Response ended prematurely")
     elif counts := re.search(r"received (\d+) of (\d+) bytes", str(error)):
-        reason = f"IncompleteRead({counts[1]} bytes read, {int(counts[2]) - int(counts[1])} more expected)"
-    return f"({f'Connection broken: {reason}'!r}, {reason})"
+        incomplete.shown = f"IncompleteRead({counts[1]} bytes read, {int(counts[2]) - int(counts[1])} more expected)"
+    return _inner("ProtocolError", f"Connection broken: {reason!r}", reason)
 
 
 def _pool(target: yarl.URL) -> str:
     return f"{target.scheme.upper()}ConnectionPool(host={target.host!r}, port={target.port})"
 
 
+def _exhausted(pool: str, url: str, reason: Exception) -> Exception:
+    """What urllib3 would raise where there is no connection, for `reason`."""
+    error = _inner("MaxRetryError", f"{pool}: Max retries exceeded with url: {url} (Caused by {reason!r})")
+    error.reason = reason
+    return error
+
+
+def _not_reached(pool: str, error: OSError) -> Exception:
+    """What urllib3 would raise where a connection of this pool failed with `error`."""
+    why = f"[Errno {error.errno}] {os.strerror(error.errno)}" if error.errno and error.errno > 0 else error
+    return _inner("NewConnectionError", f"{pool.replace('Pool', '')}: Failed to establish a new connection: {why}")
+
+
 def _failure(error: Exception, target: yarl.URL, limits: aiohttp.ClientTimeout) -> Exception:
     """What requests would raise, in its words."""
-    pool = _pool(target)
+    pool, url = _pool(target), target.raw_path_qs
     once = pool.replace("Pool", "")
-    retries = f"{pool}: Max retries exceeded with url: {target.raw_path_qs} (Caused by "
+    reason: Exception
     match error:
         case aiohttp.SocketTimeoutError():
-            return ReadTimeout(f"{pool}: Read timed out. (read timeout={limits.sock_read})")
+            return ReadTimeout(_inner("ReadTimeoutError", f"{pool}: Read timed out. (read timeout={limits.sock_read})"))
         case aiohttp.ServerTimeoutError():
             text = f"Connection to {target.host} timed out. (connect timeout={limits.sock_connect})"
-            return ConnectTimeout(f"{retries}ConnectTimeoutError({f'{once}: {text}'!r}))")
+            return ConnectTimeout(_exhausted(pool, url, _inner("ConnectTimeoutError", f"{once}: {text}")))
         case aiohttp.ClientConnectorError(os_error=ConnectionResetError(errno=None)):
-            return SSLError(f"{retries}SSLError('the TLS handshake was broken off'))")
+            return SSLError(_exhausted(pool, url, _inner("SSLError", "the TLS handshake was broken off")))
         case aiohttp.ClientSSLError() | aiohttp.ClientConnectorCertificateError() | ssl.SSLError():
-            inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
-            return SSLError(f"{retries}SSLError({inner!r}))")
-        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
-            return ProxyError(f"{retries}ProxyError('Unable to connect to proxy', {error!r}))")
+            reason = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
+            return SSLError(_exhausted(pool, url, _inner("SSLError", reason)))
+        case aiohttp.ClientProxyConnectionError():
+            proxy = f"{pool.partition('(')[0]}(host={error.host!r}, port={error.port})"
+            if target.scheme == "http":
+                pool, url = proxy, str(target)
+            reason = _not_reached(proxy, error.os_error)
+            return ProxyError(_exhausted(pool, url, _inner("ProxyError", "Unable to connect to proxy", reason)))
+        case aiohttp.ClientHttpProxyError():
+            return ProxyError(_exhausted(pool, url, _inner("ProxyError", "Unable to connect to proxy", error)))
         case aiohttp.ClientConnectorDNSError():
             text = f"{once}: Failed to resolve {target.host!r} ({error.os_error})"
-            return ConnectionError(f"{retries}NameResolutionError({text!r}))")
+            return ConnectionError(_exhausted(pool, url, _inner("NameResolutionError", text)))
         case aiohttp.ClientConnectorError():
-            number = error.os_error.errno
-            why = f"[Errno {number}] {os.strerror(number)}" if number and number > 0 else error.os_error
-            text = f"{once}: Failed to establish a new connection: {why}"
-            return ConnectionError(f"{retries}NewConnectionError({text!r}))")
+            return ConnectionError(_exhausted(pool, url, _not_reached(pool, error.os_error)))
         case aiohttp.InvalidURL() | UnicodeError():
             return InvalidURL(f"Failed to parse: {target}")
         case aiohttp.ServerDisconnectedError():
-            gone = "RemoteDisconnected('Remote end closed connection without response')"
-            return ConnectionError(f"('Connection aborted.', {gone})")
+            reason = http.client.RemoteDisconnected("Remote end closed connection without response")
         case aiohttp.ClientResponseError(message=message):
             if "chunk size" in message:
-                return ChunkedEncodingError(f"Connection broken: {message}")
-            return ConnectionError(f"('Connection aborted.', BadStatusLine({message!r}))")
+                return ChunkedEncodingError(_inner("ProtocolError", f"Connection broken: {message}"))
+            reason = http.client.BadStatusLine(message)
         case aiohttp.ClientOSError(errno=int(number)):
-            return ConnectionError(f"('Connection aborted.', {OSError(number, os.strerror(number))!r})")
-    return ConnectionError(f"('Connection aborted.', {error!r})")
+            reason = OSError(number, os.strerror(number))
+        case _:
+            reason = error
+    return ConnectionError(_inner("ProtocolError", "Connection aborted.", reason))
 
 
 class Session:

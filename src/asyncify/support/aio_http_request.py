@@ -101,7 +101,7 @@ def _prepared(text: str, more: str) -> str:
         try:
             host = ".".join(_idna(label) for label in host.split("."))
         except idna.IDNAError:
-            raise InvalidURL(f"Failed to parse: {text}") from None
+            raise InvalidURL(f"Failed to parse: {text}")
     user = f"{_encode(user, _USERINFO)}@" if user else ""
     host = host.lower() + (f":{int(port)}" if port else "")
     path = _encode(_without_dots(path), _PATH) or "/"
@@ -119,7 +119,7 @@ def _target(url: str) -> yarl.URL:
     try:
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise InvalidURL(error) from error
+        raise InvalidURL(error)
     if not host:
         raise InvalidURL("No host specified.")
     query = f"?{_encode(parts.query, _QUERY)}" if parts.query else ""
@@ -234,7 +234,7 @@ def _body(data: Any, json: Any) -> tuple[bytes | None, str | None]:
         try:
             return _json.dumps(json, allow_nan=False).encode(), "application/json"
         except ValueError as error:
-            raise InvalidJSONError(error) from error
+            raise InvalidJSONError(error)
     if isinstance(data, str | bytes | bytearray):
         return data.encode() if isinstance(data, str) else bytes(data), None
     if isinstance(data, Mapping | list | tuple):

@@ -14,9 +14,20 @@ from typing import Any
 class RequestException(OSError):
     """Anything that goes wrong with a request; `response` is the response to it, if one came."""
 
+    __module__ = "requests.exceptions"  # what a program prints and logs of it stays as it was
+
+    def __init_subclass__(cls) -> None:
+        if cls.__module__ == __name__:
+            cls.__module__ = RequestException.__module__
+
     def __init__(self, *args: Any, response: Response | None = None) -> None:
         self.response = response
         super().__init__(*args)
+
+    def __reduce__(self) -> Any:
+        if type(self).__module__ != RequestException.__module__:
+            return super().__reduce__()
+        return _again, (type(self).__name__, self.args, vars(self))
 
 
 class InvalidJSONError(RequestException):
@@ -31,7 +42,7 @@ class JSONDecodeError(InvalidJSONError, _json.JSONDecodeError):
         InvalidJSONError.__init__(self, *self.args)
 
     def __reduce__(self) -> Any:
-        return _json.JSONDecodeError.__reduce__(self)
+        return _again, (type(self).__name__, (self.msg, self.doc, self.pos), {})
 
 
 class HTTPError(RequestException):
@@ -92,6 +103,44 @@ class ChunkedEncodingError(RequestException):
 
 class ContentDecodingError(RequestException):
     """The body cannot be decompressed."""
+
+
+def _again(name: str, args: tuple[Any, ...], state: Mapping[str, Any]) -> RequestException:
+    """A pickled exception: to `pickle` its class is one of requests, which need not be installed."""
+    error: RequestException = globals()[name](*args)
+    vars(error).update(state)
+    return error
+
+
+class _Inner(Exception):
+    """What urllib3 would raise, as the argument of an exception of requests: the same name, words and reason."""
+
+    reason: Exception
+    shown = ""
+
+    def __repr__(self) -> str:
+        return self.shown or super().__repr__()
+
+    def __str__(self) -> str:
+        return self.shown or super().__str__()
+
+    def __reduce__(self) -> Any:
+        return _inner_again, (type(self).__name__, self.args, vars(self))
+
+
+@functools.cache
+def _inner_kind(name: str) -> type[_Inner]:
+    return type(name, (_Inner,), {"__module__": "urllib3.exceptions"})
+
+
+def _inner(name: str, *args: Any) -> _Inner:
+    return _inner_kind(name)(*args)
+
+
+def _inner_again(name: str, args: tuple[Any, ...], state: Mapping[str, Any]) -> _Inner:
+    error = _inner(name, *args)
+    vars(error).update(state)
+    return error
 
 
 class Headers(MutableMapping[str, Any]):
@@ -225,7 +274,7 @@ class Response:
                     pass  # then it is guessed from the whole
             return _json.loads(self.text, **kwargs)
         except _json.JSONDecodeError as error:
-            raise JSONDecodeError(error.msg, error.doc, error.pos) from None
+            raise JSONDecodeError(error.msg, error.doc, error.pos)
 
     @property
     def ok(self) -> bool:
@@ -293,7 +342,6 @@ def _decoded(pieces: Iterator[bytes], decoder: codecs.IncrementalDecoder) -> Ite
         yield text
 
 
-@functools.lru_cache(maxsize=64)
 @functools.lru_cache(maxsize=64)
 def _charset(content_type: str) -> str | None:
     kind, *parameters = content_type.split(";")

@@ -90,11 +90,11 @@ class Response(requests.Response):
             async for piece in wire.pieces(chunk_size):
                 yield piece
         except errors.ProtocolError as error:
-            raise raised.ChunkedEncodingError(error) from error
+            raise raised.ChunkedEncodingError(error)
         except errors.DecodeError as error:
-            raise raised.ContentDecodingError(error) from error
+            raise raised.ContentDecodingError(error)
         except errors.ReadTimeoutError as error:
-            raise raised.ConnectionError(error) from error
+            raise raised.ConnectionError(error)
         self._content_consumed = True
         self.close()
 

@@ -70,7 +70,7 @@ def _tls_for(verify: Any, cert: Any) -> ssl.SSLContext:
     try:
         return _tls(bundle, *_key_pair(cert))
     except ssl.SSLError as error:
-        raise requests.exceptions.SSLError(error) from error
+        raise requests.exceptions.SSLError(error)
 
 
 def _timeouts(timeout: Any) -> tuple[float | None, float | None]:
@@ -139,7 +139,7 @@ class _Exchange:
         try:
             self.secure, self.host, port = parts.scheme.lower() == "https", parts.hostname or "", parts.port
         except ValueError as error:
-            raise requests.exceptions.InvalidURL(error, request=request) from error
+            raise requests.exceptions.InvalidURL(error, request=request)
         if not self.host:
             raise requests.exceptions.InvalidURL("No host specified.", request=request)
         kind = "HTTPSConnectionPool" if self.secure else "HTTPConnectionPool"
@@ -191,7 +191,7 @@ class _Exchange:
         try:
             return await client.request(self.request.method, self.url, data=body, **self.options)
         except Exception as error:
-            raise self._as_urllib3(error) from error
+            raise self._as_urllib3(error)
 
     def _as_urllib3(self, error: Exception) -> Exception:
         errors = urllib3.exceptions
@@ -332,24 +332,24 @@ async def _carry(
     except errors.MaxRetryError as error:
         reason = error.reason
         if isinstance(reason, errors.ConnectTimeoutError) and not isinstance(reason, errors.NewConnectionError):
-            raise raised.ConnectTimeout(error, request=request) from error
+            raise raised.ConnectTimeout(error, request=request)
         if isinstance(reason, errors.ResponseError):
-            raise raised.RetryError(error, request=request) from error
+            raise raised.RetryError(error, request=request)
         if isinstance(reason, errors.ProxyError):
-            raise raised.ProxyError(error, request=request) from error
+            raise raised.ProxyError(error, request=request)
         if isinstance(reason, errors.SSLError):
-            raise raised.SSLError(error, request=request) from error
-        raise raised.ConnectionError(error, request=request) from error
+            raise raised.SSLError(error, request=request)
+        raise raised.ConnectionError(error, request=request)
     except errors.LocationValueError as error:
-        raise raised.InvalidURL(error, request=request) from error
+        raise raised.InvalidURL(error, request=request)
     except errors.ProxyError as error:
-        raise raised.ProxyError(error) from error
+        raise raised.ProxyError(error)
     except errors.SSLError as error:
-        raise raised.SSLError(error, request=request) from error
+        raise raised.SSLError(error, request=request)
     except errors.ReadTimeoutError as error:
-        raise raised.ReadTimeout(error, request=request) from error
+        raise raised.ReadTimeout(error, request=request)
     except (errors.ProtocolError, OSError) as error:
-        raise raised.ConnectionError(error, request=request) from error
+        raise raised.ConnectionError(error, request=request)
     finally:
         if not kept:
             carrier.release()
