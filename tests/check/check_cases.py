@@ -221,6 +221,10 @@ _GENERATOR = (
 )
 for _use in ("for n in f(): print(n)", "return list(f())", "return [n for n in f()]", "return sum(f())", "print(*f())"):
     _case("async-iteration", True, _GENERATOR.format(_use))
+for _use in ("return 1 in f()", "a, b = f()", "return x not in [1] or 2 not in f()", "items = f(); return 3 in items"):
+    _case("async-iteration", True, _GENERATOR.format(_use))
+for _use in ("a, b = [n async for n in f()]; return a in [n async for n in f()]", "return f() is x"):
+    _case("async-iteration", False, _GENERATOR.format(_use))
 _body("async-iteration", True, "return ','.join(await f(n) for n in 'ab')")
 _body("async-iteration", True, "return any(await f(n) for n in range(3))")
 _case(

@@ -65,6 +65,10 @@ class CoroutineCheck:
                     self._for(node.value)
                 case ast.Assign():
                     self._awaited_twice(node)
+                    if any(isinstance(target, (ast.Tuple, ast.List)) for target in node.targets):
+                        self._for(node.value)
+                case ast.Compare():
+                    self._member(node)
                 case _:
                     pass
 
@@ -281,6 +285,12 @@ class CoroutineCheck:
         ):
             text = _short(node)
             self._report("async-iteration", node, text, f"`{text}` must be iterated over with `async for`")
+
+    def _member(self, node: ast.Compare) -> None:
+        for operator, items in zip(node.ops, node.comparators, strict=True):
+            if isinstance(operator, (ast.In, ast.NotIn)) and _is_async_items(self.evaluator.of(items, self.module)):
+                text = _short(items)
+                self._report("async-iteration", node, text, f"`in` cannot ask `{text}`, which is asynchronous")
 
     def _async_for(self, node: ast.expr) -> None:
         values = self.evaluator.of(node, self.module)

@@ -4,7 +4,7 @@
 
 - A loop or comprehension over such a generator becomes `async for`; `list`, `sum`, `sorted`, `dict`, `join`, unpacking and others
   that read to the end get a list of the items.
-- `yield from` becomes a loop that yields.
+- `yield from` becomes a loop that yields; `item in items` asks as many items as it did.
 - A loop over a generator that has something to clean up closes it as soon as the loop is left (`contextlib.aclosing`).
 - `@contextlib.contextmanager` becomes `@contextlib.asynccontextmanager`, and its `with` becomes `async with`.
 - A function that stays synchronous iterates by `aio_support.iterate_sync` and enters by `aio_support.enter_sync`.
@@ -35,7 +35,7 @@ from asyncify.rules.flow import orphaned_import
 from asyncify.rules.free_names import unused_name
 from asyncify.rules.iteration import Consumption, consumption, whatever_comes
 from asyncify.rules.support import import_of
-from asyncify.rules.suspension import CleanUp, may_be_dropped, own_nodes, parts_with
+from asyncify.rules.suspension import CleanUp, may_be_dropped, outlives, own_nodes, parts_with
 
 ID = "generators"
 CONTEXT = "contextlib._GeneratorContextManager"
@@ -149,7 +149,9 @@ class _Place:
         parent = facts.parent(path, node)
         cleaning = any(self.clean_up.of(info) for info in self.functions)
         match parent:
-            case ast.Compare() | ast.BoolOp():
+            case ast.BoolOp():
+                return
+            case ast.Compare() if parent.left is node or not isinstance(parent.ops[-1], (ast.In, ast.NotIn)):
                 return
             case ast.If() | ast.While() | ast.IfExp() if parent.test is node:
                 return
@@ -166,6 +168,9 @@ class _Place:
             case ast.For() if parent.iter is node and cleaning:
                 if self._mixed:
                     yield from self._block("It may be something else that is iterated here.")
+                elif outlives(facts, path, node, parent):
+                    text = "The loop may be left before its end, and what has to be cleaned up then is held by a name."
+                    yield from self._block(text)
                 else:
                     yield self._claim(self._closing(parent))
                 return

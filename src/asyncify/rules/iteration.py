@@ -163,7 +163,19 @@ def consumption(facts: Facts, path: str, node: ast.expr, reason: Reason, *, apar
             return Consumption((edit, _support(facts, path, span, reason)))
         case ast.Call() if parent.func is not node:
             return _argument(facts, path, node, parent, reason, apart)
+        case ast.Compare(ops=[ast.In() | ast.NotIn()]) if parent.left is not node:
+            return Consumption(_membership(facts, path, node, parent, reason))
     return Consumption(impossible="the results are used in a way asyncify does not know")
+
+
+def _membership(facts: Facts, path: str, node: ast.expr, comparison: ast.Compare, reason: Reason) -> tuple[Edit, ...]:
+    """``item in items`` reads the items up to the first that is equal."""
+    span = facts.span(path, comparison)
+    holes = {"item": facts.span(path, comparison.left), "items": facts.span(path, node)}
+    support = _support(facts, path, span, reason)
+    if isinstance(comparison.ops[0], ast.NotIn):
+        return ReplaceExpr(span, "not await aio_support.contains({item}, {items})", reason, holes), support
+    return ReplaceExpr(span, "aio_support.contains({item}, {items})", reason, holes), support, Await(span, reason)
 
 
 def _support(facts: Facts, path: str, span: Span, reason: Reason) -> AddImport:
@@ -237,12 +249,16 @@ def _reader(
         return None
     (name,) = call.externals
     if name in EARLY and len(call_node.args) == 1:
-        helper = f"aio_support.{EARLY[name]}"
-        return (
-            ReplaceExpr(call.func, helper, reason),
+        span = facts.span(path, node)
+        edits = (
+            ReplaceExpr(call.func, f"aio_support.{EARLY[name]}", reason),
             _support(facts, path, call.span, reason),
             Await(call.span, reason),
         )
+        if isinstance(node, (ast.Call, ast.GeneratorExp)):
+            return edits
+        # Whoever holds the iterator may go on with what is left, which the helper gives up.
+        return *edits, ReplaceExpr(span, "(item async for item in {items})", reason, {"items": span})
     if name == "builtins.next" and len(call_node.args) == 2 and call_node.args[0] is node:
         return ReplaceExpr(call.func, "anext", reason), Await(call.span, reason)
     if name in FEEDING and len(call_node.args) == 1 and not call_node.keywords:

@@ -33,7 +33,44 @@ def may_be_dropped(facts: Facts, path: str, parent: ast.AST | None) -> bool:
             around = facts.parent(path, parent)
             calls = [node for node in ast.walk(around) if isinstance(node, ast.Call)] if around is not None else []
             return any(not _is_safe(facts, path, call) for call in calls if call is not parent.iter)
+        case ast.Compare():
+            return True
     return False
+
+
+def outlives(facts: Facts, path: str, node: ast.expr, loop: ast.For) -> bool:
+    """Whether the generator `node`, held by a name, may live on when the loop over it is left before its end.
+
+    It does not where a `return` leaves the loop and ends the only function that has it, in a variable read nowhere else.
+    """
+    if isinstance(node, ast.Call):
+        return False
+    leaving = list(_leaving(loop.body, inner=False))
+    if not leaving:
+        return False
+    around = next((p for p in facts.parents(path, node) if isinstance(p, _SCOPES)), None)
+    if not isinstance(node, ast.Name) or not isinstance(around, ast.FunctionDef):
+        return True
+    if not all(isinstance(statement, ast.Return) for statement in leaving):
+        return True
+    arguments = {argument.arg for argument in ast.walk(around.args) if isinstance(argument, ast.arg)}
+    reads = [part for part in ast.walk(around) if isinstance(part, ast.Name) and part.id == node.id]
+    shared = any(isinstance(part, (ast.Global, ast.Nonlocal)) and node.id in part.names for part in ast.walk(around))
+    return shared or node.id in arguments or sum(isinstance(part.ctx, ast.Load) for part in reads) != 1
+
+
+def _leaving(body: list[ast.stmt], *, inner: bool) -> Iterator[ast.stmt]:
+    """The statements that leave the loop with this body; of an `inner` loop only those that leave both."""
+    for statement in body:
+        if isinstance(statement, ast.Return) or (isinstance(statement, ast.Break) and not inner):
+            yield statement
+        if isinstance(statement, _SCOPES):
+            continue
+        loops = isinstance(statement, (ast.For, ast.While, ast.AsyncFor))
+        for name in ("body", "orelse", "finalbody"):
+            yield from _leaving(getattr(statement, name, []), inner=inner or (loops and name == "body"))
+        for clause in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+            yield from _leaving(clause.body, inner=inner)
 
 
 def _is_safe(facts: Facts, path: str, node: ast.Call) -> bool:

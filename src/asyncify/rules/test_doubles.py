@@ -155,6 +155,8 @@ def _argument(node: ast.Call, position: int, name: str) -> ast.expr | None:
 
 def _by_text(facts: Facts, target: str, place: Replacement, found: list[Shadow]) -> Iterator[Finding]:
     parts = target.split(".")
+    if parts[0] == "__main__":  # a program that tests itself
+        parts[:1] = facts.file(place.path).source.module.split(".")
     by_name = {file.source.module: path for path, file in facts.project.files.items()}
     for end in range(len(parts) - 1, 0, -1):
         module = ".".join(parts[:end])

@@ -185,6 +185,14 @@ async def all_async(items: AsyncIterable[object]) -> bool:
     return True
 
 
+async def contains(wanted: object, items: AsyncIterable[object]) -> bool:
+    """`in` for an asynchronous iterator: it reads up to the first item that is `wanted`, and whoever holds it can go on."""
+    async for item in items:
+        if item is wanted or item == wanted:
+            return True
+    return False
+
+
 @contextlib.asynccontextmanager
 async def _given_up(items: Any) -> AsyncIterator[None]:
     """Closes an iterator at the end, as dropping the last reference to an ordinary one does."""
