@@ -8,6 +8,7 @@ from pathlib import Path
 from asyncify.check.codes import CODES, NOTES
 from asyncify.colour.faces import FACE_CODES
 from asyncify.colour.fan_out import FAN_OUT_CODES
+from asyncify.colour.on_loops import ON_A_LOOP
 from asyncify.colour.pins import PIN_CODES
 from asyncify.colour.solve import STAYS_SYNC
 from asyncify.colour.structure import STRUCTURE_CODES
@@ -16,14 +17,12 @@ from asyncify.rules.base import RefusalCode, Rule
 from asyncify.rules.registry import refusal_codes, rules
 
 _NOTE = "<!-- Generated from the sources by `python -m asyncify.docs docs`; do not edit. -->\n\n"
+_OTHERS = (ON_A_LOOP, STAYS_SYNC, NOT_NATIVE, ONLY_TESTS)
 
 
 def all_codes() -> dict[str, RefusalCode]:
     """Every refusal code, those of the rules and those of the colouring."""
-    general = {
-        code.code: code
-        for code in (*PIN_CODES, *STRUCTURE_CODES, *FACE_CODES, *FAN_OUT_CODES, STAYS_SYNC, NOT_NATIVE, ONLY_TESTS)
-    }
+    general = {code.code: code for code in (*PIN_CODES, *STRUCTURE_CODES, *FACE_CODES, *FAN_OUT_CODES, *_OTHERS)}
     return dict(sorted((general | dict(refusal_codes())).items()))
 
 

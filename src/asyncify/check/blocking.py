@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from asyncify.check import tables
 from asyncify.check.callbacks import called_on_loop
+from asyncify.check.functions import gives_awaitable
 from asyncify.check.report import Examination
 from asyncify.check.room import has_room
 from asyncify.check.scopes import FunctionNode, Scope
@@ -64,7 +65,10 @@ class BlockingCheck:
                 if code == "nested-run":
                     text = f"`{block.name}` cannot run inside `{function.name}`, which already runs on a loop"
                 self.exam.report(code, module, block.node, block.name, text)
+            awaited = isinstance(module.parents.get(node), ast.Await)
             for callee in self._callees(node, module):
+                if awaited and isinstance(callee, Function) and not gives_awaitable(self.evaluator, callee):
+                    continue  # what is awaited is something else of that name
                 for block in self._blocks(callee):
                     way = " → ".join([callee.name, *block.way])
                     code = "nested-run" if block.name in tables.STARTS_LOOP else "blocking-chain"

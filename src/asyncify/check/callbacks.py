@@ -6,7 +6,7 @@ import ast
 
 from asyncify.check import tables
 from asyncify.check.fate import Tracer
-from asyncify.check.functions import decorators
+from asyncify.check.functions import decorators, gives_awaitable
 from asyncify.check.infer import Evaluator
 from asyncify.check.report import Examination
 from asyncify.check.tree import Class, Function, Module, last_name, parameters
@@ -81,13 +81,7 @@ class CallbackCheck:
         )
 
     def _gives_awaitable(self, info: Function) -> bool:
-        if info.node.decorator_list or info.is_generator:
-            return True
-        result = self.evaluator.result(info)
-        if any(isinstance(v, Promise) or type(v).__name__ == "Coro" for v in result):
-            return True
-        text = ast.unparse(info.node.returns) if info.node.returns else ""
-        return any(word in text for word in ("Awaitable", "Coroutine", "Future", "Task"))
+        return bool(info.node.decorator_list) or info.is_generator or gives_awaitable(self.evaluator, info)
 
     # --- definitions -----------------------------------------------------------------------------------------
 

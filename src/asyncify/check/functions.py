@@ -9,7 +9,7 @@ from asyncify.check import hints
 from asyncify.check.scopes import FunctionNode, Scope
 from asyncify.check.tables import words
 from asyncify.check.tree import Class, Function, Module, last_name, parameters
-from asyncify.check.values import NONE, Cls, Ext, Func, Inst, Items, Value, Values, union
+from asyncify.check.values import NONE, Cls, Coro, Ext, Func, Inst, Items, Promise, Value, Values, union
 
 if TYPE_CHECKING:
     from asyncify.check.infer import Evaluator
@@ -69,6 +69,16 @@ def decorators(evaluator: Evaluator, function: Function) -> list[str]:
         known = [v.name for v in evaluator.of(called, module) if isinstance(v, Ext)] if module else []
         names.append(known[0] if known else ast.unparse(called))
     return names
+
+
+def gives_awaitable(evaluator: Evaluator, function: Function) -> bool:
+    """Whether something speaks for it that calling this plain function gives what can be awaited."""
+    if any("coroutine" in name for name in decorators(evaluator, function)):
+        return True
+    if any(isinstance(value, (Coro, Promise)) for value in result(evaluator, function)):
+        return True
+    text = ast.unparse(function.node.returns) if function.node.returns else ""
+    return any(word in text for word in ("Awaitable", "Coroutine", "Future", "Task"))
 
 
 def foreign_decorators(evaluator: Evaluator, cls: Class) -> list[str]:

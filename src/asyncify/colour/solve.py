@@ -10,11 +10,13 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+from asyncify.colour.awaited import is_another
 from asyncify.colour.colouring import Colouring
 from asyncify.colour.conflicts import given_up_by, jobs_left, kept_jobs
 from asyncify.colour.faces import Faces
 from asyncify.colour.hidden import Hidden
 from asyncify.colour.lambdas import awaits_inside, unnamed, unnamed_lambdas
+from asyncify.colour.on_loops import ON_A_LOOP, met_on_loops
 from asyncify.colour.pins import KEPT, LAMBDA, MAYBE_CALLED, NAME_TAKEN, PROPERTY, TOO_MANY_VALUES, refusal
 from asyncify.colour.split import Splitting, called_here
 from asyncify.colour.structure import (
@@ -49,7 +51,7 @@ from asyncify.rules.signals import SIGNAL
 # Rules of pools: who waits for one that stays blocks.
 POOLS = frozenset({"thread_pool", "multiprocessing_pool", "futures_session", "thread_map", "gevent", "eventlet"})
 # Functions with these pins are not touched at all, or run when no event loop can be started.
-NEVER_BRIDGED = frozenset({KEPT.code, LOCKED.code, NAME_TAKEN.code, SIGNAL.code, FORKS.code})
+NEVER_BRIDGED = frozenset(code.code for code in (KEPT, LOCKED, NAME_TAKEN, SIGNAL, FORKS, ON_A_LOOP))
 
 STAYS_SYNC = RefusalCode(
     "stays-sync",
@@ -98,6 +100,8 @@ class Solver(Splitting):
         )  # what coroutine functions of the project call, which blocks
         self._starting: frozenset[str] = frozenset()  # functions that start what goes on beside them
         for node, found in pins:
+            if self._already_async(node) and found.code not in NEVER_BRIDGED:
+                continue  # whoever calls it has a coroutine already
             self.pins.setdefault(node, found)
             if found.code != PROPERTY.code:  # an attribute can be anything, and its readers are known
                 self.pins.setdefault(handing_on(node.removeprefix("function:")), found)
@@ -186,6 +190,7 @@ class Solver(Splitting):
                 or self._outlived(graph, holds)
                 or self._mixed_jobs(holds)
                 or self._blocking(graph, holds)
+                or self._run_on_loops(holds)
                 or self._pointless(graph, holds, roots)
             ):
                 break
@@ -397,6 +402,36 @@ class Solver(Splitting):
                     changed = True
         return changed
 
+    def _run_on_loops(self, holds: dict[str, Reason]) -> bool:
+        """Below a coroutine function of the project, what would run a loop goes through a thread, or does not move."""
+        inside = self._waits_inside(holds)
+        asynchronous = {name.removeprefix("function:") for name in holds if name not in self.pins}
+        apart = {**self.bridges, **self.reads}
+        changed = False
+        for name, call in list(met_on_loops(self.facts, inside, asynchronous, apart)) if inside else ():
+            caller, last = function_node(call.within), name.rpartition(".")[2]
+            if self._in_cell(call.within):
+                continue
+            if caller not in holds and caller not in self.pins:
+                text = f"{last}() runs coroutines to their end below it"
+                held = self._held_inside(name, holds)
+                self.implications += [Implication(node, caller, text, call.span) for node in held]
+                changed |= bool(held)
+                continue
+            text = (
+                f"{call.within.rpartition('.')[2]}() comes to {last}() on its event loop, where no other one can run."
+            )
+            self.pins[function_node(name)] = refusal(ON_A_LOOP, call.span, text)
+            changed = True
+        return changed
+
+    def _held_inside(self, function: str, holds: Mapping[str, Reason]) -> list[str]:
+        """The calls and sites that hold in a function that stays synchronous."""
+        out = [node for node, plan in self.plans.items() if node in holds and plan.call.within == function]
+        return sorted(
+            [*out, *{c.node for c in self.claims if c.needs_async and c.node in holds and c.within == function}]
+        )
+
     # --- blocking that would land on the loop --------------------------------------------------------------------
 
     def _blocking_functions(self, holds: dict[str, Reason]) -> dict[str, Span]:
@@ -461,6 +496,8 @@ class Solver(Splitting):
             if function_node(call.within) not in holds:
                 continue
             for target in sorted(call.targets & waiting.keys()):
+                if is_another(self.facts, call, self.facts.project.functions[target]):
+                    continue
                 node = function_node(target)
                 last = target.rpartition(".")[2]
                 closure = graph.closure({node: Reason("")})

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from asyncify.colour.awaited import is_another
 from asyncify.colour.lambdas import unnamed
 from asyncify.colour.pins import IMPORT_TIME, LAMBDA, refusal
 from asyncify.colour.suspects import maybe_calls
@@ -213,6 +214,8 @@ def plan_call(
     if is_open and not (plain and not facts.spells(path, _ASYNC_LIBRARIES)):
         return CallPlan(call, True, refusal=refusal(MIXED_CALL, call.span), open=True)
     targets = [project.functions[name] for name in call.targets if name in project.functions]
+    if targets and all(is_another(facts, call, target) for target in targets):
+        return CallPlan(call, True, refusal=refusal(MIXED_CALL, call.span, "What is awaited here is something else."))
     generators = [target.is_generator for target in targets]
     if is_open and (any(generators) or any(target.is_async for target in targets)):
         return CallPlan(call, True, refusal=refusal(MIXED_CALL, call.span), open=True)
@@ -331,6 +334,8 @@ def family_implications(facts: Facts) -> Iterator[Implication]:
         if info.cls is None or info.name.rpartition(".")[2] == "__init__":
             continue
         for other in sorted(facts.project.overrides(name)):
+            if info.is_async and not facts.project.functions[other].is_async:
+                continue  # they had two colours before
             where = facts.project.functions[other].span
             text = f"{other.rpartition('.')[2]}() of a related class has the same colour"
             yield Implication(function_node(name), function_node(other), text, where)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 
+from asyncify.colour.awaited import is_another
 from asyncify.index.project import CallSite, FunctionInfo, Kind
 from asyncify.rules.facts import BUILTIN_METHODS, Facts
 
@@ -50,6 +51,7 @@ def maybe_calls(facts: Facts, info: FunctionInfo) -> list[CallSite]:
     if not calls or not suspected(facts, info):
         return []
     node = facts.node(info.span, ast.FunctionDef)
+    calls = [call for call in calls if not is_another(facts, call, info)]
     if node is None or info.name.rpartition(".")[2] not in BUILTIN_METHODS:
         return calls
     return [call for call in calls if _takes(node.args, call)]
