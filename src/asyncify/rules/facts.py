@@ -51,6 +51,8 @@ _SIDE_BY_SIDE = (
     "joblib.",
 )
 _THREADS = frozenset(["threading.Thread", "threading.Timer"])
+# What looks at the exception that is being handled.
+_ASKING = ("sys.exc_info", "sys.exception", "traceback.format_exc", "traceback.print_exc")
 # What gives a module, or something of one, by a name.
 _LOADERS = frozenset(
     "importlib.import_module builtins.__import__ importlib.util.module_from_spec importlib.machinery.SourceFileLoader imp.load_source "
@@ -245,6 +247,34 @@ class Facts:
                 found.add(use.function)
         threads = (info for info in self.project.classes.values() if info.external_bases & _THREADS)
         return frozenset(self.reached(found | {f"{info.name}.run" for info in threads}))
+
+    @cached_property
+    def asks_for_handled(self) -> frozenset[str]:
+        """Functions that look, themselves or through others, at an exception which one of their callers handles."""
+        found: set[str] = set()
+        for call in (*self.calls_of(_ASKING), *self.calls_named(("exception",))):
+            known = call.externals and not any(
+                name.startswith(("sys.", "traceback.", "logging.")) for name in call.externals
+            )
+            if call.method == "exception" and not call.args:
+                continue  # of a future
+            if not known and not call.targets and not self._handles(call.span.path, call.node):
+                found.add(call.within)
+        for path in self.project.files:
+            for node in self.nodes(path, ast.Raise):
+                if node.exc is None and not self._handles(path, node):
+                    found.add(self.enclosing(path, node))
+        todo = list(found)
+        while todo:
+            for call in self.project.callers(todo.pop()):
+                if call.within not in found and not self._handles(call.span.path, call.node):
+                    found.add(call.within)
+                    todo.append(call.within)
+        return frozenset(found)
+
+    def _handles(self, path: str, node: ast.AST) -> bool:
+        """Whether the node stands in a handler of its own function."""
+        return any(isinstance(parent, ast.ExceptHandler) for parent in self.ancestors_in_function(path, node))
 
     @cached_property
     def calls_by_external(self) -> dict[str, list[CallSite]]:

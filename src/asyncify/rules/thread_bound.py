@@ -4,7 +4,7 @@
 
 A database of `sqlite3` is a file: reading and writing it goes on in the function that does so, as with `open()`. A
 connection may only be used by the thread that made it, a signal handler only be set in the main thread, the context of `decimal`
-counts for its thread, and `asyncio.get_event_loop()` has a loop for the main thread only. So a function that does such a thing, itself or through others, is never called through `asyncio.to_thread`: where it also
+counts for its thread, the exception that a caller handles is known in its thread only (`sys.exc_info()`, `logger.exception(...)`, a bare `raise`), and `asyncio.get_event_loop()` has a loop for the main thread only. So a function that does such a thing, itself or through others, is never called through `asyncio.to_thread`: where it also
 waits for something else, its callers stay synchronous.
 
 ## What it refuses
@@ -60,7 +60,10 @@ def is_bound(facts: Facts, functions: Iterable[str]) -> bool:
             bound.add(call.within)
     if any(not _shared(call.node) for call in facts.calls_of((CONNECT,))):
         bound |= {call.within for call in facts.calls_named(_OF_CONNECTIONS)}
-    return bool(bound) and not bound.isdisjoint(facts.reached(functions))
+    names = set(functions)
+    if not names.isdisjoint(facts.asks_for_handled):
+        return True
+    return bool(bound) and not bound.isdisjoint(facts.reached(names))
 
 
 def works_in_any_thread(facts: Facts, functions: Iterable[str]) -> bool:
