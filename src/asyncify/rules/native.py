@@ -16,6 +16,7 @@ from asyncify.model import AddImport, DropImport, Edit, ReplaceExpr, SetArgument
 from asyncify.rules.base import Claim
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import receiving_call
+from asyncify.rules.requests_given import given_calls
 from asyncify.rules.requests_names import OF_OTHERS, SESSIONS
 
 _POSITIONAL = {"get": 2, "options": 1, "head": 1, "post": 3, "put": 2, "patch": 2, "delete": 1, "request": 2}
@@ -48,6 +49,8 @@ def blocker(facts: Facts, claims: Collection[Claim], paths: Collection[str]) -> 
         return "what stands for grequests sends by requests"
     if any(claim.verdict is Verdict.BRIDGE for claim in own):
         return "a session is also used by code that blocks"
+    if any(claim.span in given_calls(facts) for claim in own):
+        return "a session stays one of requests"
     for path, file in facts.project.files.items():
         data = file.source.data
         if (facts.in_test(path) and _TEST_DOUBLES.search(data)) or _PATCHED.search(data):

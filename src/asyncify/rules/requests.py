@@ -12,6 +12,9 @@
   `run_in_executor` runs.
 - Sessions of libraries that only prepare requests in their own way (`BaseUrlSession` of requests_toolbelt, `OAuth1Session` and `OAuth2Session` of
   requests_oauthlib) keep their class, with awaited verbs: `aio_requests.awaited(OAuth2Session)(...)`. What fetches tokens runs in a thread.
+- A session that others have or make (given to a library, a parameter that nobody in sight passes, an `OAuth2Session` that refreshes its token by
+  itself), and what may be a session, the module or something else, stays what it is. Its calls become `await aio_requests.given(session).get(...)`, and
+  those of a verb kept in a variable `await aio_requests.given(verb)(...)` (verdict `review`).
 - Streamed bodies (`stream=True`, or where it may be so): loops over `iter_content`, `iter_lines` or the response become `async for`; `content`,
   `text` and `json()` are awaited; so are `shutil.copyfileobj(response.raw, file)` and `response.raw.read(n)`. What else may be read at such a
   place (a double of a test, a response made by hand) gets the same methods by `aio_requests.streamed(response)`.
@@ -29,16 +32,20 @@ Two modules can be added to your project; they have the shape of requests, so th
 
 - A streamed body whose `.raw` goes elsewhere, or that is read in a place where no `await` may stand. On a session that moves otherwise, such a
   call stays synchronous through `session.blocking`; so does one in a function that has to stay synchronous.
-- A session that reaches code asyncify does not see (it would call it without `await`), or that comes from there.
+- The making of a session that reaches code asyncify does not see (it would call it without `await`), and streamed bodies of such a session, or of
+  one that comes from there. Functions from outside that are given the session or one of its verbs count as code that blocks.
 - A streamed body that a job asks for.
-- A verb called through a name that may be something else as well, or stored where asyncify does not see all calls.
-- An `OAuth2Session` that refreshes its token by itself (`auto_refresh_url`), and classes derived from it.
+- A verb that is run as a job and stored where asyncify does not see all calls.
+- `async with` and `await` of what may be a session of requests or of aiohttp.
 - A session on which nothing is requested in the code that was scanned.
 
 ## What differs
 
 - compat: a few requests that aiohttp would put differently on the wire (SOCKS proxies, non-ASCII header values, an explicit
   Transfer-Encoding) are carried by requests in a thread. Log lines of `urllib3` do not appear.
+- `aio_requests.given`: requests of plain sessions are carried by aiohttp on connections of their own, beside those of the code that has the session, too;
+  headers, cookies, adapters and `close` are the session's. Authentication of other kinds than requests' own, hooks, and classes with verbs of
+  their own run in a thread, as does whatever else has the verb. Doubles of `unittest.mock` are called as they were.
 - native: the `User-Agent` is that of the requests that is installed; where none is, it names aiohttp. One-shot calls share kept-alive connections.
   Some messages of connection errors are worded differently.
 """
@@ -46,7 +53,7 @@ Two modules can be added to your project; they have the shape of requests, so th
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from asyncify.graph import Implication
@@ -54,7 +61,7 @@ from asyncify.index.catalogue import Catalogue, Signature
 from asyncify.index.project import CallSite
 from asyncify.index.values import Instance
 from asyncify.model import Await, Reason, Span, Verdict
-from asyncify.rules import requests_functions, requests_sessions
+from asyncify.rules import requests_functions, requests_given, requests_sessions
 from asyncify.rules.base import (
     Block,
     Claim,
@@ -67,6 +74,7 @@ from asyncify.rules.facts import Facts
 from asyncify.rules.flow import annotation_claims
 from asyncify.rules.requests_blocking import blocking_edits, stays_blocking
 from asyncify.rules.requests_functions import entailed_by_stream
+from asyncify.rules.requests_given import given_calls
 from asyncify.rules.requests_names import (
     FUNCTIONS,
     METHODS,
@@ -129,9 +137,14 @@ CATALOGUE = Catalogue(
 
 def match(facts: Facts) -> Iterator[Finding]:
     """All findings about requests."""
-    yield from requests_functions.findings(facts)
-    yield from _session_calls(facts)
+    given = given_calls(facts)
+    yield from given.values()
+    yield from requests_given.waiting(facts)
+    yield from requests_functions.findings(facts, given)
+    yield from _session_calls(facts, given)
     for call in unseen_session_calls(facts):
+        if call.span in given:
+            continue
         refusal = refuse(SESSION_FROM_OUTSIDE, call.span)
         yield Block(site_node(call.span), refusal, "requests", call.within, blocks_loop=True)
     yield from requests_sessions.findings(facts)
@@ -147,8 +160,8 @@ def _declared_session(facts: Facts, call: CallSite) -> bool:
     )
 
 
-def _session_calls(facts: Facts) -> Iterator[Finding]:
-    seen: set[Span] = set()
+def _session_calls(facts: Facts, given: Collection[Span]) -> Iterator[Finding]:
+    seen: set[Span] = set(given)
     for name in sorted(METHODS):
         for call in facts.calls_by_external.get(name, ()):
             if call.span in seen or call.externals & FUNCTIONS:  # what may be both is seen to there

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from asyncify.graph import Implication
 from asyncify.index.project import TOO_MANY, CallSite
@@ -19,9 +19,9 @@ from asyncify.rules.requests_owners import session_owners
 from asyncify.rules.requests_values import goes_out_of_sight, is_job, named_functions
 
 
-def findings(facts: Facts) -> Iterator[Finding]:
-    """All findings about functions of requests."""
-    seen: set[Span] = set()
+def findings(facts: Facts, given: Collection[Span]) -> Iterator[Finding]:
+    """All findings about functions of requests; ``given``: calls that are seen to elsewhere."""
+    seen: set[Span] = set(given)
     for name in sorted(FUNCTIONS):
         for call in facts.calls_by_external.get(name, ()):
             if call.span not in seen:
@@ -76,12 +76,7 @@ def _call(facts: Facts, call: CallSite) -> Iterator[Finding]:
     path = call.span.path
     func = call.node.func
     reason = Reason(f"{facts.text(path, func)}() waits for the network", call.span)
-    sources = _named_somewhere(facts, call, func)
-    owners = {object_node(facts.span(*source)) for source in sources or () if source[1] is not func}
-    if sources is not None and call.externals & METHODS:
-        sessions, unknown = session_owners(facts, call)
-        owners |= sessions
-        sources = None if unknown else sources
+    sources, owners = named_at(facts, call)
     refusal: Refusal | None = None
     claims: list[Claim] = []
     if sources is not None:
@@ -100,6 +95,18 @@ def _call(facts: Facts, call: CallSite) -> Iterator[Finding]:
         "requests", call.span, call.within, Role.ROOT, Verdict.EXACT, reason.text, {"": tuple(edits)},
         follows=tuple(sorted(owners)), leads=tuple(sorted(owners)),
     )  # fmt: skip
+
+
+def named_at(facts: Facts, call: CallSite) -> tuple[list[Place] | None, set[str]]:
+    """Where the functions that the call may run are named, None if not all are known; and what it moves along with."""
+    func = call.node.func
+    sources = _named_somewhere(facts, call, func)
+    owners = {object_node(facts.span(*source)) for source in sources or () if source[1] is not func}
+    if sources is not None and call.externals & METHODS:
+        sessions, unknown = session_owners(facts, call)
+        owners |= sessions
+        sources = None if unknown else sources
+    return sources, owners
 
 
 def _more_than_a_verb(facts: Facts, call: CallSite) -> str:

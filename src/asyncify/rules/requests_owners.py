@@ -78,10 +78,10 @@ _OTHERS = frozenset(
 _CALLED_SESSION = re.compile(r"(?:\w*_)?sess(?:ion)?", re.IGNORECASE)
 
 
-def unseen_session_calls(facts: Facts) -> Iterator[CallSite]:
+def unseen_session_calls(facts: Facts, of_others: bool = False) -> Iterator[CallSite]:
     """Calls of verbs on what is called a session and comes from nobody in sight: a parameter, or an attribute set to one.
 
-    Only in files that import requests, and no other library whose sessions have verbs; not where `requests` is the
+    With `of_others` it is an attribute of another object than ``self``. Only in files that import requests, and no other library whose sessions have verbs; not where `requests` is the
     project's own module, which may be one that is not indexed.
     """
     files: dict[str, bool] = {}
@@ -93,7 +93,8 @@ def unseen_session_calls(facts: Facts) -> Iterator[CallSite]:
         name = receiver.attr if isinstance(receiver, ast.Attribute) else getattr(receiver, "id", "")
         if not _CALLED_SESSION.fullmatch(name) or not _says_where(call.node):
             continue
-        if isinstance(receiver, ast.Attribute) and ast.unparse(receiver.value) != "self":
+        other = isinstance(receiver, ast.Attribute) and ast.unparse(receiver.value) != "self"
+        if other != of_others:
             continue
         if isinstance(facts.parent(path, call.node), (ast.Await, ast.Yield, ast.YieldFrom)):
             continue

@@ -12,6 +12,7 @@ from asyncify.model import AddImport, Edit, Reason, Refusal, ReplaceExpr, SetArg
 from asyncify.rules.base import Block, Companion, Finding, RefusalCode, Replaced, function_node, site_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import local_loads
+from asyncify.rules.requests_given import given_calls
 from asyncify.rules.requests_modules import modules_handed
 from asyncify.rules.requests_names import FUNCTIONS, SESSIONS
 
@@ -79,6 +80,8 @@ def awaited_attribute(facts: Facts, call: CallSite, reach: Reach) -> Iterator[Fi
     if not isinstance(func, (ast.Attribute, ast.Name)):
         return
     nodes = [function_node(name) for name in sorted(call.targets)]
+    if call.span in given_calls(facts):
+        return  # whatever stands there is asked as it is
     if call.externals & _METHODS or (call.externals & FUNCTIONS and modules_handed(facts, call) is not None):
         nodes.append(site_node(call.span))
     if not nodes:

@@ -52,6 +52,7 @@ _PARTS: dict[Module, tuple[str, ...]] = {
         "aio_off_loop.py",
         "aio_requests_doubles.py",
         "aio_requests.py",
+        "aio_requests_given.py",
         "aio_requests_unsent.py",
         "aio_requests_response.py",
         "aio_requests_wire.py",
