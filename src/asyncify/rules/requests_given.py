@@ -36,12 +36,10 @@ _STAY = frozenset(code.code for code in (SESSION_ESCAPES, SESSION_FROM_OUTSIDE, 
 _AIOHTTP = "aiohttp.ClientSession."
 _MIXED = ("requests.", _AIOHTTP)  # what the index takes to be there, too
 _KEEPING = frozenset(
-    "weakref.finalize weakref.ref weakref.proxy contextlib.closing copy.copy functools.partial atexit.register "
+    "weakref.finalize weakref.ref weakref.proxy contextlib.closing copy.copy atexit.register "
     "builtins.vars builtins.dir builtins.iter builtins.format".split()
 )
-_CONDITION = (
-    "it may be any session, and stays what it is: one with authentication, hooks or verbs of its own is asked in a thread"
-)
+_CONDITION = "it may be any session, and stays what it is: one with authentication, hooks or verbs of its own is asked in a thread"
 
 _found: WeakKeyDictionary[Facts, dict[Span, Claim]] = WeakKeyDictionary()
 
@@ -144,11 +142,14 @@ def _claim(facts: Facts, call: CallSite, owners: Collection[str]) -> Claim | Non
         isinstance(value, External) and value.name in SESSIONS for value in facts.values(path, asked)
     ):
         return None  # code of a class, on an object that is given or none
-    if isinstance(facts.parent(path, call.node), (ast.Await, ast.Yield, ast.YieldFrom)):
+    parent = facts.parent(path, call.node)
+    if isinstance(parent, (ast.Await, ast.Yield, ast.YieldFrom)):
         return None
     function = facts.project.functions.get(call.within)
-    if any(name.startswith(_AIOHTTP) for name in others) and (function is None or function.is_async):
-        return None  # what is written for aiohttp
+    if any(name.startswith(_AIOHTTP) for name in others) and (
+        function is None or function.is_async or not isinstance(parent, (ast.Attribute, ast.Assign))
+    ):
+        return None  # what is written for aiohttp, or may be awaited by whoever gets it
     if streaming.asked_for(facts, call):
         return None
     span = facts.span(path, asked)
