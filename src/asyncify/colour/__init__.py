@@ -14,6 +14,7 @@ from asyncify.colour.entry import module_pins
 from asyncify.colour.evaluated import evaluated_pins
 from asyncify.colour.faces import find_faces
 from asyncify.colour.fan_out import find_region
+from asyncify.colour.fetched_calls import fetched_calls
 from asyncify.colour.handed import handed_on_pins
 from asyncify.colour.pins import pins
 from asyncify.colour.solve import Solver
@@ -59,7 +60,9 @@ class Constraints:
     @cached_property
     def open_calls(self) -> tuple[CallPlan, ...]:
         """What becomes of each call of something unknown that may be one of a method."""
-        return tuple(open_calls(self.facts, self.programs)) if self.settling else ()
+        if not self.settling:
+            return ()
+        return (*open_calls(self.facts, self.programs), *fetched_calls(self.facts, self.programs))
 
     @cached_property
     def pins(self) -> tuple[tuple[str, Refusal], ...]:
@@ -67,7 +70,7 @@ class Constraints:
         handled = frozenset(finding.span for finding in self.findings if isinstance(finding, Handles))
         settled = frozenset(plan.call.span for plan in self.open_calls)
         own = pins(self.facts, handled, dict(self.kept), settled)
-        named = (*computed_name_pins(self.facts), *spelled_name_pins(self.facts), *doctest_pins(self.facts))
+        named = (*computed_name_pins(self.facts, settled), *spelled_name_pins(self.facts), *doctest_pins(self.facts))
         handed = (*handed_on_pins(self.facts), *script_pins(self.facts), *evaluated_pins(self.facts))
         return (*own, *named, *handed, *class_pins(self.facts), *module_pins(self.facts, self.programs))
 

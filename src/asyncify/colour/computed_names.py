@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from asyncify.colour.pins import refusal
 from asyncify.index.prefix import literal_prefix, literal_suffix
@@ -13,68 +15,145 @@ from asyncify.index.values import Class, Constant, ModuleRef, Object, Unknown, V
 from asyncify.model import Refusal, Span
 from asyncify.rules.base import CALLBACK, function_node
 from asyncify.rules.facts import Facts
-from asyncify.rules.flow import chosen_among
+from asyncify.rules.flow import calls_in_the_end, chosen_among
 
 _MEMBERS = frozenset({"inspect.getmembers", "inspect.getmembers_static"})
 _DICT = frozenset({"__dict__"})
 _NAME_TABLES = frozenset({"builtins.globals", "builtins.vars", "builtins.locals"})
 _GETTERS = frozenset({"operator.methodcaller", "operator.attrgetter"})
+_CALLING = frozenset(
+    "map filter starmap reduce partial submit apply apply_async imap imap_unordered to_thread iter Timer".split()
+)
 _RUN_FILES = frozenset({"runpy.run_path", "runpy.run_module"})
 
 
-def computed_name_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
-    """Functions that may be fetched by a computed name: ``getattr(obj, name)``, ``globals()[name]``."""
-    project = facts.project
-    for call in facts.calls_of(("builtins.getattr", *_NAME_TABLES)):
-        node = call.node
-        if "builtins.getattr" in call.externals and len(node.args) >= 2 and not isinstance(node.args[1], ast.Constant):
-            if _names_are_known(facts, call, node.args[1]):
-                continue
-            forms = _spelled(facts, call.span.path, node.args[1])
-            for value in facts.values(call.span.path, node.args[0]):
-                for name in members_of(facts, value):
-                    last = name.rpartition(".")[2]
-                    if any(last.startswith(start) and last.endswith(end) for start, end in forms):
-                        text = "The function may be fetched here by a name that is computed."
-                        yield function_node(name), refusal(CALLBACK, call.span, text)
-        elif call.externals & _NAME_TABLES and not node.args:
-            for info in project.functions.values():
+_FOUND: WeakKeyDictionary[Facts, tuple[Fetch, ...]] = WeakKeyDictionary()
+_BY_COMPUTED = "The function may be fetched here by a name that is computed."
+_OF_ANYTHING = "The function may be fetched here by its name; asyncify cannot tell of what."
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """A place where functions may be fetched: which, and what the pins of those say that stay for it."""
+
+    span: Span
+    functions: tuple[str, ...]
+    text: str
+    calls: tuple[CallSite, ...] = ()
+    """The calls of what is fetched, where nothing else happens to it."""
+
+
+def settles(facts: Facts, function: str) -> bool:
+    """Whether what a call of the function gives may be awaited if that is a coroutine, whatever it is called as."""
+    info = facts.project.functions[function]
+    last = function.rpartition(".")[2]
+    return info.kind is Kind.FUNCTION and not info.is_generator and not info.is_async and not last.startswith("__")
+
+
+def _nobody_asks_for(facts: Facts, function: str) -> bool:
+    """Whether it is a generator under a private name, which whoever chooses the name does not know."""
+    last = function.rpartition(".")[2]
+    return facts.project.functions[function].is_generator and last.startswith("_") and not last.startswith("__")
+
+
+def computed_name_pins(facts: Facts, settled: frozenset[Span] = frozenset()) -> Iterator[tuple[str, Refusal]]:
+    """Functions that may be fetched by a computed name: ``getattr(obj, name)``, ``globals()[name]``.
+
+    Where what they give is awaited if that is a coroutine, at the calls `settled`, they may become coroutine functions.
+    """
+    for fetch in fetches(facts):
+        free = bool(fetch.calls) and all(call.span in settled for call in fetch.calls)
+        for name in fetch.functions:
+            if not (free and (settles(facts, name) or _nobody_asks_for(facts, name))):
+                yield function_node(name), refusal(CALLBACK, fetch.span, fetch.text)
+    for call in facts.calls_of(_NAME_TABLES):
+        if not call.node.args:
+            for info in facts.project.functions.values():
                 if info.path == call.span.path and info.parent is None and info.kind is Kind.FUNCTION:
                     text = "The function may be fetched here from the table of names."
                     yield function_node(info.name), refusal(CALLBACK, call.span, text)
-
     yield from _listed(facts)
+
+
+def fetches(facts: Facts) -> tuple[Fetch, ...]:
+    """The places where functions may be fetched by a computed name, of what is known and of what is not."""
+    if facts not in _FOUND:
+        _FOUND[facts] = tuple(_fetches(facts))
+    return _FOUND[facts]
+
+
+def _fetches(facts: Facts) -> Iterator[Fetch]:
+    for call in facts.calls_of(("builtins.getattr",)):
+        node = call.node
+        if len(node.args) < 2 or isinstance(node.args[1], ast.Constant) or _names_are_known(facts, call, node.args[1]):
+            continue
+        forms = _spelled(facts, call.span.path, node.args[1])
+        found = {
+            name: None
+            for value in facts.values(call.span.path, node.args[0])
+            for name in members_of(facts, value)
+            if _fits(name, forms)
+        }
+        if found:
+            yield Fetch(call.span, tuple(found), _BY_COMPUTED, _called(facts, call))
     yield from _of_anything(facts)
 
 
-def _of_anything(facts: Facts) -> Iterator[tuple[str, Refusal]]:
+def _fits(name: str, forms: list[tuple[str, str]]) -> bool:
+    last = name.rpartition(".")[2]
+    return any(last.startswith(start) and last.endswith(end) for start, end in forms)
+
+
+def _called(facts: Facts, fetch: CallSite) -> tuple[CallSite, ...]:
+    """The calls of what is fetched, if nothing else happens to it."""
+    path = fetch.span.path
+    nodes = calls_in_the_end(facts, path, fetch.node, looked_at=True) or []
+    calls = [facts.project.call_at(facts.span(path, node)) for node in nodes]
+    known = [call for call in calls if call is not None]
+    return tuple(known) if len(known) == len(calls) else ()
+
+
+def _handed_to_caller(facts: Facts, path: str, node: ast.AST) -> bool:
+    """Whether the node goes to what calls what it is given: ``map(getattr(obj, name), items)``."""
+    parent = facts.parent(path, node)
+    around = facts.parent(path, parent) if isinstance(parent, ast.keyword) else parent
+    if not isinstance(around, ast.Call) or around.func is node:
+        return False
+    if isinstance(parent, ast.keyword):
+        return parent.arg in ("target", "key", "func", "function")
+    return around.args[0] is node and ast.unparse(around.func).rpartition(".")[2] in _CALLING
+
+
+def _of_anything(facts: Facts) -> Iterator[Fetch]:
     """Functions that are fetched by a name from what is not known: ``getattr(lost, "load")``, ``methodcaller("load")``."""
-    places: list[tuple[Span, list[tuple[str, str]]]] = []
+    places: list[tuple[Span, list[tuple[str, str]], tuple[CallSite, ...]]] = []
     for call in facts.calls_of(_GETTERS):
         names = call.node.args[:1] if "operator.methodcaller" in call.externals else call.node.args
-        places += [(call.span, _forms(facts, call.span.path, name)) for name in names]
+        places += [(call.span, _forms(facts, call.span.path, name), ()) for name in names]
     for call in facts.calls_of(("builtins.getattr",)):
         path, node = call.span.path, call.node
         values = facts.values(path, node.args[0]) if len(node.args) >= 2 else frozenset()
         if len(node.args) >= 2 and (not values or any(isinstance(value, Unknown) for value in values)):
             forms = _forms(facts, path, node.args[1])
-            parent = facts.parent(path, node)
-            if ("", "") not in forms or (isinstance(parent, ast.Call) and parent.func is node):
-                places.append((call.span, forms))
+            calls = _called(facts, call)
+            if ("", "") not in forms or calls or _handed_to_caller(facts, path, node):
+                places.append((call.span, forms, calls))
     for path in sorted({call.span.path for call in facts.calls_of(_RUN_FILES)}):
         for constant in facts.nodes(path, ast.Constant):  # what they give is a dictionary
             if isinstance(constant.value, str):
-                places.append((facts.span(path, constant), [(constant.value, constant.value)]))
+                places.append((facts.span(path, constant), [(constant.value, constant.value)], ()))
+    found: list[list[str]] = [[] for _ in places]
     for name, info in facts.project.functions.items() if places else ():
         last = name.rpartition(".")[2].partition("#")[0]
         attribute = info.cls is not None or (info.parent is None and facts.imports_dynamically)
         if info.kind is not Kind.FUNCTION or info.is_async or not attribute or last.startswith("__"):
             continue
-        for span, forms in places:
-            if any(last.startswith(start) and last.endswith(end) for start, end in forms):
-                text = "The function may be fetched here by its name; asyncify cannot tell of what."
-                yield function_node(name), refusal(CALLBACK, span, text)
-                break
+        for (_, forms, _), functions in zip(places, found, strict=True):
+            if _fits(last, forms):
+                functions.append(name)
+    for (span, _, calls), functions in zip(places, found, strict=True):
+        if functions:
+            yield Fetch(span, tuple(functions), _OF_ANYTHING, calls)
 
 
 def _forms(facts: Facts, path: str, name: ast.expr) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from asyncify.colour.computed_names import fetches
 from asyncify.colour.suspects import maybe_calls
 from asyncify.index.project import TOO_MANY, CallSite, Sink
 from asyncify.rules.facts import Facts
@@ -24,8 +25,17 @@ class Hidden:
     def _crowded(self) -> list[CallSite]:
         return [call for call in self._facts.project.calls if TOO_MANY in (call.unresolved or "")]
 
+    @cached_property
+    def _fetched(self) -> dict[str, list[CallSite]]:
+        """Calls of what is fetched by a name, by the functions that this may be."""
+        out: dict[str, list[CallSite]] = {}
+        for fetch in fetches(self._facts):
+            for name in fetch.functions:
+                out.setdefault(name, []).extend(fetch.calls)
+        return out
+
     def calls(self, function: str) -> list[CallSite]:
-        """Calls of something unknown under the function's name; where it got lost, of anything that got lost."""
+        """Calls of something unknown under the function's name or fetched by it; where it got lost, of anything that got lost."""
         info = self._facts.project.functions.get(function)
-        maybe = maybe_calls(self._facts, info) if info is not None else []
+        maybe = [*(maybe_calls(self._facts, info) if info is not None else ()), *self._fetched.get(function, ())]
         return [*maybe, *self._crowded] if function in self.lost else maybe

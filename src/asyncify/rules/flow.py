@@ -103,11 +103,18 @@ def called_in_the_end(facts: Facts, path: str, node: ast.expr) -> bool:
 
     It may be kept in a local variable, or in a dictionary that is looked up where it is written or called.
     """
+    return calls_in_the_end(facts, path, node) is not None
+
+
+def calls_in_the_end(facts: Facts, path: str, node: ast.expr, *, looked_at: bool = False) -> list[ast.Call] | None:
+    """The calls of such a callable; None if more happens to it. With `looked_at`, it may be asked whether it is something."""
     child: ast.AST = node
     for parent in facts.parents(path, node):
         match parent:
             case ast.Call():
-                return parent.func is child
+                if looked_at and isinstance(parent.func, ast.Name) and parent.func.id == "callable":
+                    return []
+                return [parent] if parent.func is child else None
             case ast.IfExp() if child is not parent.test:
                 pass
             case ast.Dict() if any(child is value for value in parent.values):
@@ -116,11 +123,23 @@ def called_in_the_end(facts: Facts, path: str, node: ast.expr) -> bool:
                 pass
             case ast.Assign(targets=[target]) if child is parent.value:
                 loads = local_loads(facts, path, target)
-                return loads is not None and all(called_in_the_end(facts, path, load) for load in loads)
+                found = [calls_in_the_end(facts, path, load, looked_at=looked_at) for load in loads or ()]
+                given = [calls for calls in found if calls is not None]
+                return (
+                    [call for calls in given for call in calls]
+                    if loads is not None and len(given) == len(found)
+                    else None
+                )
+            case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test) if child is test and looked_at:
+                return []
+            case ast.UnaryOp(op=ast.Not()) if looked_at:
+                return []
+            case ast.Compare(ops=[ast.Is() | ast.IsNot()], comparators=[ast.Constant(value=None)]) if looked_at:
+                return []
             case _:
-                return False
+                return None
         child = parent
-    return False
+    return None
 
 
 def with_item(facts: Facts, path: str, statement: ast.With, item: ast.expr, text: str) -> tuple[Span, MakeAsync]:
