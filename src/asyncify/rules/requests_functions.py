@@ -84,7 +84,7 @@ def _call(facts: Facts, call: CallSite) -> Iterator[Finding]:
     if sources is None or refusal is not None:
         refusal = refusal or refuse(UNCLEAR_CALL, call.span, _more_than_a_verb(facts, call))
         yield Block(site_node(call.span), refusal, "requests", call.within, blocks_loop=True)
-        for owner in sorted(owners):
+        for owner in sorted(owners | _handed_on(facts, call)):
             yield Implication(owner, site_node(call.span), "the function is called here", call.span)
         return
     yield from claims
@@ -107,6 +107,20 @@ def named_at(facts: Facts, call: CallSite) -> tuple[list[Place] | None, set[str]
         owners |= sessions
         sources = None if unknown else sources
     return sources, owners
+
+
+def _handed_on(facts: Facts, call: CallSite) -> set[str]:
+    """Where the functions of requests that the call may run are named, but not called: in a table, as an argument."""
+    found: set[str] = set()
+    for path, node, names in facts.references(FUNCTIONS):
+        parent = facts.parent(path, node)
+        if (
+            names & call.externals
+            and node is not call.node.func
+            and not (isinstance(parent, ast.Call) and parent.func is node)
+        ):
+            found.add(object_node(facts.span(path, node)))
+    return found
 
 
 def _more_than_a_verb(facts: Facts, call: CallSite) -> str:
