@@ -11,6 +11,7 @@ import ast
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from asyncify.graph import Implication
 from asyncify.index.project import Kind
@@ -23,6 +24,8 @@ from asyncify.rules.requests_names import named_in_requests
 from asyncify.rules.test_mocks import VERBS, refuse_double
 
 ID = "test_frameworks"
+# What `requests.codes` has, as far as the names are those of HTTP.
+_CODES = {status.name.lower(): status.value for status in HTTPStatus} | {"okay": 200, "all_ok": 200}
 _FUNCTIONS = frozenset(f"requests.{verb}" for verb in VERBS - {"send"})
 
 
@@ -226,9 +229,19 @@ def _set_to_the_real_thing(facts: Facts, path: str, names: set[str]) -> bool:
             and node in statement.targets
             and External(f"requests.{node.attr}") in facts.values(path, statement.value)
         )
-        if not real:
+        if not real and not _is_code(facts, path, node):
             return False
     return True
+
+
+def _is_code(facts: Facts, path: str, codes: ast.Attribute) -> bool:
+    """Whether the double is given the number that requests has under this name: ``double.codes.ok = 200``."""
+    name = facts.parent(path, codes)
+    statement = facts.parent(path, name) if name is not None else None
+    match name, statement:
+        case ast.Attribute(attr=attribute), ast.Assign(targets=targets, value=ast.Constant(value=number)):
+            return codes.attr == "codes" and name in targets and _CODES.get(attribute.lower()) == number
+    return False
 
 
 # --- time --------------------------------------------------------------------------------------------------------
