@@ -15,7 +15,7 @@ from asyncify.index.values import Class, Constant, ModuleRef, Object, Unknown, V
 from asyncify.model import Refusal, Span
 from asyncify.rules.base import CALLBACK, function_node
 from asyncify.rules.facts import Facts
-from asyncify.rules.flow import calls_in_the_end, chosen_among
+from asyncify.rules.flow import calls_in_the_end, chosen_among, local_loads
 
 _MEMBERS = frozenset({"inspect.getmembers", "inspect.getmembers_static"})
 _DICT = frozenset({"__dict__"})
@@ -68,11 +68,41 @@ def computed_name_pins(facts: Facts, settled: frozenset[Span] = frozenset()) -> 
                 yield function_node(name), refusal(CALLBACK, fetch.span, fetch.text)
     for call in facts.calls_of(_NAME_TABLES):
         if not call.node.args:
-            for info in facts.project.functions.values():
-                if info.path == call.span.path and info.parent is None and info.kind is Kind.FUNCTION:
-                    text = "The function may be fetched here from the table of names."
-                    yield function_node(info.name), refusal(CALLBACK, call.span, text)
+            for name in _in_table(facts, call):
+                text = "The function may be fetched here from the table of names."
+                yield function_node(name), refusal(CALLBACK, call.span, text)
     yield from _listed(facts)
+
+
+def _in_table(facts: Facts, call: CallSite) -> Iterator[str]:
+    """The functions in the table of names that is made here: those of the file, or of the function that asks for its own.
+
+    Where something out of that table is called, it may be whatever the function's variables hold.
+    """
+    within = facts.project.functions.get(call.within)
+    own = (
+        "builtins.globals" not in call.externals and within is not None and within.kind in (Kind.FUNCTION, Kind.LAMBDA)
+    )
+    others = not own or _calls_out_of(facts, call.span.path, call.node)
+    for info in facts.project.functions.values():
+        here = info.path == call.span.path and info.kind is Kind.FUNCTION
+        if here and ((others and info.parent is None) or (own and info.parent == call.within)):
+            yield info.name
+
+
+def _calls_out_of(facts: Facts, path: str, table: ast.expr) -> bool:
+    """Whether something out of the table is called: ``table[name]()``, ``table.get(name)()``, also under a local name."""
+    parent = facts.parent(path, table)
+    match parent:
+        case ast.Subscript(value=value) if value is table:
+            return bool(calls_in_the_end(facts, path, parent, looked_at=True))
+        case ast.Attribute(value=value) if value is table:
+            around = facts.parent(path, parent)
+            return isinstance(around, ast.Call) and bool(calls_in_the_end(facts, path, around, looked_at=True))
+        case ast.Assign(targets=[ast.Name() as target]):
+            loads = local_loads(facts, path, target)
+            return loads is None or any(_calls_out_of(facts, path, load) for load in loads)
+    return False
 
 
 def fetches(facts: Facts) -> tuple[Fetch, ...]:
