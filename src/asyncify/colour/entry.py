@@ -47,10 +47,13 @@ def can_wrap(facts: Facts, path: str) -> bool:
 
 
 def _looks_at_names(statement: ast.stmt) -> bool:
-    """Whether the statement asks for the table of names, or runs text that may: a function has another one."""
+    """Whether the statement asks for the table of names, or runs text that may: a function has another one.
+
+    In a function, `locals()` and its like give the function's own table, before and after.
+    """
+    function = isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef))
+    looking = ("exec", "eval", "globals") if function else ("exec", "eval", "vars", "locals", "globals", "dir")
     return any(
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id in ("exec", "eval", "vars", "locals", "globals", "dir")
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in looking
         for node in walk(statement)
     )
