@@ -28,6 +28,7 @@ from asyncify.rules.blocking import waits
 from asyncify.rules.facts import Facts
 from asyncify.rules.forks import NAMES as FORKS
 from asyncify.rules.registry import catalogue, rules_for
+from asyncify.rules.texts import Texts
 from asyncify.support import is_emitted
 
 LARGE = 40_000
@@ -89,19 +90,20 @@ def analyse_tree(tree: Tree, config: Config, progress: Progress) -> list[Analysi
     Support modules that an earlier run added are left out: they are what asyncify rewrites to.
     """
     sources = [source for source in tree.sources if not is_emitted(source.text)]
+    texts = Texts(sources)
     lines = sum(source.data.count(b"\n") for source in sources)
     if lines < LARGE:
         wanted = relevant(sources, rules_for(config.web))
-        return [analyse(wanted, tree.root, config, progress, tree=sources)]
+        return [analyse(wanted, tree.root, config, progress, texts=texts)]
     progress.stage("Looking for what matters")
     ground = Ground(sources, catalogue(), lambda name: name in FORKS or waits(name))
 
     def analyse_part(wanted: Sequence[SourceFile]) -> Analysis:
-        return analyse(wanted, tree.root, config, progress, ground.elsewhere, ground.parsed, sources)
+        return analyse(wanted, tree.root, config, progress, ground.elsewhere, ground.parsed, texts)
 
     found = parts(ground, rules_for(config.web), analyse_part, max(PART, lines // 10))
     if found is None:
-        found = [analyse(relevant(sources, rules_for(config.web)), tree.root, config, progress, tree=sources)]
+        found = [analyse(relevant(sources, rules_for(config.web)), tree.root, config, progress, texts=texts)]
     return found
 
 
@@ -112,12 +114,12 @@ def analyse(
     progress: Progress,
     elsewhere: Elsewhere | None = None,
     parsed: Parsed | None = None,
-    tree: Sequence[SourceFile] = (),
+    texts: Texts | None = None,
 ) -> Analysis:
-    """Index and colour these files of `tree`. `elsewhere` names the whole tree where they are a part of it."""
+    """Index and colour these files of a tree with those `texts`. `elsewhere` names the whole tree where they are a part of it."""
     progress.stage("Indexing")
     project = build(sources, catalogue(), elsewhere, parsed)
-    facts = Facts(project, config.web, tree or sources)
+    facts = Facts(project, config.web, texts or Texts(sources))
     chosen = rules_for(config.web)
     progress.stage("Matching rules", len(chosen))
     findings: list[Finding] = []

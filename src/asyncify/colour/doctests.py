@@ -24,7 +24,7 @@ _IMPORT = re.compile(r"(?:^|;)\s*(?:import|from)\s+(\w+)", re.MULTILINE)
 
 def doctest_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
     """Nodes of functions that examples in their own file call, with the refusal to give."""
-    if not any(map(facts.spelled_in_tree, _RUNNERS)):
+    if not any(map(facts.tree.spell, _RUNNERS)):
         return
     called: dict[str, dict[str, Span]] = {}  # by file: the names called, and where first
     for path in facts.project.files:

@@ -136,7 +136,7 @@ class Views:
         found = self.facts.calls_of(["django.urls.register_converter"])
         if found:
             return found[0].span
-        if self.facts.spelled_in_tree("ATOMIC_REQUESTS"):
+        if self.facts.tree.spell("ATOMIC_REQUESTS"):
             return Span(next(iter(self.facts.project.files)), 1, 0, 1, 0)
         return None
 

@@ -9,9 +9,10 @@ from functools import cached_property
 from typing import TypeVar
 
 from asyncify.graph import reachable
-from asyncify.index.project import CallSite, FileTree, ImplicitCall, Project, SourceFile
+from asyncify.index.project import CallSite, FileTree, ImplicitCall, Project
 from asyncify.index.values import External, ExternalMethod, Function, Instance, Object, Partial, Value
 from asyncify.model import Span
+from asyncify.rules.texts import Texts
 
 BUILTIN_METHODS = frozenset(
     name for kind in (str, bytes, list, dict, set, io.TextIOWrapper, io.BufferedReader) for name in dir(kind)
@@ -67,10 +68,10 @@ Place = tuple[str, ast.expr]
 class Facts:
     """The project as rules see it; ``web`` is what the user wants of its web applications, ``tree`` all files there are."""
 
-    def __init__(self, project: Project, web: str = "keep", tree: Iterable[SourceFile] = ()) -> None:
+    def __init__(self, project: Project, web: str = "keep", tree: Texts | None = None) -> None:
         self.project = project
         self.web = web
-        self._tree = tree
+        self.tree = tree or Texts(())
         self._spelled: dict[tuple[str, frozenset[str]], bool] = {}
 
     # --- syntax ------------------------------------------------------------------------------------------------
@@ -133,15 +134,6 @@ class Facts:
             text = self.project.files[path].source.text
             found = self._spelled[path, names] = any(name in text for name in names)
         return found
-
-    def spelled_in_tree(self, name: str) -> bool:
-        """Whether the name stands in the text of any Python file of the tree, indexed or not."""
-        return any(name in source.text for source in self._tree)
-
-    def has_module(self, name: str) -> bool:
-        """Whether a file of the tree, indexed or not, may be what this top-level name imports somewhere in it."""
-        ends = (f"/{name}.py", f"/{name}/__init__.py")
-        return any(f"/{source.path}".endswith(ends) for source in self._tree)
 
     # --- values ------------------------------------------------------------------------------------------------
 

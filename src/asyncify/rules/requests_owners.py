@@ -85,7 +85,7 @@ def unseen_session_calls(facts: Facts, of_others: bool = False) -> Iterator[Call
     project's own module, which may be one that is not indexed.
     """
     files: dict[str, bool] = {}
-    for call in facts.calls_named(SESSION_VERBS) if not facts.has_module("requests") else ():
+    for call in facts.calls_named(SESSION_VERBS) if not facts.tree.have_module("requests") else ():
         func, path = call.node.func, call.span.path
         if call.targets or call.externals or not call.unresolved or not isinstance(func, ast.Attribute):
             continue
