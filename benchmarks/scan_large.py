@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from asyncify import analysis, api
+from asyncify import api, trees
 from asyncify.config import Config
 from asyncify.model import Verdict
 
@@ -90,7 +90,7 @@ def compare(tree: Path) -> int:
     """Plan with the parts and with everything; say what only the whole finds. Returns how much that is."""
     config = Config(root=tree, cache=False)
     some = api.scan([tree], config).plan
-    analysis.LARGE = 10**9
+    trees.LARGE = 10**9
     whole = api.scan([tree], config).plan
     moved = {site.span for site in some.sites if site.verdict is not Verdict.KEEP}
     moved |= {refusal.span for refusal in some.refusals}

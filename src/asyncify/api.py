@@ -20,25 +20,15 @@ from asyncify.discover.notebook import SUFFIX, as_python, with_code
 from asyncify.entry_points import ENTRY_FILES, check_names
 from asyncify.errors import CheckError, InputError
 from asyncify.index.project import Diagnostic, Kind
-from asyncify.model import Edit, FileChange, GroupChange, MakeAsync, Plan, Span, Witness
+from asyncify.model import Edit, FileChange, GroupChange, Plan, Span, Witness
 from asyncify.packaging.found import discover_config
+from asyncify.progress import Progress, Silent
 from asyncify.rules.registry import catalogue
 from asyncify.support import is_emitted
 
 if TYPE_CHECKING:  # each stage is imported where it begins: a scan whose result is known needs none of them
-    from asyncify.analysis import Progress
     from asyncify.check import Problem
     from asyncify.write import UndoResult, WriteResult
-
-
-class Silent:
-    """Progress that nobody watches."""
-
-    def stage(self, name: str, total: int | None = None) -> None:
-        """Nothing."""
-
-    def advance(self, steps: int = 1) -> None:
-        """Nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +96,11 @@ def _analysed(
     tree: Tree, config: Config, progress: Progress, choices: bool
 ) -> tuple[Plan, tuple[Diagnostic, ...], int]:
     """The plan of a tree, the files left out, and how many functions become asynchronous."""
-    from asyncify.analysis import analyse_tree, merged
     from asyncify.index.build import without_collecting
+    from asyncify.trees import plan_of
 
     with without_collecting():
-        analyses = analyse_tree(tree, config, progress)
-        progress.stage("Comparing boundaries" if choices else "Planning")
-        plan, skipped = merged(analyses, choices)
-    functions = {
-        info.span for analysis in analyses for info in analysis.project.functions.values()
-    }  # `with` and `for` are made async, too
-    made = {edit.span for group in plan.groups for edit in group.edits if isinstance(edit, MakeAsync)}
-    return plan, skipped, len(made & functions)
+        return plan_of(tree, config, progress, choices=choices)
 
 
 def _depends_on(tree: Tree, config: Config) -> Iterator[bytes]:
@@ -312,15 +295,13 @@ def why(paths: Sequence[Path], config: Config, function: str) -> WhyResult:
 
     ``function`` is a dotted name or the end of one.
     """
-    from asyncify.analysis import analyse_tree
     from asyncify.colour.witness import witness
+    from asyncify.trees import analyses
 
     tree = discover(paths, config, libraries=catalogue().modules)
     check_names(config, tree.sources)
     colourings = {
-        name: analysis.colouring
-        for analysis in analyse_tree(tree, config, Silent())
-        for name in analysis.project.functions
+        name: analysis.colouring for analysis in analyses(tree, config, Silent()) for name in analysis.project.functions
     }
     found = [name for name in sorted(colourings) if name == function or name.endswith("." + function)]
     named = [name for name in found if colourings[name].facts.project.functions[name].kind is Kind.FUNCTION]

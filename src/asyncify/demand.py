@@ -20,7 +20,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from asyncify import waits_elsewhere
 from asyncify.colour.colouring import Colouring
@@ -38,8 +38,8 @@ from asyncify.index.linked import LinkedProject
 from asyncify.index.project import Kind, SourceFile
 from asyncify.model import Span
 from asyncify.reach_below import Below
-from asyncify.relevance import Graph, Links, Starts, both_ways, everywhere, loads_by_name, mentioning, starting
-from asyncify.rules.base import Role, Rule, object_node
+from asyncify.relevance import Graph, Links, Starts, both_ways, loads_by_name, mentioning
+from asyncify.rules.base import Role, object_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.requests_names import SESSION_FROM_OUTSIDE
 
@@ -78,9 +78,6 @@ class Analysis(Protocol):
     @property
     def facts(self) -> Facts:
         """The same, as rules ask for it."""
-
-
-_A = TypeVar("_A", bound=Analysis)
 
 
 class Ground:
@@ -267,50 +264,6 @@ class Ground:
         return out
 
 
-def parts(
-    ground: Ground, rules: Collection[Rule], analyse: Callable[[Sequence[SourceFile]], _A], limit: int
-) -> list[_A] | None:
-    """The analyses of all parts of the tree, in the order of their first files.
-
-    None where a part grows over so many lines: then the tree hangs together too much to be taken apart.
-    """
-    starts = starting(rules)
-    inert = frozenset[str]().union(*(rule.inert for rule in rules))
-    libraries = Libraries(frozenset(starts), inert)
-    todo = ground.linked(ground.seeds(starts))
-    for path in ground.seeds(everywhere(rules)):
-        around = ground.connected(path)
-        touched = [part for part in todo if part & around]
-        if touched:
-            todo = [part for part in todo if not part & around] + [{path}.union(*touched)]
-    done: list[tuple[set[str], _A]] = []
-    while todo:
-        part = min(
-            todo, key=lambda part: (ground.lines(part), min(part))
-        )  # small ones may join larger ones for nothing
-        todo.remove(part)
-        waiting = len(ground.elsewhere.waiting)
-        analysis = analyse([ground.sources[path] for path in sorted(part)])
-        more = _needed(ground, analysis, libraries)
-        if more and ground.lines(part | more) > HOPES:  # the plan of what moves as it is stands without what might move
-            more = _needed(ground, analysis, libraries, hopeful=False)
-        if not more and waiting == len(ground.elsewhere.waiting):
-            done.append((part, analysis))
-            continue
-        part |= more
-        analysis.project.forget()
-        if ground.lines(part) > limit:
-            return None
-        part = part.union(*(other for other in todo if other & part), *(other for other, _ in done if other & part))
-        todo = [other for other in todo if not other & part]
-        for other, joined in done:
-            if other & part:
-                joined.project.forget()
-        done = [(other, found) for other, found in done if not other & part]
-        todo.append(part)
-    return [analysis for _, analysis in sorted(done, key=lambda item: min(item[0]))]
-
-
 def _imports(text: str, library: str) -> bool:
     position = text.find(library)
     while position >= 0:
@@ -325,12 +278,21 @@ def _imports(text: str, library: str) -> bool:
     return False
 
 
-def _needed(ground: Ground, analysis: Analysis, libraries: Libraries, hopeful: bool = True) -> set[str]:
-    """Paths of the files that the part still lacks, and that are to be indexed next.
+def needed(ground: Ground, analysis: Analysis, libraries: Libraries, part: Collection[str]) -> set[str]:
+    """Paths of the files that the `part` still lacks, and that are to be indexed next.
 
     What may keep a function as it is comes first, callers only if nothing does. Those for what might move if more were
-    known (:func:`_undecided`) only where `hopeful`.
+    known (:func:`_undecided`) not where the part would grow too large for hopes.
     """
+    more = _needed(ground, analysis, libraries, hopeful=True)
+    if (
+        more and ground.lines(more.union(part)) > HOPES
+    ):  # the plan of what moves as it is stands without what might move
+        more = _needed(ground, analysis, libraries, hopeful=False)
+    return more
+
+
+def _needed(ground: Ground, analysis: Analysis, libraries: Libraries, *, hopeful: bool) -> set[str]:
     known = analysis.project.files.keys()
     for paths in _batches(ground, analysis, libraries, hopeful):
         found = set(paths) - known - {""}

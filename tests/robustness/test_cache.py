@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncify import analysis, api, cache
+from asyncify import api, cache, trees
 from asyncify.config import Config
 from asyncify.model import Span
 
@@ -39,7 +39,7 @@ def _never(*args: object) -> None:
 
 def test_the_second_scan_analyses_nothing(folder: Path, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = api.scan([tree], Config(root=tree))
-    monkeypatch.setattr(analysis, "analyse_tree", _never)
+    monkeypatch.setattr(trees, "analyses", _never)
     second = api.scan([tree], Config(root=tree))
     assert second.plan == first.plan
     assert second.functions_changed == first.functions_changed == 1
@@ -58,7 +58,7 @@ def test_what_changed_is_analysed(change: str, folder: Path, tree: Path, monkeyp
             config = Config(root=tree, http="compat")
         case "entry point":
             (tree / "pyproject.toml").write_text("[project.scripts]\nx = 'main:main'\n")
-    monkeypatch.setattr(analysis, "analyse_tree", _never)
+    monkeypatch.setattr(trees, "analyses", _never)
     with pytest.raises(AssertionError, match="analysed again"):
         api.scan([tree], config)
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from asyncify import analysis, api, demand
-from asyncify.analysis import analyse
+from asyncify import api, demand, trees
+from asyncify.analysis import Analysis, analyse
 from asyncify.config import Config
-from asyncify.demand import Ground, parts
+from asyncify.demand import Ground
 from asyncify.discover import discover
+from asyncify.growth import Growth, TooLarge, beginnings, libraries_of
 from asyncify.model import Plan
+from asyncify.progress import Silent
 from asyncify.rules.blocking import waits
 from asyncify.rules.registry import catalogue, rules
 
@@ -30,21 +32,18 @@ def _write(root: Path, files: Mapping[str, str]) -> Config:
 def _parts(root: Path, files: Mapping[str, str], limit: int = 1000) -> list[set[str]]:
     config = _write(root, files)
     ground = Ground(discover([root], config).sources, catalogue(), waits)
-    found = parts(
-        ground,
-        rules().values(),
-        lambda s: analyse(s, root, config, api.Silent(), ground.elsewhere, ground.parsed),
-        limit,
-    )
-    if found is None:
+    growth = Growth[Analysis](ground, libraries_of(rules().values()), limit, beginnings(ground, rules().values()))
+    try:
+        growth.run(lambda s: analyse(s, root, config, Silent(), ground.elsewhere, ground.parsed))
+    except TooLarge:
         return [{"too large"}]
-    return [set(part.project.files) for part in found]
+    return sorted((part for part, _ in growth.done), key=min)
 
 
 def _both(root: Path, files: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> tuple[Plan, Plan]:
     config = _write(root, files)
     whole = api.scan([root], config).plan
-    monkeypatch.setattr(analysis, "LARGE", 0)
+    monkeypatch.setattr(trees, "LARGE", 0)
     return whole, api.scan([root], config).plan
 
 

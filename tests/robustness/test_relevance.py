@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from harness.fixture import FIXTURES, names
 
-from asyncify import analysis, api, colour
+from asyncify import api, colour, trees
 from asyncify.config import Config
 from asyncify.demand import Ground
 from asyncify.discover import discover
@@ -31,10 +31,10 @@ def test_same_plan_as_with_all_files(name: str, monkeypatch: pytest.MonkeyPatch)
     some = None
     if len(relevant(sources, rules().values())) < len(sources):
         some = api.scan([root], config).plan
-    monkeypatch.setattr(analysis, "LARGE", 0)
+    monkeypatch.setattr(trees, "LARGE", 0)
     parts = api.scan([root], config).plan
     monkeypatch.undo()
-    monkeypatch.setattr(analysis, "relevant", _all)
+    monkeypatch.setattr(trees, "relevant", _all)
     whole = api.scan([root], config).plan
     if some:
         assert (some.groups, some.refusals) == (whole.groups, whole.refusals)
