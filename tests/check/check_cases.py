@@ -210,6 +210,16 @@ _body("coroutine-returned", True, "hs = {1: lambda: f(), 2: lambda: f(2)}\nprint
 _body("coroutine-returned", True, "hs = {1: lambda: f()}\nprint(await hs[1]())\nprint(list(hs.values()))")
 _body("coroutine-returned", False, "for h in (lambda: f(), lambda: f(2)):\n    print(await h())")
 _body("coroutine-returned", True, "for h in (lambda: f(), lambda: f(2)):\n    print(h())")
+_GIVEN = "class T:\n    def __init__(self, target, args=()):\n        self.job = target, args\n{}\n"
+_RUNS = "async def run(x, h):\n    {}"
+for _head, _found in (
+    (_RUNS.format("await h()"), False),
+    (_RUNS.format("h()"), True),
+    (_RUNS.format("await h(); print(h())"), True),
+    (_RUNS.format("x()"), False),
+    ("async def run(h):\n    await h()", True),  # what the second argument is for, nobody knows
+):
+    _body("coroutine-returned", _found, "T(target=run, args=(x, lambda: f(2)))", head=_GIVEN.format(_head))
 _body("coroutine-returned", False, "for n, h in [('a', lambda: f()), ('b', lambda: f(2))]:\n    print(n, await h())")
 _body(
     "coroutine-returned", True, "for n, h in [('a', lambda: f()), ('b', lambda: f(2))]:\n    print(n(), await h(), h)"
@@ -484,6 +494,22 @@ _case(
     "import asyncio, time\nclass A:\n    def __init__(self):\n        time.sleep(1)\nasync def g():\n    A()\n    await asyncio.sleep(0)\n",
     "import asyncio, time\nclass A:\n    def __init__(self):\n        time.sleep(1)\ndef g():\n    A()\n",
 )
+_POOL_CLASS = (
+    "import asyncio, time\nclass Pool:\n    def __init__(self, n=1, name='', initializer=None):\n        self.n = initializer\n"
+    "    def submit(self, fn): ...\n    async def __aenter__(self): ...\n    async def __aexit__(self, *e): ...\n"
+)
+for _wrong, _init, _made in (
+    (True, "def init():\n    time.sleep(1)", "initializer=init"),
+    (True, "def init():\n    time.sleep(1)", "1, 'w', init"),
+    (False, "async def init():\n    await asyncio.sleep(1)", "initializer=init"),
+    (False, "def init():\n    print(1)", "1, 'w', init"),
+):
+    _case(
+        "blocking-chain",
+        _wrong,
+        f"{_POOL_CLASS}{_init}\nasync def g():\n    async with Pool({_made}) as pool:\n        pool.submit(print)\n",
+        "def init():\n    pass\ndef g():\n    pass\n",
+    )
 _body("nested-run", True, "asyncio.run(f())")
 _body("nested-run", True, "def inner():\n    asyncio.run(f())\ninner()")
 _body("nested-run", False, "asyncio.run(f())", header="def g(x=None):")

@@ -10,7 +10,7 @@ from asyncify.check.functions import decorators, gives_awaitable
 from asyncify.check.infer import Evaluator
 from asyncify.check.report import Examination
 from asyncify.check.tree import Class, Function, Module, last_name, parameters
-from asyncify.check.values import Cls, Func, Inst, Items, Lambda, Promise
+from asyncify.check.values import Cls, Func, Inst, Items, Lambda, Promise, Value
 
 
 class CallbackCheck:
@@ -186,13 +186,22 @@ def called_on_loop(evaluator: Evaluator, call: ast.Call, module: Module) -> list
             isinstance(v, Func) and v.info.owner is not None and bool(evaluator.member(v.info.owner, "__aenter__"))
             for v in evaluator.of(call.func, module)
         )
-    if not takes:
+    if takes:
+        given = call.args[:3]
+    elif any(_runs_jobs(evaluator, v) for v in evaluator.of(call.func, module)):
+        given = call.args[2:3] + [k.value for k in call.keywords if k.arg == "initializer"]
+    else:
         return []
     found: list[Function | Lambda] = []
-    for argument in call.args[:3]:
+    for argument in given:
         for value in evaluator.of(argument, module):
             if isinstance(value, Func) and not value.info.is_async:
                 found.append(value.info)
             elif isinstance(value, Lambda):
                 found.append(value)
     return found
+
+
+def _runs_jobs(evaluator: Evaluator, value: Value) -> bool:
+    """Whether it is a class of pools whose workers are tasks."""
+    return isinstance(value, Cls) and all(bool(evaluator.member(value.info, n)) for n in ("__aenter__", "submit"))

@@ -126,7 +126,7 @@ class Tracer:
             return self._named_lambda([looped], module, depth)
         if isinstance(parent, ast.Dict) and node in parent.values and self._table(parent, module, depth):
             return HANDLED
-        return self._handed(node, module)
+        return self._given_with(node, module, depth) or self._handed(node, module)
 
     def _table(self, table: ast.Dict, module: Module, depth: int) -> bool:
         """Whether all that is done with a function's dictionary of lambdas is looking one up and awaiting what it gives."""
@@ -160,21 +160,50 @@ class Tracer:
         for target in targets:
             assert isinstance(target, ast.Name)
             scope = module.scope_of[target].lookup(target.id)
-            for use in module.nodes:
-                if not (isinstance(use, ast.Name) and use.id == target.id and isinstance(use.ctx, ast.Load)):
-                    continue
-                if scope is None or module.scope_of[use].lookup(use.id) is not scope:
-                    continue
-                call = module.parents.get(use)
-                if isinstance(call, ast.Call) and call.func is use:
-                    fate = self.follow(call, module, False, depth)
-                else:
-                    fate = self._handed(use, module)
+            if scope is not None:
+                fate = self._called_by_name(target.id, scope, module, depth)
                 if not fate.handled:
-                    return lost(
-                        f"is returned by a lambda that is called `{target.id}`, and {fate.text}", "coroutine-returned"
-                    )
+                    return fate
         return HANDLED
+
+    def _called_by_name(self, name: str, scope: Scope, module: Module, depth: int) -> Fate:
+        """Every use of the variable that holds the lambda awaits what it gives, or hands it to somebody who does."""
+        for use in module.nodes:
+            if not (isinstance(use, ast.Name) and use.id == name and isinstance(use.ctx, ast.Load)):
+                continue
+            if module.scope_of[use].lookup(name) is not scope:
+                continue
+            call = module.parents.get(use)
+            if isinstance(call, ast.Call) and call.func is use:
+                fate = self.follow(call, module, False, depth)
+            else:
+                fate = self._handed(use, module)
+            if not fate.handled:
+                return lost(f"is returned by a lambda that is called `{name}`, and {fate.text}", "coroutine-returned")
+        return HANDLED
+
+    def _given_with(self, node: ast.expr, module: Module, depth: int) -> Fate | None:
+        """The fate of what a lambda gives that goes to a function in the tuple of its arguments: ``Thread(target=run, args=(lambda: ask(1),))``."""
+        display = module.parents.get(node)
+        keyword = module.parents.get(display) if isinstance(display, (ast.Tuple, ast.List)) else None
+        call = module.parents.get(keyword) if isinstance(keyword, ast.keyword) and keyword.arg == "args" else None
+        if not isinstance(display, (ast.Tuple, ast.List)) or not isinstance(call, ast.Call):
+            return None
+        if any(isinstance(each, ast.Starred) for each in display.elts):
+            return None
+        given = [*call.args, *(k.value for k in call.keywords if k is not keyword)]
+        functions = [v.info for each in given for v in self.evaluator.of(each, module) if isinstance(v, Func)]
+        fate: Fate | None = None
+        for function in functions:
+            position = display.elts.index(node) + int(function.owner is not None)
+            args = [*function.node.args.posonlyargs, *function.node.args.args]
+            home = self.evaluator.tree.module(function.scope.path)
+            if home is None or position >= len(args):
+                return None
+            fate = self._called_by_name(args[position].arg, function.scope, home, depth)
+            if not fate.handled:
+                return fate
+        return fate
 
     def _handed(self, node: ast.expr, module: Module) -> Fate:
         """The fate of what a lambda gives, where `node` (the lambda or its name) is an argument."""

@@ -96,6 +96,7 @@ _OPENING = (  # other rules move them
 WAITING_METHODS = {
     "subprocess.Popen": ("wait", "communicate"),
     "multiprocessing.Process": ("join",),
+    "asyncio.ThreadsafeFuture": ("result", "exception"),
 }
 # Pools of connections of urllib3, which threads may share: a request whose body is read before it returns is a call like any other.
 POOLED = {
@@ -315,6 +316,7 @@ RULE = Rule(
             for name in ("subprocess.Popen", "multiprocessing.Pool", *POOLED, *WAITING_AT_THE_END)
         }
         | {cls: Signature(returns=cls) for cls in SESSIONS}
+        | {"asyncio.run_coroutine_threadsafe": Signature(returns="asyncio.ThreadsafeFuture")}
         | {f"{cls}.__enter__": Signature(returns="self") for cls in SESSIONS}
         | {f"{cls}.{verb}": Signature(returns="requests.Response") for cls in SESSIONS for verb in _VERBS}
         | {

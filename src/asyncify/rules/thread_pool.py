@@ -9,7 +9,7 @@
 - Results may be read by any builtin: `list`, `sum`, `dict(zip(...))`, `next`, `any`, `print(*...)`, `out.extend(...)`, `yield from`, `itertools`,
   and through a progress bar of `tqdm`. What reads to the end gets a list; what reads step by step has an awaited counterpart.
 - A function that gets results of a pool from one caller and a list from another iterates over either (`aio_support.either`).
-- Callbacks of futures ask their future without waiting (`future.result_now()`); asynchronous ones are awaited by the pool.
+- Callbacks of futures ask their future without waiting (`future.result_now()`); asynchronous ones are awaited by the pool, and so is an `initializer`.
 - In `with session, pool:` each item becomes asynchronous or stays; the statement is split where it must be.
 
 A pool moves only if its jobs wait for something that can be awaited. A pool that only computes stays as it is. Where some jobs wait and
@@ -60,7 +60,7 @@ from asyncify.rules.thread_pool_objects import annotated, iterators, pools
 
 CATALOGUE = Catalogue(
     signatures={
-        POOL: Signature(returns=POOL),
+        POOL: Signature(returns=POOL, invokes=(Invoke("arg:initializer | arg2", ("*arg:initargs | arg3",)),)),
         f"{POOL}.__enter__": Signature(returns="self"),
         f"{POOL}.submit": Signature(returns=f"{FUTURE}[result0]", invokes=(Invoke("arg0", ("*args1",)),)),
         f"{POOL}.map": Signature(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Generator, Iterator
 
+from asyncify.graph import Implication
+from asyncify.index.project import CallSite
 from asyncify.index.values import Instance
 from asyncify.model import DropImport, Edit, Reason, Refusal, ReplaceExpr, Span, Verdict
-from asyncify.rules.base import Block, Claim, Finding, Role, object_node
+from asyncify.rules.base import Block, Claim, Finding, Handles, OnLoop, Role, function_node, object_node
 from asyncify.rules.exit_stacks import Otherwise, entered, entries
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import annotation_claims, receiving_call, with_item
@@ -18,6 +20,7 @@ from asyncify.rules.thread_pool_futures import results
 from asyncify.rules.thread_pool_jobs import jobs
 from asyncify.rules.thread_pool_names import (
     EXECUTORS,
+    MIXED_POOL,
     POOL_ESCAPES,
     RUN_IN_EXECUTOR,
     PoolKind,
@@ -78,6 +81,7 @@ def _construction(
     if kind.most_arguments is not None and (call.has_star or len(call.args) + len(call.keywords) > kind.most_arguments):
         text = "the pool is made with arguments that have no counterpart"
         yield Block(node, refuse(POOL_ESCAPES, pool.site, text), kind.rule)
+    yield from _initializer(facts, kind, call, node)
     managed = False
     stacked = entries(facts)
     for path, place in places:
@@ -117,6 +121,17 @@ def _construction(
         concurrent=True,
         lingers=kind.lingers and not managed,
     )
+
+
+def _initializer(facts: Facts, kind: PoolKind, call: CallSite, node: str) -> Iterator[Finding]:
+    """The workers of a pool await an initializer that became asynchronous; one that waits otherwise would stop the event loop."""
+    refusal = refuse(MIXED_POOL, call.span, "the initializer of the pool waits, and cannot be awaited")
+    spans = {call.span, *call.args, *(span for _, span in call.keywords)}
+    for implicit in facts.project.implicit_calls:
+        if implicit.external == kind.pool and implicit.span in spans:
+            yield Handles(implicit.span)
+            yield Implication(function_node(implicit.target), node, "the workers of the pool call it", call.span)
+            yield OnLoop(node, implicit.target, refusal)
 
 
 def _with(facts: Facts, kind: PoolKind, path: str, item: ast.withitem, node: str) -> Iterator[Finding]:
