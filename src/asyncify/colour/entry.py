@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from asyncify.colour.pins import IMPORT_TIME, refusal
 from asyncify.colour.structure import in_main_guard, is_main_guard
-from asyncify.index.project import Kind
+from asyncify.index.project import FunctionInfo, Kind
 from asyncify.index.syntax import walk
 from asyncify.model import Refusal
 from asyncify.rules.base import function_node
 from asyncify.rules.facts import Facts
+
+_NAMES_FUNCTION = re.compile(r"%\(funcName\)|\{funcName[}!:]")
+_LOGGING = "debug info warning warn error exception critical fatal log".split()
 
 
 def module_pins(facts: Facts, programs: frozenset[str]) -> Iterator[tuple[str, Refusal]]:
@@ -23,6 +27,26 @@ def module_pins(facts: Facts, programs: frozenset[str]) -> Iterator[tuple[str, R
             elif not can_wrap(facts, info.path):
                 text = "An annotated name at module level keeps this code out of a function."
                 yield function_node(info.name), refusal(IMPORT_TIME, info.span, text)
+            elif _logs_name_functions(facts) and _logs(facts, info):
+                text = "Log lines name the function they come from, and this code would be in one."
+                yield function_node(info.name), refusal(IMPORT_TIME, info.span, text)
+
+
+def _logs(facts: Facts, info: FunctionInfo) -> bool:
+    """Whether the body of the module writes to a log, where it may go into a function."""
+    calls = facts.calls_of([f"{owner}.{name}" for owner in ("logging", "logging.Logger") for name in _LOGGING])
+    own = [call.node for call in calls if call.within == info.name]
+    return any(not has_guard(facts, info.path) or in_main_guard(facts, info.path, node) for node in own)
+
+
+def _logs_name_functions(facts: Facts) -> bool:
+    """Whether a format of log lines asks for the name of the function."""
+    return any(
+        isinstance(node.value, str) and _NAMES_FUNCTION.search(node.value)
+        for path in facts.project.files
+        if not facts.in_test(path) and facts.spells(path, frozenset(["funcName"]))
+        for node in facts.nodes(path, ast.Constant)
+    )
 
 
 def has_guard(facts: Facts, path: str) -> bool:

@@ -39,6 +39,10 @@ _PATCHING = frozenset(
 _OF_MOCKS = frozenset(["return_value", "side_effect", "called", "mock_calls", "method_calls", "reset_mock"])
 
 
+# What names of threads are read by, and where they may be asked for.
+_TO_THREAD_NAMES = frozenset(["current_thread", "threadName", "excepthook"])
+_OF_THREADS = frozenset([".name", ".getName"])
+
 # What runs functions several at a time: pools, threads and servers.
 _SIDE_BY_SIDE = (
     "concurrent.futures.",
@@ -199,7 +203,28 @@ class Facts:
                     found |= self.values(path, node.value) if node.attr in names else set()
         for call in self.calls_by_external.get("builtins.getattr", ()):
             found |= self.project.values(call.args[0]) if call.args else set()
+        found.update(self._naming_threads())
         return frozenset(value.name for value in found if isinstance(value, Function))
+
+    def _naming_threads(self) -> Iterator[Value]:
+        """Functions that threads are named after, ``Thread-1 (job)``, where the program may look at names of threads."""
+        if not any(self._looks_at_thread_names(path) for path in self.project.files):
+            return
+        for call in self.calls_by_external.get("threading.Thread", ()):
+            given = dict(call.keywords)
+            if "name" not in given and len(call.args) < 3:
+                target = given.get("target", call.args[1] if len(call.args) > 1 else None)
+                yield from self.project.values(target) if target is not None else ()
+
+    def _looks_at_thread_names(self, path: str) -> bool:
+        if self.spells(path, _TO_THREAD_NAMES):
+            return True
+        names = frozenset(["name", "getName"]) if self.spells(path, _OF_THREADS) else frozenset()
+        return any(
+            node.attr in names
+            and any(isinstance(v, Instance) and v.type == "threading.Thread" for v in self.values(path, node.value))
+            for node in (self.nodes(path, ast.Attribute) if names else ())
+        )
 
     def _is_method_call(self, path: str, node: ast.Attribute) -> bool:
         parent = self.parent(path, node)

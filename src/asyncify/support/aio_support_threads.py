@@ -45,7 +45,9 @@ class TaskThread:
 
     def __repr__(self) -> str:
         status = ("stopped" if self.__stopped.is_set() else "started") if self.__started else "initial"
-        return f"<{type(self).__name__}({self.name}, {status}{' daemon' * self.__daemonic})>"
+        own = type(self).__module__ == __name__  # then it stands for the class of that name without Task
+        kind = type(self).__name__.removeprefix("Task" if own else "")
+        return f"<{kind}({self.name}, {status}{' daemon' * self.__daemonic})>"
 
     @property
     def daemon(self) -> bool:
