@@ -208,6 +208,23 @@ _body("coroutine-returned", False, "return await f()")
 _body("coroutine-returned", False, "hs = {1: lambda: f(), 2: lambda: f(2)}\nif x in hs:\n    return await hs[x]()")
 _body("coroutine-returned", True, "hs = {1: lambda: f(), 2: lambda: f(2)}\nprint(await hs[1]())\nhs[x]()")
 _body("coroutine-returned", True, "hs = {1: lambda: f()}\nprint(await hs[1]())\nprint(list(hs.values()))")
+_LOOPED = "hs = {1: lambda: f(), 2: lambda: f(2)}\n"
+for _use, _found in (
+    ("for k, h in hs.items():\n    print(k, await h())", False),
+    ("return [await h() for h in hs.values()], [k for k in hs], list(hs.keys())", False),
+    ("for k, h in hs.items():\n    print(k, h())", True),
+    ("return [h() for h in hs.values()]", True),
+    ("for h in hs.items():\n    print(await h[1]())\nx.update(hs)", True),
+):
+    _body("coroutine-returned", _found, _LOOPED + _use)
+_AT_TOP = "### a.py\nimport asyncio\nasync def f(x=None):\n    return await asyncio.sleep(0, 1)\nHS = {1: lambda: f()}\nasync def g():\n"
+_case("coroutine-returned", False, _AT_TOP + "    return [await h() for h in HS.values()]\n", "### a.py\n" + _SYNC)
+_case(
+    "coroutine-returned",
+    True,
+    _AT_TOP + "    return [await h() for h in HS.values()]\n### b.py\nfrom a import HS\nprint(HS[1]())\n",
+    "### a.py\n" + _SYNC + "### b.py\n",
+)
 _body("coroutine-returned", False, "for h in (lambda: f(), lambda: f(2)):\n    print(await h())")
 _body("coroutine-returned", True, "for h in (lambda: f(), lambda: f(2)):\n    print(h())")
 _GIVEN = "class T:\n    def __init__(self, target, args=()):\n        self.job = target, args\n{}\n"

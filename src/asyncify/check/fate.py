@@ -129,31 +129,45 @@ class Tracer:
         return self._given_with(node, module, depth) or self._handed(node, module)
 
     def _table(self, table: ast.Dict, module: Module, depth: int) -> bool:
-        """Whether all that is done with a function's dictionary of lambdas is looking one up and awaiting what it gives."""
+        """Whether lambdas of a dictionary are only looked up or looped over, and what they give is awaited."""
         assignment = module.parents.get(table)
-        if module.scope_of[table].parent is None:
-            return False  # another module may import it
         if not isinstance(assignment, ast.Assign) or not all(isinstance(t, ast.Name) for t in assignment.targets):
             return False
         names = {(t.id, module.scope_of[t].lookup(t.id)) for t in assignment.targets if isinstance(t, ast.Name)}
-        for use in module.nodes:
-            if (
-                not isinstance(use, ast.Name)
-                or not isinstance(use.ctx, ast.Load)
-                or use.id not in {n for n, _ in names}
-            ):
-                continue
-            if (use.id, module.scope_of[use].lookup(use.id)) not in names:
-                continue
-            parent = module.parents.get(use)
-            if isinstance(parent, ast.Compare) and use in parent.comparators:
-                continue
-            call = module.parents.get(parent) if isinstance(parent, ast.Subscript) and parent.value is use else None
-            if not isinstance(call, ast.Call) or call.func is not parent:
-                return False
-            if not self.follow(call, module, False, depth).handled:
-                return False
-        return True
+        path = module.scope_of[table].path
+        if any(scope is None or scope.parent is None for _, scope in names) and any(
+            self.evaluator.tree.may_import(path, name) for name, _ in names
+        ):
+            return False
+        return all(
+            self._of_table(use, module, depth)
+            for use in module.nodes
+            if isinstance(use, ast.Name)
+            and isinstance(use.ctx, ast.Load)
+            and use.id in {name for name, _ in names}
+            and (use.id, module.scope_of[use].lookup(use.id)) in names
+        )
+
+    def _of_table(self, use: ast.Name, module: Module, depth: int) -> bool:
+        """Whether this use of a dictionary of lambdas loses nothing of what they give."""
+        parent = module.parents.get(use)
+        around = module.parents.get(parent) if parent is not None else None
+        if isinstance(parent, ast.Compare) and use in parent.comparators:
+            return True
+        if isinstance(parent, ast.Subscript) and parent.value is use:
+            called = isinstance(around, ast.Call) and around.func is parent
+            return called and isinstance(around, ast.expr) and self.follow(around, module, False, depth).handled
+        if isinstance(parent, (ast.For, ast.comprehension)) and parent.iter is use:
+            return True  # these are the keys
+        if not isinstance(parent, ast.Attribute) or not isinstance(around, ast.Call) or around.func is not parent:
+            return False
+        loop = module.parents.get(around)
+        if parent.attr == "keys" or not isinstance(loop, (ast.For, ast.comprehension)) or loop.iter is not around:
+            return parent.attr == "keys"
+        match parent.attr, loop.target:
+            case ("values", ast.Name() as target) | ("items", ast.Tuple(elts=[_, ast.Name() as target])):
+                return self._named_lambda([target], module, depth).handled
+        return False
 
     def _named_lambda(self, targets: Sequence[ast.expr], module: Module, depth: int) -> Fate:
         """Every use of the lambda's name must await what it gives, or hand it to somebody who does."""

@@ -142,6 +142,13 @@ class Tree:
             self._modules[path] = self._parse(path)
         return self._modules[path]
 
+    def may_import(self, path: str, name: str) -> bool:
+        """Whether another file may take what has that name at the top level of a file: it speaks of both."""
+        stem = path.removesuffix("/__init__.py").removesuffix(".py").rpartition("/")[2]
+        imported = re.compile(rb"^[ \t]*(?:import|from)\b[^\n]*\b" + re.escape(stem.encode()) + rb"\b", re.M)
+        others = (data for other, data in self.files.items() if other != path and name.encode() in data)
+        return any(imported.search(data) for data in others)
+
     def loaded(self) -> list[Module]:
         """The modules parsed so far."""
         return [module for module in self._modules.values() if module is not None]
