@@ -27,6 +27,7 @@ _SESSION_ATTRIBUTES = frozenset(
 _RESPONSE_ATTRIBUTES = frozenset(
     "status_code ok text content json headers url reason encoding raise_for_status elapsed history close".split()
 )
+_HEADERS_METHODS = frozenset("get items keys values pop popitem setdefault update clear copy".split())
 _CAUGHT = frozenset(
     f"builtins.{name}" for name in "BaseException Exception OSError IOError EnvironmentError ValueError".split()
 )
@@ -95,6 +96,9 @@ def blocker(facts: Facts, claims: Collection[Claim], paths: Collection[str]) -> 
                 why = f"asyncify does not follow the response everywhere ({instance.site})"
         if why is not None:
             return why
+    for path, node in _of_history(facts):
+        if (why := _response_use(facts, path, node)) is not None:
+            return why
     for job in sorted(jobs - followed):
         return f"asyncify does not see what becomes of the responses ({job})"
     return None
@@ -149,9 +153,24 @@ def _is_plain_use(facts: Facts, path: str, node: ast.Attribute) -> bool:
 
 def _is_part(facts: Facts, path: str, node: ast.Attribute) -> bool:
     """Whether one header, or one response of the history, is read, and not all of them as a whole."""
-    return node.attr in ("headers", "history") and isinstance(
-        facts.parent(path, node), (ast.Subscript, ast.Attribute, ast.Compare)
-    )
+    around = facts.parent(path, node)
+    if isinstance(around, ast.Attribute):
+        return around.attr in _HEADERS_METHODS or (node.attr == "history" and around.attr in dir(list))
+    return node.attr in ("headers", "history") and isinstance(around, (ast.Subscript, ast.Compare))
+
+
+def _of_history(facts: Facts) -> Iterable[tuple[str, ast.expr]]:
+    """Expressions that are responses which no call gives: those in the history of another."""
+    for path in facts.project.files:
+        if facts.spells(path, frozenset({"history"})):
+            for attribute in facts.nodes(path, ast.Attribute):
+                for value in facts.values(path, attribute.value):
+                    if (
+                        isinstance(value, Instance)
+                        and value.type == "requests.Response"
+                        and not facts.made_by_call(value)
+                    ):
+                        yield path, attribute.value
 
 
 def _makes_session(facts: Facts, claim: Claim) -> bool:
