@@ -262,6 +262,19 @@ _case(
     "class A:\n    def __iter__(self):\n        return self\n    def __next__(self):\n        raise StopIteration\n"
     "def g():\n    for n in A():\n        print(n)\n",
 )
+_ITERATOR = (
+    "class {}:\n    def __init__(self, x=None):\n        self.x = x\n    def __iter__(self):\n        return {}\n"
+)
+for _next, _wrong in (
+    ("async def __anext__(self):\n        raise StopAsyncIteration", True),
+    ("def __next__(self):\n        raise StopIteration", False),
+):
+    _case(
+        "async-iteration",
+        _wrong,
+        f"{_ITERATOR.format('A', 'B(self)')}class B:\n    def __init__(self, x):\n        self.x = x\n    {_next}\ndef g():\n    for n in A():\n        print(n)\n",
+        f"{_ITERATOR.format('A', 'B(self)')}class B:\n    def __init__(self, x):\n        self.x = x\n    def __next__(self):\n        raise StopIteration\ndef g():\n    for n in A():\n        print(n)\n",
+    )
 _case("async-iteration", False, _GENERATOR.format("return [n async for n in f()]"))
 _case("async-iteration", False, _GENERATOR.format("async for n in f(): print(n)"))
 _body("async-iteration", False, "return any([await f(n) for n in range(3)])")

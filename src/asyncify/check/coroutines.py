@@ -280,8 +280,9 @@ class CoroutineCheck:
     # --- for and with ----------------------------------------------------------------------------------------
 
     def _for(self, node: ast.expr) -> None:
-        if _is_async_items(self.evaluator.of(node, self.module)) or any(
-            self._iterates(v, "__aiter__", "__iter__") for v in self.evaluator.of(node, self.module)
+        values = self.evaluator.of(node, self.module)
+        if _is_async_items(values) or any(
+            self._iterates(v, "__aiter__", "__iter__") or self._hands_out_asynchronous(v) for v in values
         ):
             text = _short(node)
             self._report("async-iteration", node, text, f"`{text}` must be iterated over with `async for`")
@@ -319,6 +320,14 @@ class CoroutineCheck:
         if not isinstance(value, Inst) or self.evaluator.foreign_bases(value.info)[1]:
             return False
         return bool(self.evaluator.member(value.info, has)) and not self.evaluator.member(value.info, lacks)
+
+    def _hands_out_asynchronous(self, value: Value) -> bool:
+        """Whether `__iter__` of the object returns what is only iterable asynchronously."""
+        if not isinstance(value, Inst):
+            return False
+        starts = [m.info for m in self.evaluator.member(value.info, "__iter__") if isinstance(m, Func)]
+        given = [v for info in starts if not info.is_generator for v in self.evaluator.result(info)]
+        return any(v.is_async if isinstance(v, Items) else self._iterates(v, "__anext__", "__next__") for v in given)
 
     def _with(self, node: ast.expr) -> None:
         for value in self.evaluator.of(node, self.module):

@@ -11,7 +11,7 @@
 ## What it refuses
 
 Where asyncify does not see every iteration, the methods stay synchronous: classes with a base outside the project, objects that go to
-code that asyncify does not know, `in`, `next` without a default, generators with something to clean up.
+code that asyncify does not know, `in`, `next` without a default, generators with something to clean up, objects that another's `__iter__` returns.
 """
 
 from __future__ import annotations
@@ -177,6 +177,8 @@ def _iteration(facts: Facts, place: Place, reason: Reason) -> tuple[Edit, ...] |
     parent = facts.parent(path, node)
     if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
         return ()
+    if isinstance(parent, ast.Return) and _is_iterated(facts, path, node):
+        return None
     match parent:
         case ast.Attribute() | ast.Return() | ast.Yield() | ast.keyword() | ast.Dict() | ast.Expr() | ast.withitem():
             return ()
@@ -198,6 +200,14 @@ def _iteration(facts: Facts, place: Place, reason: Reason) -> tuple[Edit, ...] |
                 return ReplaceExpr(call.func, "anext", reason), Await(call.span, reason)
     read = consumption(facts, path, node, reason)
     return None if read.impossible is not None else () if read.moves_on else read.edits
+
+
+def _is_iterated(facts: Facts, path: str, node: ast.expr) -> bool:
+    """Whether Python iterates what the function around the node returns, and this is not an object that returns itself."""
+    info = facts.project.functions.get(facts.enclosing(path, node))
+    if info is None or info.name.rpartition(".")[2] not in ("__iter__", "__reversed__"):
+        return False
+    return info.name.endswith(".__reversed__") or not _returns_itself(facts, info)
 
 
 def _claim(facts: Facts, place: Place, nodes: tuple[str, ...], edits: tuple[Edit, ...], reason: Reason) -> Claim:
