@@ -72,7 +72,7 @@ class Constraints:
         own = pins(self.facts, handled, dict(self.kept), settled)
         named = (*computed_name_pins(self.facts, settled), *spelled_name_pins(self.facts), *doctest_pins(self.facts))
         handed = (*handed_on_pins(self.facts), *script_pins(self.facts), *evaluated_pins(self.facts))
-        return (*own, *named, *handed, *class_pins(self.facts), *module_pins(self.facts, self.programs))
+        return (*own, *named, *handed, *class_pins(self.facts), *module_pins(self.facts, self.programs, self.findings))
 
 
 def colour(constraints: Constraints, boundaries: Mapping[str, Boundary], *, fan_out: bool = False) -> Colouring:

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from asyncify.colour.pins import IMPORT_TIME, refusal
-from asyncify.colour.structure import in_main_guard, is_main_guard
-from asyncify.index.project import FunctionInfo, Kind
+from asyncify.colour.pins import IMPORT_TIME, STARTS_LOOP, refusal
+from asyncify.colour.structure import await_place, in_main_guard, is_main_guard
+from asyncify.index.project import CallSite, FunctionInfo, Kind
 from asyncify.index.syntax import walk
 from asyncify.model import Refusal
-from asyncify.rules.base import function_node
+from asyncify.rules.base import Claim, Finding, function_node
+from asyncify.rules.blocking import loop_runs
 from asyncify.rules.facts import Facts
 
 _NAMES_FUNCTION = re.compile(r"%\(funcName\)|\{funcName[}!:]")
 _LOGGING = "debug info warning warn error exception critical fatal log".split()
 
 
-def module_pins(facts: Facts, programs: frozenset[str]) -> Iterator[tuple[str, Refusal]]:
+def module_pins(facts: Facts, programs: frozenset[str], findings: Sequence[Finding]) -> Iterator[tuple[str, Refusal]]:
     """Module bodies that must stay as they are: imported ones, and those that cannot become a function's body."""
+    claims = [finding for finding in findings if isinstance(finding, Claim)]
+    beside = any(claim.detached for claim in claims)
+    enclosing = {claim.within for claim in claims if claim.encloses}
+    runs: dict[str, list[CallSite]] = {}
+    for call in loop_runs(facts):
+        runs.setdefault(call.within, []).append(call)
     for info in facts.project.functions.values():
         if info.kind is Kind.MODULE and not info.is_async and info.path in facts.project.files:
             if info.path not in programs and not has_guard(facts, info.path):
@@ -30,6 +37,16 @@ def module_pins(facts: Facts, programs: frozenset[str]) -> Iterator[tuple[str, R
             elif _logs_name_functions(facts) and _logs(facts, info):
                 text = "Log lines name the function they come from, and this code would be in one."
                 yield function_node(info.name), refusal(IMPORT_TIME, info.span, text)
+            elif info.name in runs and (beside or info.name in enclosing):
+                text = (
+                    "The program runs an event loop itself beside this code, which cannot become a coroutine around it."
+                )
+                yield function_node(info.name), refusal(STARTS_LOOP, runs[info.name][0].span, text)
+            else:
+                # What was run in place because no await may stand there is in the same place afterwards.
+                nodes = [node for call in runs.get(info.name, ()) if (node := facts.node(call.span, ast.Call))]
+                kept = (await_place(facts, info.path, node).refusal for node in nodes)
+                yield from ((function_node(info.name), found) for found in kept if found is not None)
 
 
 def _logs(facts: Facts, info: FunctionInfo) -> bool:

@@ -209,7 +209,7 @@ def _runner_pins(facts: Facts, handled: frozenset[Span]) -> Iterator[tuple[str, 
     for name in sorted(_STARTERS):
         for call in facts.calls_by_external.get(name, ()):
             info = facts.project.functions.get(call.within)
-            if info is not None and info.kind is Kind.FUNCTION and not info.is_async:
+            if info is not None and info.kind in (Kind.FUNCTION, Kind.LAMBDA) and not info.is_async:
                 yield function_node(info.name), refusal(STARTS_LOOP, call.span)
     for path in facts.project.files:
         seen = set()

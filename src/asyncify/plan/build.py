@@ -45,6 +45,7 @@ from asyncify.plan.support_files import shared_with_tests
 from asyncify.plan.titles import identity_of, title_of
 from asyncify.rules import native
 from asyncify.rules.base import Claim, Companion, KeepImport, Role, function_node
+from asyncify.rules.blocking import loop_runs
 from asyncify.rules.facts import Facts
 from asyncify.rules.support import import_of
 
@@ -290,9 +291,16 @@ class _Builder:
             self._waiting_modules[function] = self._waits_otherwise(function)
         return self._waiting_modules[function]
 
+    @cached_property
+    def _loop_runners(self) -> frozenset[str]:
+        """The functions and modules that run an event loop themselves."""
+        return frozenset(call.within for call in loop_runs(self.facts))
+
     def _waits_otherwise(self, module: str) -> bool:
         own = [claim for claim in self.colouring.claims if claim.within == module]
-        if any(claim.node in self.colouring.holds and claim.role is Role.PART and claim.needs_async for claim in own):
+        runs_loops = module in self._loop_runners
+        parts = [c for c in own if c.node in self.colouring.holds and c.role is Role.PART and c.needs_async]
+        if any(claim.encloses or not runs_loops for claim in parts):
             return False  # an `async with` or `async for` needs a coroutine around it
         if module in self.colouring.starting:
             return False  # what goes on beside the program needs a loop that runs all the time
@@ -301,6 +309,8 @@ class _Builder:
         calls_awaited = [c.call.span for c in awaited if call_node(c.call.span) in self.colouring.holds]
         if runs_alone(self.facts, calls_awaited, [claim.span for claim in direct]):
             return False  # `asyncio.run(main())` in place says it all
+        if runs_loops:
+            return True
         if any(claim.role is Role.FOLLOWER for claim in own):
             return True
         waits = self.colouring.waiting | self.colouring.faces.keys()

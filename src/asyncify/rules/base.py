@@ -88,6 +88,11 @@ class Claim:
     def node(self) -> str:
         return f"{site_node(self.span)}:{self.variant}" if self.variant else site_node(self.span)
 
+    @property
+    def encloses(self) -> bool:
+        """Whether the site needs a coroutine around it, as `async with` does: it cannot be run to its end by itself."""
+        return self.role is Role.PART and self.needs_async and self.sync_edits is None
+
 
 @dataclass(frozen=True, slots=True)
 class Block:

@@ -183,12 +183,17 @@ def match(facts: Facts) -> Iterator[Finding]:
                 yield _processes(call, name)
 
 
-def _own_loops(facts: Facts) -> Iterator[Block]:
-    """Synchronous functions that run an event loop, which cannot be done in a thread that runs one already."""
+def loop_runs(facts: Facts) -> Iterator[CallSite]:
+    """The calls that run an event loop to its end, which cannot be done in a thread that runs one already."""
     ours = (call for call in facts.calls_named(_OF_OURS) if _is_ours(call))
-    for call in (*facts.calls_of(RUNNERS), *facts.calls_named(RUNNING), *ours):
+    yield from (*facts.calls_of(RUNNERS), *facts.calls_named(RUNNING), *ours)
+
+
+def _own_loops(facts: Facts) -> Iterator[Block]:
+    """Synchronous functions that run an event loop."""
+    for call in loop_runs(facts):
         info = facts.project.functions.get(call.within)
-        if info is not None and info.kind is Kind.FUNCTION and not info.is_async:
+        if info is not None and info.kind in (Kind.FUNCTION, Kind.LAMBDA) and not info.is_async:
             text = "an event loop is run to its end here"
             refusal = Refusal(NO_COUNTERPART.code, call.span, text, NO_COUNTERPART.remedy, Reason(text, call.span))
             yield Block(f"waits:{call.span}", refusal, "blocking", call.within, blocks_loop=True)
