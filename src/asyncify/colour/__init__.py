@@ -19,10 +19,10 @@ from asyncify.colour.handed import handed_on_pins
 from asyncify.colour.pins import pins
 from asyncify.colour.solve import Solver
 from asyncify.colour.spelled_names import spelled_name_pins
-from asyncify.colour.structure import CallPlan, open_calls, plan_call, scripts
+from asyncify.colour.structure import CallPlan, plan_call, scripts, settled, suspected_calls
 from asyncify.entry_points import Boundary, handled
-from asyncify.model import Refusal
-from asyncify.rules.base import Finding, Handles, Role
+from asyncify.model import Refusal, Span
+from asyncify.rules.base import Claim, Finding, Handles, Role
 from asyncify.rules.facts import Facts
 
 
@@ -55,22 +55,32 @@ class Constraints:
         planned = {plan.call.span for plan in self.open_calls}
         calls = (call for call in self.facts.project.calls if call.targets and call.span not in planned)
         planned_calls = (plan_call(self.facts, call, self.programs, settling=self.settling) for call in calls)
-        return (*planned_calls, *self.open_calls)
+        return (
+            *(settled(plan) if plan.call.span in self.settled else plan for plan in planned_calls),
+            *self.open_calls,
+        )
+
+    @cached_property
+    def settled(self) -> frozenset[Span]:
+        """The calls that run right whatever they call, by what a rule does with them."""
+        return frozenset(finding.span for finding in self.findings if isinstance(finding, Claim) and finding.settles)
 
     @cached_property
     def open_calls(self) -> tuple[CallPlan, ...]:
         """What becomes of each call of something unknown that may be one of a method."""
-        if not self.settling:
+        if not (self.settling or self.settled):
             return ()
-        return (*open_calls(self.facts, self.programs), *fetched_calls(self.facts, self.programs))
+        found = (*suspected_calls(self.facts, self.programs), *fetched_calls(self.facts, self.programs))
+        plans = (settled(plan) if plan.call.span in self.settled else plan for plan in found)
+        return tuple(p for p in plans if p.refusal is None and (self.settling or p.call.span in self.settled))
 
     @cached_property
     def pins(self) -> tuple[tuple[str, Refusal], ...]:
         """What must stay synchronous, by node."""
         handled = frozenset(finding.span for finding in self.findings if isinstance(finding, Handles))
-        settled = frozenset(plan.call.span for plan in self.open_calls)
-        own = pins(self.facts, handled, dict(self.kept), settled)
-        named = (*computed_name_pins(self.facts, settled), *spelled_name_pins(self.facts), *doctest_pins(self.facts))
+        opened = frozenset(plan.call.span for plan in self.open_calls)
+        own = pins(self.facts, handled, dict(self.kept), opened)
+        named = (*computed_name_pins(self.facts, opened), *spelled_name_pins(self.facts), *doctest_pins(self.facts))
         handed = (*handed_on_pins(self.facts), *script_pins(self.facts), *evaluated_pins(self.facts))
         return (*own, *named, *handed, *class_pins(self.facts), *module_pins(self.facts, self.programs, self.findings))
 

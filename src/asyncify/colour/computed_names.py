@@ -115,7 +115,9 @@ def fetches(facts: Facts) -> tuple[Fetch, ...]:
 def _fetches(facts: Facts) -> Iterator[Fetch]:
     for call in facts.calls_of(("builtins.getattr",)):
         node = call.node
-        if len(node.args) < 2 or isinstance(node.args[1], ast.Constant) or _names_are_known(facts, call, node.args[1]):
+        if len(node.args) < 2 or isinstance(node.args[1], ast.Constant):
+            continue
+        if _names_are_known(facts, call, node.args[1]) or _names_slot(facts, call, node.args[1]):
             continue
         forms = _spelled(facts, call.span.path, node.args[1])
         found = {
@@ -251,6 +253,47 @@ def _names_are_known(facts: Facts, call: CallSite, name: ast.expr) -> bool:
         else not info.name.rpartition(".")[2].startswith("_")
     )
     return not (isinstance(name, ast.Name) and info is not None and name.id in info.parameters and public)
+
+
+def _names_slot(facts: Facts, call: CallSite, name: ast.expr) -> bool:
+    """Whether the name is an item of ``__slots__``: an attribute of objects, which no method can be beside."""
+    path = call.span.path
+    for parent in facts.parents(path, call.node):
+        match parent:
+            case ast.For() | ast.comprehension():
+                loops: list[ast.For | ast.comprehension] = [parent]
+            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+                loops = [*parent.generators]
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda() | ast.ClassDef():
+                return False
+            case _:
+                continue
+        for loop in loops:
+            if isinstance(name, ast.Name) and isinstance(loop.target, ast.Name) and loop.target.id == name.id:
+                return all(_are_slots(source) for source in chosen_among(facts, path, loop.iter) or [loop.iter])
+    return False
+
+
+def _are_slots(items: ast.expr) -> bool:
+    """Whether all items are names from ``__slots__`` of some classes."""
+    match items:
+        case ast.Attribute(attr="__slots__"):
+            return True
+        case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(value="__slots__"), *default]):
+            return all(isinstance(part, (ast.List, ast.Tuple)) and not part.elts for part in default)
+        case ast.Call(func=ast.Name(id="list" | "tuple" | "set" | "sorted" | "reversed"), args=[inner]):
+            return _are_slots(inner)
+        case ast.Call(
+            func=ast.Attribute(attr="from_iterable"), args=[ast.GeneratorExp(elt=each) | ast.ListComp(elt=each)]
+        ):
+            return _are_slots(each)
+        case (
+            ast.GeneratorExp(elt=ast.Name(id=each), generators=loops)
+            | ast.ListComp(elt=ast.Name(id=each), generators=loops)
+        ):
+            found = [loop for loop in loops if isinstance(loop.target, ast.Name) and loop.target.id == each]
+            return bool(found) and _are_slots(found[-1].iter)
+    return False
 
 
 def _given_by_rows(facts: Facts, call: CallSite, name: ast.expr) -> bool:

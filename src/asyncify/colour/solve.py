@@ -87,6 +87,7 @@ class Solver(Splitting):
         self.reads: dict[Span, ImplicitCall] = {}
         self.readable: dict[ImplicitCall, bool] = {}
         self.illegal: dict[str, Refusal] = {}  # calls and sites where no await may stand
+        self._settled = {claim.span: claim for claim in self.claims if claim.settles}
         self._awaiting: dict[str, list[Claim]] = defaultdict(list)
         self._hidden = Hidden(facts)
         self.implications: list[Implication] = [f for f in findings if isinstance(f, Implication)]
@@ -121,6 +122,9 @@ class Solver(Splitting):
         for node, plan in self.plans.items():
             if plan.refusal is not None:
                 self.illegal[node] = plan.refusal
+            if plan.call.span in self._settled:
+                claim = self._settled[plan.call.span]
+                self.implications.append(Implication(node, claim.node, claim.text, claim.span))
 
     def _add_claims(self) -> None:
         for claim in self.claims:
@@ -489,11 +493,13 @@ class Solver(Splitting):
                 changed |= self._pin(function_node(claim.within), refusal(STAYS_SYNC, claim.span, text))
         for function in sorted(waiting):
             for call in self._hidden.calls(function):
+                if call.span in self._settled:
+                    continue
                 code = TOO_MANY_VALUES if function in self._hidden.lost else MAYBE_CALLED
                 text = f"{function.rpartition('.')[2]}() waits and may be what is called here, where no await would be added."
                 changed |= self._pin(function_node(call.within), refusal(code, call.span, text))
         for call in self.facts.project.calls:
-            if function_node(call.within) not in holds:
+            if function_node(call.within) not in holds or self._runs_anything(call, holds):
                 continue
             for target in sorted(call.targets & waiting.keys()):
                 if is_another(self.facts, call, self.facts.project.functions[target]):

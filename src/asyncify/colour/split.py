@@ -23,6 +23,7 @@ class Splitting:
     facts: Facts
     faces: Faces
     claims: list[Claim]
+    _settled: dict[Span, Claim]  # those on calls that run right whatever they call
     plans: dict[str, CallPlan]
     pins: dict[str, Refusal]
     bridges: dict[Span, CallSite]
@@ -51,6 +52,10 @@ class Splitting:
     def _awaits_some(self, call: CallSite, holds: Mapping[str, Reason]) -> bool:
         """Whether some target of the call became asynchronous, so that it cannot run in a thread."""
         return any(function_node(t) in holds and not self._has_face(t, holds) for t in call.targets)
+
+    def _runs_anything(self, call: CallSite, holds: Mapping[str, Reason]) -> bool:
+        """Whether the call is made so that whatever it runs does not block the event loop."""
+        return call.span in self._settled and self._settled[call.span].node in holds
 
     def _pin(self, node: str, found: Refusal) -> bool:
         """Let the node stay synchronous; False where that is nothing new, or where it is a coroutine function already."""

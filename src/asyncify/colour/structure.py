@@ -244,10 +244,15 @@ def _settled(facts: Facts, call: CallSite) -> tuple[Edit, ...]:
     return settled, import_of(facts.file(call.span.path).source, "aio_support", call.span, reason)
 
 
-def open_calls(facts: Facts, scripts: frozenset[str]) -> Iterator[CallPlan]:
+def settled(plan: CallPlan) -> CallPlan:
+    """The plan of a call whose rule sees to it that whatever it calls runs right: it needs no edits of its own."""
+    return plan if plan.lazy else replace(plan, edits=(), refusal=None if plan.open else plan.refusal)
+
+
+def suspected_calls(facts: Facts, scripts: frozenset[str]) -> Iterator[CallPlan]:
     """Calls of something unknown under the name of methods that may become coroutine methods: what becomes of those calls.
 
-    Only those where either is right, in a project of which all files are known.
+    In a project of which all files are known.
     """
     if facts.project.is_part:
         return
@@ -257,9 +262,7 @@ def open_calls(facts: Facts, scripts: frozenset[str]) -> Iterator[CallPlan]:
             suspected.setdefault(call.span, (call, []))[1].append(name)
     for call, names in suspected.values():
         if not call.targets:  # else it is awaited for those, together or not at all
-            plan = plan_call(facts, replace(call, targets=frozenset(names)), scripts, unknown=True)
-            if plan.refusal is None:
-                yield plan
+            yield plan_call(facts, replace(call, targets=frozenset(names)), scripts, unknown=True)
 
 
 def hands_result_on(facts: Facts, path: str, node: ast.AST) -> bool:

@@ -57,13 +57,21 @@ def maybe_calls(facts: Facts, info: FunctionInfo) -> list[CallSite]:
     return [call for call in calls if _takes(node.args, call)]
 
 
+def _names_class(receiver: ast.expr) -> bool:
+    """Whether the expression is written as classes are."""
+    name = receiver.attr if isinstance(receiver, ast.Attribute) else getattr(receiver, "id", "")
+    return name[:1].isupper() or name in ("cls", "kind", "type", "type_") or "class" in name.lower()
+
+
 def _takes(parameters: ast.arguments, call: CallSite) -> bool:
-    """Whether a method with these parameters, of which the first may be the object, takes the arguments of the call."""
+    """Whether a method with these parameters takes the arguments of the call; the first is the object where a class is meant."""
     names = [parameter.arg for parameter in (*parameters.posonlyargs, *parameters.args)]
     named = {name for name, _ in call.keywords}
     if call.has_star or None in named:
         return True
-    if len(call.args) > len(names) and parameters.vararg is None:
+    func = call.node.func
+    bound = isinstance(func, ast.Attribute) and not _names_class(func.value)
+    if len(call.args) + bound > len(names) and parameters.vararg is None:
         return False
     if parameters.kwarg is None and not named <= {*names, *(parameter.arg for parameter in parameters.kwonlyargs)}:
         return False

@@ -82,6 +82,7 @@ class Claim:
     if_possible: bool = False  # what it leads to moves if that is possible, and stays otherwise
     unless: tuple[str, ...] = ()  # not made where one of these nodes holds: another claim on the site is, then
     runner: str = ""  # what must start the event loop of a program that has it, if not asyncio.run
+    settles: bool = False  # it awaits a coroutine function and runs anything else in a thread, whatever is called there
     variant: str = ""  # tells claims on one site apart of which only one is made
 
     @property

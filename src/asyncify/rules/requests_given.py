@@ -15,7 +15,7 @@ from asyncify.index.project import CallSite
 from asyncify.index.values import External, ExternalMethod
 from asyncify.model import Await, Reason, ReplaceExpr, Span, Verdict
 from asyncify.rules import requests_sessions, streaming
-from asyncify.rules.base import Block, Claim, Finding, Role
+from asyncify.rules.base import Block, Claim, Finding, Role, site_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import is_getattr, receiving_call
 from asyncify.rules.requests_functions import named_at
@@ -102,7 +102,9 @@ def waiting(facts: Facts) -> Iterator[Block]:
             span = finding.refusal.span
             node = facts.node(span, ast.expr)
             escaped = escaped or finding.refusal.code == SESSION_ESCAPES.code
-            if node is not None and _may_ask(facts, span.path, node):
+            if isinstance(node, ast.Call) and is_getattr(facts, span.path, node):  # nothing else would name it
+                yield Block(site_node(span), finding.refusal, "requests", facts.enclosing(span.path, node))
+            elif node is not None and _may_ask(facts, span.path, node):
                 within = facts.enclosing(span.path, node)
                 yield Block(f"waits:{span}", finding.refusal, "requests", within, blocks_loop=True)
     for call in unseen_session_calls(facts, of_others=True) if escaped else ():
@@ -146,8 +148,9 @@ def _claim(facts: Facts, call: CallSite, owners: Collection[str]) -> Claim | Non
     if isinstance(parent, (ast.Await, ast.Yield, ast.YieldFrom)):
         return None
     function = facts.project.functions.get(call.within)
+    entered = isinstance(parent, ast.withitem) and isinstance(facts.parent(path, parent), ast.With)
     if any(name.startswith(_AIOHTTP) for name in others) and (
-        function is None or function.is_async or not isinstance(parent, (ast.Attribute, ast.Assign))
+        function is None or function.is_async or not (entered or isinstance(parent, (ast.Attribute, ast.Assign)))
     ):
         return None  # what is written for aiohttp, or may be awaited by whoever gets it
     if streaming.asked_for(facts, call):
@@ -170,6 +173,7 @@ def _claim(facts: Facts, call: CallSite, owners: Collection[str]) -> Claim | Non
         },
         follows=tuple(sorted(owners)),
         condition=_CONDITION,
+        settles=True,
         sync_edits=None if owners else (),
     )
 

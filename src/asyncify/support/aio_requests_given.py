@@ -39,43 +39,43 @@ def given(session: Any) -> _Given:
 
 class _Given:
     def __init__(self, session: Any) -> None:
-        self._session = session
+        self._given = session
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
+        return getattr(self._given, name)
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return await _asked(self._session, *args, **kwargs)
+        return await _answer(self._given, *args, **kwargs)
 
     async def request(self, *args: Any, **kwargs: Any) -> Any:
-        return await _asked(self._session.request, *args, **kwargs)
+        return await _answer(self._given.request, *args, **kwargs)
 
     async def get(self, *args: Any, **kwargs: Any) -> Any:
-        return await _asked(self._session.get, *args, **kwargs)
+        return await _answer(self._given.get, *args, **kwargs)
 
     async def options(self, *args: Any, **kwargs: Any) -> Any:
-        return await _asked(self._session.options, *args, **kwargs)
+        return await _answer(self._given.options, *args, **kwargs)
 
     async def head(self, *args: Any, **kwargs: Any) -> Any:
-        return await _asked(self._session.head, *args, **kwargs)
+        return await _answer(self._given.head, *args, **kwargs)
 
     async def post(self, *args: Any, **kwargs: Any) -> Any:
-        return await _asked(self._session.post, *args, **kwargs)
+        return await _answer(self._given.post, *args, **kwargs)
 
     async def put(self, *args: Any, **kwargs: Any) -> Any:
-        return await _asked(self._session.put, *args, **kwargs)
+        return await _answer(self._given.put, *args, **kwargs)
 
     async def patch(self, *args: Any, **kwargs: Any) -> Any:
-        return await _asked(self._session.patch, *args, **kwargs)
+        return await _answer(self._given.patch, *args, **kwargs)
 
     async def delete(self, *args: Any, **kwargs: Any) -> Any:
-        return await _asked(self._session.delete, *args, **kwargs)
+        return await _answer(self._given.delete, *args, **kwargs)
 
     async def send(self, *args: Any, **kwargs: Any) -> Any:
-        return await _asked(self._session.send, *args, **kwargs)
+        return await _answer(self._given.send, *args, **kwargs)
 
 
-async def _asked(*call: Any, **kwargs: Any) -> Any:
+async def _answer(*call: Any, **kwargs: Any) -> Any:
     """What the verb gives, which comes first. It says itself whose it is: where it was taken from may only hand it out."""
     verb, args = call[0], call[1:]
     if _is_function(verb) and not kwargs.get("stream"):
