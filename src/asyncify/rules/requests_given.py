@@ -42,6 +42,7 @@ _KEEPING = frozenset(
 _CONDITION = "it may be any session, and stays what it is: one with authentication, hooks or verbs of its own is asked in a thread"
 
 _found: WeakKeyDictionary[Facts, dict[Span, Claim]] = WeakKeyDictionary()
+_sessions: WeakKeyDictionary[Facts, tuple[Finding, ...]] = WeakKeyDictionary()
 
 
 def given_calls(facts: Facts) -> dict[Span, Claim]:
@@ -51,8 +52,15 @@ def given_calls(facts: Facts) -> dict[Span, Claim]:
     return _found[facts]
 
 
+def session_findings(facts: Facts) -> tuple[Finding, ...]:
+    """All findings about sessions as objects."""
+    if facts not in _sessions:
+        _sessions[facts] = tuple(requests_sessions.findings(facts))
+    return _sessions[facts]
+
+
 def _claims(facts: Facts) -> dict[Span, Claim]:
-    staying = _staying(requests_sessions.findings(facts))
+    staying = _staying(session_findings(facts))
     out: dict[Span, Claim] = {}
     for call in (*facts.calls_of(METHODS | FUNCTIONS), *unseen_session_calls(facts)):
         owners = _owners(facts, call, staying)
@@ -97,9 +105,13 @@ def waiting(facts: Facts) -> Iterator[Block]:
     Also where an object may ask that keeps one: it is called ``session`` there.
     """
     escaped = False
-    for finding in requests_sessions.findings(facts):
+    seen: set[Span] = set()
+    for finding in session_findings(facts):
         if isinstance(finding, Block) and finding.node.startswith("object:") and finding.refusal.code in _STAY:
             span = finding.refusal.span
+            if span in seen:
+                continue
+            seen.add(span)
             node = facts.node(span, ast.expr)
             escaped = escaped or finding.refusal.code == SESSION_ESCAPES.code
             if isinstance(node, ast.Call) and is_getattr(facts, span.path, node):  # nothing else would name it
