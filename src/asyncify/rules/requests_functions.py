@@ -84,7 +84,7 @@ def _call(facts: Facts, call: CallSite) -> Iterator[Finding]:
     if sources is None or refusal is not None:
         refusal = refusal or refuse(UNCLEAR_CALL, call.span, _more_than_a_verb(facts, call))
         yield Block(site_node(call.span), refusal, "requests", call.within, blocks_loop=True)
-        for owner in sorted(owners | _handed_on(facts, call)):
+        for owner in sorted(owners | handed_on(facts, call)):
             yield Implication(owner, site_node(call.span), "the function is called here", call.span)
         return
     yield from claims
@@ -109,7 +109,7 @@ def named_at(facts: Facts, call: CallSite) -> tuple[list[Place] | None, set[str]
     return sources, owners
 
 
-def _handed_on(facts: Facts, call: CallSite) -> set[str]:
+def handed_on(facts: Facts, call: CallSite) -> set[str]:
     """Where the functions of requests that the call may run are named, but not called: in a table, as an argument."""
     found: set[str] = set()
     for path, node, names in facts.references(FUNCTIONS):

@@ -18,7 +18,7 @@ from asyncify.rules import requests_sessions, streaming
 from asyncify.rules.base import Block, Claim, Finding, Role, site_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import is_getattr, receiving_call
-from asyncify.rules.requests_functions import named_at
+from asyncify.rules.requests_functions import handed_on, named_at
 from asyncify.rules.requests_names import (
     FUNCTIONS,
     METHODS,
@@ -73,7 +73,9 @@ def _owners(facts: Facts, call: CallSite, staying: Collection[str]) -> set[str] 
     """The sessions that move, of those that the call may be made on; None where it moves only along with all of them."""
     if call.externals & FUNCTIONS:
         named, owners = named_at(facts, call)
-        return None if named is not None and not owners & set(staying) else owners - set(staying)
+        if named is not None and not owners & set(staying):
+            return None
+        return (owners | handed_on(facts, call)) - set(staying)  # another call may let what is handed on become awaited
     if not call.externals:  # on a session from outside
         function = facts.project.functions.get(call.within)
         return None if function is None or function.is_async else set()
