@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 from asyncify.index.project import CallSite, FunctionInfo, Kind
 from asyncify.index.values import External, Instance
@@ -18,6 +19,7 @@ _KEEPING = ("builtins.staticmethod", "builtins.classmethod", "abc.", "typing.", 
 _MADE = "functools._Decorator"  # such a one, made by a call
 _ASYNC = ("asyncio.", "anyio.", "trio.", "tornado.", "twisted.", "asgiref.")
 _DEPTH = 4
+_answers: WeakKeyDictionary[Facts, dict[tuple[str, int], bool]] = WeakKeyDictionary()  # of gives_awaitable
 
 
 def awaited_already(facts: Facts, call: CallSite) -> bool:
@@ -35,6 +37,14 @@ def is_another(facts: Facts, call: CallSite, function: FunctionInfo) -> bool:
 
 def gives_awaitable(facts: Facts, function: FunctionInfo, depth: int = 0) -> bool:
     """Whether something speaks for it that calling the function gives what can be awaited: unknown decorators do."""
+    answers = _answers.setdefault(facts, {})
+    key = (function.name, depth)
+    if key not in answers:
+        answers[key] = _gives_awaitable(facts, function, depth)
+    return answers[key]
+
+
+def _gives_awaitable(facts: Facts, function: FunctionInfo, depth: int) -> bool:
     if function.is_async:
         return True
     node = facts.node(function.span, ast.FunctionDef)
