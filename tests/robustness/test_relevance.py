@@ -41,7 +41,7 @@ def test_same_plan_as_with_all_files(name: str, monkeypatch: pytest.MonkeyPatch)
         assert all(site.verdict is Verdict.KEEP for site in set(some.sites) ^ set(whole.sites))
     if candidates_to_start(root):
         if [(g.id, g.edits) for g in parts.groups] != [(g.id, g.edits) for g in whole.groups]:
-            for rest in ("open_calls", "fetched_calls"):  # in a part of a tree other files may say what is called
+            for rest in ("suspected_calls", "fetched_calls"):  # in a part of a tree other files may say what is called
                 monkeypatch.setattr(colour, rest, lambda *_: ())
             whole = api.scan([root], config).plan
         assert [(g.id, g.edits) for g in parts.groups] == [(g.id, g.edits) for g in whole.groups]
