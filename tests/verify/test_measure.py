@@ -57,6 +57,7 @@ def test_memory_is_summed_over_children_that_live_together(tmp_path: Path) -> No
     child = "x = b'x' * 40_000_000; print('up', flush=True); input()"
     program = f"""
 import subprocess, sys, time
+time.sleep(0.2)
 children = [subprocess.Popen([sys.executable, "-S", "-c", {child!r}], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             for _ in range(3)]
 for each in children:
