@@ -169,7 +169,6 @@ def _claim(facts: Facts, call: CallSite, owners: Collection[str]) -> Claim | Non
         return None  # what is written for aiohttp, or may be awaited by whoever gets it
     if streaming.asked_for(facts, call):
         return None
-    span = facts.span(path, asked)
     reason = Reason(f"{facts.text(path, func)}() waits for the network, on a session that stays what it is", call.span)
     return Claim(
         "requests",
@@ -180,7 +179,7 @@ def _claim(facts: Facts, call: CallSite, owners: Collection[str]) -> Claim | Non
         reason.text,
         {
             "": (
-                ReplaceExpr(span, "aio_requests.given({session})", reason, {"session": span}),
+                _asking(facts, call, asked, func, reason),
                 Await(call.span, reason),
                 import_of(facts.file(path).source, "aio_requests", call.span, reason),
             )
@@ -190,6 +189,16 @@ def _claim(facts: Facts, call: CallSite, owners: Collection[str]) -> Claim | Non
         settles=True,
         sync_edits=None if owners else (),
     )
+
+
+def _asking(facts: Facts, call: CallSite, asked: ast.expr, func: ast.expr, reason: Reason) -> ReplaceExpr:
+    """The edit of what is asked. Where that is a property, its reading may be rewritten as well, as a part of this."""
+    path, template = call.span.path, "aio_requests.given({session})"
+    span = facts.span(path, asked)
+    read = any(each.span == span and each.kind == "property" for each in facts.implicit_calls)
+    if read and isinstance(func, ast.Attribute) and func is not asked:
+        return ReplaceExpr(call.func, f"{template}.{func.attr}", reason, {"session": span})
+    return ReplaceExpr(span, template, reason, {"session": span})
 
 
 def _is_super(node: ast.expr) -> bool:
