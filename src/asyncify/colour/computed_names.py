@@ -83,7 +83,9 @@ def _in_table(facts: Facts, call: CallSite) -> Iterator[str]:
     own = (
         "builtins.globals" not in call.externals and within is not None and within.kind in (Kind.FUNCTION, Kind.LAMBDA)
     )
-    others = not own or _calls_out_of(facts, call.span.path, call.node)
+    # In a part of a large tree other files may have the table, and what is called out of it; and what moved there as well
+    # has callers everywhere.
+    others = not own or facts.project.is_part or _calls_out_of(facts, call.span.path, call.node)
     for info in facts.project.functions.values():
         here = info.path == call.span.path and info.kind is Kind.FUNCTION
         if here and ((others and info.parent is None) or (own and info.parent == call.within)):
