@@ -144,10 +144,10 @@ class Taper:
         async with asyncio.timeout(CONNECT_TIMEOUT):
             before = time.monotonic()
             reader, writer = await asyncio.open_connection(to_host, to_port)
-            reached = ages(writer.get_extra_info("socket")).round_trip
+            raw = writer.get_extra_info("socket")
+            reached = ages(raw).round_trip
             if reached is None:
                 reached = time.monotonic() - before
-            raw = writer.get_extra_info("socket")
             with contextlib.suppress(OSError):
                 raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if scheme == "https":
