@@ -260,10 +260,18 @@ class Attributes(Externals):
                 part = self.external_part(cls, "builtins.object")
                 if name == "__new__":
                     self.add(result, self.external("builtins.object.__new__"))
-                else:
+                elif not self._is_missing(cls, name):
                     self.add(result, self.method(part, name))
         self.late += again
         return len(again) < len(late)
+
+    def _is_missing(self, cls: AClass, name: str) -> bool:
+        """Whether a special method is none that `object` has, and no class derived from this one has others above it.
+
+        Asking ``super()`` for it raises AttributeError.
+        """
+        special = name.startswith("__") and name.endswith("__") and not hasattr(object, name)
+        return special and not any(self.external_bases(one) for one in self.descendants(cls))
 
     def _on_bind_meta(self, value: AValue, unit: Unit, details: Any) -> None:
         cls, meta, result, node, within = details

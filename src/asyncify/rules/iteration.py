@@ -108,6 +108,11 @@ class Consumption:
 
 MOVES_ON = Consumption(moves_on=True)
 
+# They ask what an object is or whether it is equal to another one, and read none that gives its items in turn.
+_COMPARING = frozenset(
+    f"unittest.TestCase.assert{what}" for what in "Equal NotEqual Is IsNot IsNone IsNotNone True False".split()
+)
+
 
 def whatever_comes(
     facts: Facts, path: str, span: Span, edits: tuple[Edit, ...], helper: str, reason: Reason
@@ -274,6 +279,8 @@ def _argument(facts: Facts, path: str, node: ast.expr, call_node: ast.Call, reas
     if call is None:
         return Consumption(impossible="the results are given to a call that asyncify does not resolve")
     if call.targets and not call.externals and not call.unresolved:
+        return MOVES_ON
+    if call.externals and call.externals <= _COMPARING and not call.targets:
         return MOVES_ON
     if call.externals == {"builtins.list"} and len(call_node.args) == 1:
         template = "[item async for item in {items}]"
