@@ -17,6 +17,7 @@ from asyncify.rules.base import Claim
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import receiving_call
 from asyncify.rules.requests_given import given_calls
+from asyncify.rules.requests_logs import lines_wanted
 from asyncify.rules.requests_names import OF_OTHERS, SESSIONS
 
 _POSITIONAL = {"get": 2, "options": 1, "head": 1, "post": 3, "put": 2, "patch": 2, "delete": 1, "request": 2}
@@ -58,6 +59,8 @@ def blocker(facts: Facts, claims: Collection[Claim], paths: Collection[str]) -> 
             return f"{path} speaks of requests or of a library that stands in for it"
         if _PATH_IN_TEXT.search(data):
             return f"{path} names a part of requests in a string"
+    if (level := lines_wanted(facts)) is not None:
+        return f"urllib3 may log the requests ({level})"
     if (asked := _asked_of_exceptions(facts)) is not None:
         return asked
     places = {claim.span for claim in own}

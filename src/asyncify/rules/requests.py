@@ -38,16 +38,18 @@ Two modules can be added to your project; they have the shape of requests, so th
 - A verb that is run as a job and stored where asyncify does not see all calls.
 - `async with` and `await` of what may be a session of requests or of aiohttp.
 - A session on which nothing is requested in the code that was scanned.
+- Everything in a program that lets `http.client` print its traffic (`HTTPConnection.debuglevel = 1`).
 
 ## What differs
 
 - compat: a few requests that aiohttp would put differently on the wire (SOCKS proxies, non-ASCII header values, an explicit
-  Transfer-Encoding) are carried by requests in a thread. Log lines of `urllib3` do not appear.
+  Transfer-Encoding) are carried by requests in a thread. The lines that `urllib3` logs of connections, responses and retries are logged as before, under its name;
+  what asyncio itself logs at that level is left out.
 - `aio_requests.given`: requests of plain sessions are carried by aiohttp on connections of their own, beside those of the code that has the session, too;
   headers, cookies, adapters and `close` are the session's. Authentication of other kinds than requests' own, hooks, and classes with verbs of
   their own run in a thread, as does whatever else has the verb. Doubles of `unittest.mock` are called as they were.
 - native: the `User-Agent` is that of the requests that is installed; where none is, it names aiohttp. One-shot calls share kept-alive connections.
-  Some messages of connection errors are worded differently.
+  Some messages of connection errors are worded differently. Log lines of `urllib3` do not appear: it is not chosen where the program may ask for them (level DEBUG).
 """
 
 from __future__ import annotations
@@ -75,10 +77,12 @@ from asyncify.rules.flow import annotation_claims
 from asyncify.rules.requests_blocking import blocking_edits, stays_blocking
 from asyncify.rules.requests_functions import entailed_by_stream
 from asyncify.rules.requests_given import given_calls
+from asyncify.rules.requests_logs import kept_for, printing
 from asyncify.rules.requests_names import (
     FUNCTIONS,
     METHODS,
     OF_OTHERS,
+    PRINTED,
     SESSION,
     SESSION_ESCAPES,
     SESSION_FROM_OUTSIDE,
@@ -137,6 +141,10 @@ CATALOGUE = Catalogue(
 
 def match(facts: Facts) -> Iterator[Finding]:
     """All findings about requests."""
+    printed = printing(facts)
+    if printed is not None:
+        yield from kept_for(facts, printed)
+        return
     given = given_calls(facts)
     yield from given.values()
     yield from requests_given.waiting(facts)
@@ -214,5 +222,5 @@ RULE = Rule(
         "requests_oauthlib": ("OAuth1Session", "OAuth2Session"),
     },
     inert=frozenset({"requests.structures.CaseInsensitiveDict", "requests.structures.LookupDict"}),
-    refusals=(STREAMING, SESSION_ESCAPES, SESSION_FROM_OUTSIDE, UNCLEAR_CALL, UNUSED_SESSION),
+    refusals=(STREAMING, SESSION_ESCAPES, SESSION_FROM_OUTSIDE, UNCLEAR_CALL, UNUSED_SESSION, PRINTED),
 )

@@ -122,6 +122,11 @@ UNUSED_SESSION = RefusalCode(
     "No request is made on this session in the code that was scanned.",
     "Remove the session if nothing uses it, or include the code that does in the scan.",
 )
+PRINTED = RefusalCode(
+    "printed-traffic",
+    "The program prints what its requests send and receive.",
+    "Take the setting of `debuglevel` out, and log the requests and responses themselves where they are needed.",
+)
 UNCLEAR_CALL = RefusalCode(
     "unclear-call",
     "What is called here may be requests or something else.",

@@ -28,7 +28,7 @@ import urllib3.util.ssl_
 import yarl
 
 from asyncify.support.aio_off_loop import _off_loop
-from asyncify.support.aio_requests_wire import _Body, _carrier, _Headers, _Inflow, _Unread, _Wire
+from asyncify.support.aio_requests_wire import _Body, _carrier, _Headers, _Inflow, _log, _Unread, _Wire
 
 _with_scheme: Any = requests.utils.prepend_scheme_if_needed
 
@@ -143,7 +143,8 @@ class _Exchange:
         if not self.host:
             raise requests.exceptions.InvalidURL("No host specified.", request=request)
         kind = "HTTPSConnectionPool" if self.secure else "HTTPConnectionPool"
-        self.pool: Any = f"{kind}(host={self.host!r}, port={port or (443 if self.secure else 80)})"
+        self.port = port or (443 if self.secure else 80)
+        self.pool: Any = f"{kind}(host={self.host!r}, port={self.port})"
         netloc = parts.netloc.rpartition("@")[2]
         self.url = yarl.URL(f"{parts.scheme}://{netloc}{_target(request.path_url)}", encoded=True)
         self.connect, self.read = _timeouts(timeout)
@@ -159,6 +160,7 @@ class _Exchange:
         self.options: dict[str, Any] = {
             "headers": headers,
             "allow_redirects": False,
+            "trace_request_ctx": self,
             "timeout": aiohttp.ClientTimeout(total=None, sock_connect=self.connect, sock_read=self.read),
         }
         if request.body in ("", b""):
@@ -250,6 +252,14 @@ class _Exchange:
             request_method=self.request.method,
         )
 
+    def log(self, raw: urllib3.HTTPResponse) -> None:
+        """The line that urllib3 logs of each response."""
+        scheme = "https" if self.secure else "http"
+        version = f"HTTP/{raw.version // 10}.{raw.version % 10}"
+        asked = (self.request.method, self.request.path_url, version)
+        answered = (raw.status, raw.length_remaining)
+        _log.debug('%s://%s:%s "%s %s %s" %s %s', scheme, self.host, self.port, *asked, *answered)
+
     async def settle(self, client: aiohttp.ClientSession) -> tuple[aiohttp.ClientResponse, urllib3.HTTPResponse]:
         """Open, as often as the adapter's `max_retries` allows; raises what urllib3's ``urlopen`` would."""
         retries: Any = self.adapter.max_retries
@@ -263,8 +273,10 @@ class _Exchange:
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 retries = retries.increment(method, path, error=error, _pool=self.pool)
                 await asyncio.sleep(retries.get_backoff_time())
+                _log.warning("Retrying (%r) after connection broken by '%r': %s", retries, error, path)
             else:
                 raw = self.raw(response, _Unread())
+                self.log(raw)
                 if not retries.is_retry(method, raw.status, bool(raw.headers.get("Retry-After"))):
                     return response, raw
                 try:
@@ -277,6 +289,7 @@ class _Exchange:
                 await _received(response)  # so that the connection can be used again
                 after = retries.get_retry_after(raw) if retries.respect_retry_after_header else None
                 await asyncio.sleep(after or retries.get_backoff_time())
+                _log.debug("Retry: %s", path)
             urllib3.util.request.set_file_position(self.request.body, position)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import email.message
 import http.client
 import io
+import logging
 import os
 import re
 import weakref
@@ -14,6 +15,33 @@ from typing import Any
 
 import aiohttp
 import urllib3
+
+
+def _log_of_urllib3() -> logging.Logger:
+    """The logger of urllib3's pools. What asyncio logs at level DEBUG is left out: programs on requests never did."""
+    logging.getLogger("asyncio").addFilter(lambda record: record.levelno > logging.DEBUG)
+    return logging.getLogger("urllib3.connectionpool")
+
+
+_log = _log_of_urllib3()
+
+
+def _logging_connections() -> list[aiohttp.TraceConfig]:
+    """What logs the connections that a session makes as urllib3 does; nothing where nobody wants such lines."""
+    if not _log.isEnabledFor(logging.DEBUG):
+        return []
+    made: dict[tuple[bool, str, int], int] = {}
+
+    async def starting(_: Any, context: Any, __: Any) -> None:
+        exchange = context.trace_request_ctx
+        where = (exchange.secure, exchange.host, exchange.port)
+        made[where] = number = made.get(where, 0) + 1
+        kind = "HTTPS" if exchange.secure else "HTTP"
+        _log.debug("Starting new %s connection (%d): %s:%s", kind, number, exchange.host, exchange.port)
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_create_start.append(starting)
+    return [tracing]
 
 
 class _Body(io.RawIOBase):
@@ -70,6 +98,7 @@ class _Carrier:
                 connector=self._connector,
                 connector_owner=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=_logging_connections(),
                 auto_decompress=False,
                 max_line_size=65536,
                 max_field_size=65536,
