@@ -59,7 +59,12 @@ class TaskLocal:
 
     def __getattribute__(self, name: str) -> Any:
         with _in_place(self):
-            return object.__getattribute__(self, name)
+            try:
+                return object.__getattribute__(self, name)
+            except AttributeError:
+                if type(self) is not TaskLocal:
+                    raise
+                raise AttributeError(f"'_thread._local' object has no attribute {name!r}") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "__dict__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import inspect
 import threading
@@ -169,7 +170,26 @@ class _Threads:
             # As daemon threads do, they stop where they are, and not even their `finally` runs. What holds them must
             # never be cleared, and the frame of a daemon thread is not.
             held = list(self.alive)
+            _never_wake(frozenset(self.alive.values()))
             threading.Thread(target=lambda _: threading.Event().wait(), args=(held,), daemon=True).start()
+
+
+def _never_wake(stopped: frozenset[TaskThread]) -> None:
+    """Let no task of these threads run again on this loop: connections that end with it would wake them by their errors."""
+    loop: Any = asyncio.get_running_loop()
+    soon = loop.call_soon
+    generators: set[Any] = getattr(loop, "_asyncgens", set())  # the loop closes them, but not where a task is inside
+    for inside in [generator for generator in generators if generator.ag_running]:
+        generators.discard(inside)
+
+    def call_soon(callback: Any, *args: Any, context: contextvars.Context | None = None) -> asyncio.Handle:
+        if context is not None and context.get(_worker) in stopped:
+            return asyncio.Handle(callback, args, loop, context)  # which nobody runs
+        handle: asyncio.Handle = soon(callback, *args, context=context)
+        return handle
+
+    with contextlib.suppress(AttributeError):  # loops that are not written in Python take no attributes
+        loop.call_soon = call_soon
 
 
 def _keep_thread(thread: TaskThread, task: asyncio.Task[None]) -> None:
