@@ -225,6 +225,9 @@ _case(
     _AT_TOP + "    return [await h() for h in HS.values()]\n### b.py\nfrom a import HS\nprint(HS[1]())\n",
     "### a.py\n" + _SYNC + "### b.py\n",
 )
+_body("coroutine-returned", False, "return await (lambda: f(2))(), await (lambda n: f(n))(3)")
+_body("unawaited-coroutine", True, "(lambda: f(2))()")
+_body("unawaited-coroutine", True, "print((lambda n: f(n))(3))")
 _body("coroutine-returned", False, "for h in (lambda: f(), lambda: f(2)):\n    print(await h())")
 _body("coroutine-returned", True, "for h in (lambda: f(), lambda: f(2)):\n    print(h())")
 _GIVEN = "class T:\n    def __init__(self, target, args=()):\n        self.job = target, args\n{}\n"

@@ -121,6 +121,8 @@ class Tracer:
         parent = module.parents.get(node)
         if isinstance(parent, ast.Assign) and all(isinstance(target, ast.Name) for target in parent.targets):
             return self._named_lambda(parent.targets, module, depth)
+        if isinstance(parent, ast.Call) and parent.func is node:  # called where it stands
+            return self.follow(parent, module, False, depth)
         looped = _looped_over(node, module)
         if looped is not None:
             return self._named_lambda([looped], module, depth)

@@ -44,7 +44,7 @@ Two modules can be added to your project; they have the shape of requests, so th
 
 - compat: a few requests that aiohttp would put differently on the wire (SOCKS proxies, non-ASCII header values, an explicit
   Transfer-Encoding) are carried by requests in a thread. The lines that `urllib3` logs of connections, responses and retries are logged as before, under its name;
-  what asyncio itself logs at that level is left out.
+  what asyncio itself logs at that level is left out. No pool of connections can be full, and no warning says so.
 - `aio_requests.given`: requests of plain sessions are carried by aiohttp on connections of their own, beside those of the code that has the session, too;
   headers, cookies, adapters and `close` are the session's. Authentication of other kinds than requests' own, hooks, and classes with verbs of
   their own run in a thread, as does whatever else has the verb. Doubles of `unittest.mock` are called as they were.
