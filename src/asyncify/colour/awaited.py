@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from weakref import WeakKeyDictionary
 
 from asyncify.index.project import CallSite, FunctionInfo, Kind
 from asyncify.index.values import External, Instance
 from asyncify.model import Span
 from asyncify.rules.facts import Facts
+from asyncify.rules.once import once
 from asyncify.rules.suspension import own_nodes
 
 _PROMISING = ("Awaitable", "Coroutine", "Future", "Task", "Deferred")
@@ -19,7 +19,6 @@ _KEEPING = ("builtins.staticmethod", "builtins.classmethod", "abc.", "typing.", 
 _MADE = "functools._Decorator"  # such a one, made by a call
 _ASYNC = ("asyncio.", "anyio.", "trio.", "tornado.", "twisted.", "asgiref.")
 _DEPTH = 4
-_answers: WeakKeyDictionary[Facts, dict[tuple[str, int], bool]] = WeakKeyDictionary()  # of gives_awaitable
 
 
 def awaited_already(facts: Facts, call: CallSite) -> bool:
@@ -37,11 +36,17 @@ def is_another(facts: Facts, call: CallSite, function: FunctionInfo) -> bool:
 
 def gives_awaitable(facts: Facts, function: FunctionInfo, depth: int = 0) -> bool:
     """Whether something speaks for it that calling the function gives what can be awaited: unknown decorators do."""
-    answers = _answers.setdefault(facts, {})
+    answers = _answers(facts)
     key = (function.name, depth)
     if key not in answers:
         answers[key] = _gives_awaitable(facts, function, depth)
     return answers[key]
+
+
+@once
+def _answers(_facts: Facts) -> dict[tuple[str, int], bool]:
+    """Those of :func:`gives_awaitable`, by function and depth."""
+    return {}
 
 
 def _gives_awaitable(facts: Facts, function: FunctionInfo, depth: int) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 from asyncify.colour.pins import refusal
 from asyncify.index.prefix import literal_prefix, literal_suffix
@@ -16,6 +15,7 @@ from asyncify.model import Refusal, Span
 from asyncify.rules.base import CALLBACK, function_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import calls_in_the_end, chosen_among, local_loads
+from asyncify.rules.once import once
 
 _MEMBERS = frozenset({"inspect.getmembers", "inspect.getmembers_static"})
 _DICT = frozenset({"__dict__"})
@@ -25,9 +25,6 @@ _CALLING = frozenset(
     "map filter starmap reduce partial submit apply apply_async imap imap_unordered to_thread iter Timer".split()
 )
 _RUN_FILES = frozenset({"runpy.run_path", "runpy.run_module"})
-
-
-_FOUND: WeakKeyDictionary[Facts, tuple[Fetch, ...]] = WeakKeyDictionary()
 _BY_COMPUTED = "The function may be fetched here by a name that is computed."
 _OF_ANYTHING = "The function may be fetched here by its name; asyncify cannot tell of what."
 
@@ -107,11 +104,10 @@ def _calls_out_of(facts: Facts, path: str, table: ast.expr) -> bool:
     return False
 
 
+@once
 def fetches(facts: Facts) -> tuple[Fetch, ...]:
     """The places where functions may be fetched by a computed name, of what is known and of what is not."""
-    if facts not in _FOUND:
-        _FOUND[facts] = tuple(_fetches(facts))
-    return _FOUND[facts]
+    return tuple(_fetches(facts))
 
 
 def _fetches(facts: Facts) -> Iterator[Fetch]:

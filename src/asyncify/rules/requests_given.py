@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterable, Iterator
-from weakref import WeakKeyDictionary
 
 from asyncify.graph import Implication
 from asyncify.index.project import CallSite
@@ -18,6 +17,7 @@ from asyncify.rules import requests_sessions, streaming
 from asyncify.rules.base import Block, Claim, Finding, Role, site_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import is_getattr, receiving_call
+from asyncify.rules.once import once
 from asyncify.rules.requests_functions import handed_on, named_at
 from asyncify.rules.requests_names import (
     FUNCTIONS,
@@ -41,25 +41,16 @@ _KEEPING = frozenset(
 )
 _CONDITION = "it may be any session, and stays what it is: one with authentication, hooks or verbs of its own is asked in a thread"
 
-_found: WeakKeyDictionary[Facts, dict[Span, Claim]] = WeakKeyDictionary()
-_sessions: WeakKeyDictionary[Facts, tuple[Finding, ...]] = WeakKeyDictionary()
 
-
-def given_calls(facts: Facts) -> dict[Span, Claim]:
-    """The claims on such calls, by their places."""
-    if facts not in _found:
-        _found[facts] = _claims(facts)
-    return _found[facts]
-
-
+@once
 def session_findings(facts: Facts) -> tuple[Finding, ...]:
     """All findings about sessions as objects."""
-    if facts not in _sessions:
-        _sessions[facts] = tuple(requests_sessions.findings(facts))
-    return _sessions[facts]
+    return tuple(requests_sessions.findings(facts))
 
 
-def _claims(facts: Facts) -> dict[Span, Claim]:
+@once
+def given_calls(facts: Facts) -> dict[Span, Claim]:
+    """The claims on such calls, by their places."""
     staying = _staying(session_findings(facts))
     out: dict[Span, Claim] = {}
     for call in (*facts.calls_of(METHODS | FUNCTIONS), *unseen_session_calls(facts)):
