@@ -35,3 +35,11 @@ def test_steps_of_and_into_a_node():
     built = graph("a -> b", "a -> c", "d -> b")
     assert [step.conclusion for step in built.of("a")] == ["b", "c"]
     assert [step.premise for step in built.into("b")] == ["a", "d"]
+
+
+def test_each_is_blamed_once_for_the_first_end_it_leads_to():
+    found = list(
+        graph("a -> b", "b -> c", "a -> d", "e -> d").blame({"c": Reason("c!"), "d": Reason("d!"), "a": Reason("a!")})
+    )
+    assert [(node, end) for node, end, _ in found] == [("c", "c"), ("b", "c"), ("a", "c"), ("d", "d"), ("e", "d")]
+    assert [reason.text for reason in found[-1][2].chain()] == ["e -> d", "d!"]

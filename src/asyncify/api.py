@@ -301,7 +301,9 @@ def why(paths: Sequence[Path], config: Config, function: str) -> WhyResult:
     tree = discover(paths, config, libraries=catalogue().modules)
     check_names(config, tree.sources)
     colourings = {
-        name: analysis.colouring for analysis in analyses(tree, config, Silent()) for name in analysis.project.functions
+        name: analysis.colouring
+        for analysis in analyses(tree, config, Silent())[0]
+        for name in analysis.project.functions
     }
     found = [name for name in sorted(colourings) if name == function or name.endswith("." + function)]
     named = [name for name in found if colourings[name].facts.project.functions[name].kind is Kind.FUNCTION]

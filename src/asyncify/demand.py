@@ -60,7 +60,8 @@ registries, looking for the last caller of one would end with everything.
 _SHARED = frozenset(["threading", "queue"])
 """Where those objects are from."""
 _IMPORTING = re.compile(
-    r"\b(?:import|from)\b(?:[^#]*[\s,(])?$|(?:import_module|__import__|importorskip)\s*\(\s*[rbu]?[\"']$"
+    r"^(?!\s*#).*\b(?:import|from)\b(?:[^#]*[\s,(])?$|(?:import_module|__import__|importorskip)\s*\(\s*[rbu]?[\"']$",
+    re.DOTALL,
 )
 
 
@@ -242,6 +243,15 @@ class Ground:
             return True
         return any(f"{name}.".startswith(f"{module}.") for name in self._links.names(source.path))
 
+    def imported(self, path: str, modules: Iterable[str]) -> Span:
+        """Where a file first imports one of these modules; its beginning if it does not."""
+        text = self.sources[path].text
+        tops = sorted({module.partition(".")[0] for module in modules})
+        found = [(at, top) for top in tops if (at := _imported_at(text, top)) >= 0]
+        position, top = min(found, default=(0, ""))
+        line, column = text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position) - 1
+        return Span(path, line, column, line, column + len(top))
+
     def connected(self, path: str) -> set[str]:
         """All files that imports connect with this one, in whatever direction."""
         if not self._both_ways:
@@ -265,6 +275,11 @@ class Ground:
 
 
 def _imports(text: str, library: str) -> bool:
+    return _imported_at(text, library) >= 0
+
+
+def _imported_at(text: str, library: str) -> int:
+    """Where the text first imports something of the library; -1 if it does not."""
     position = text.find(library)
     while position >= 0:
         end = position + len(library)
@@ -273,9 +288,9 @@ def _imports(text: str, library: str) -> bool:
             start = text.rfind("\n", 0, start - 1) + 1
         head = text[start:position]
         if not text[end : end + 1].isidentifier() and _IMPORTING.search(head):
-            return True
+            return position
         position = text.find(library, end)
-    return False
+    return -1
 
 
 def needed(ground: Ground, analysis: Analysis, libraries: Libraries, part: Collection[str]) -> set[str]:
@@ -284,18 +299,19 @@ def needed(ground: Ground, analysis: Analysis, libraries: Libraries, part: Colle
     What may keep a function as it is comes first, callers only if nothing does. Those for what might move if more were
     known (:func:`_undecided`) not where the part would grow too large for hopes.
     """
-    more = _needed(ground, analysis, libraries, hopeful=True)
+    more = _needed(ground, analysis, libraries, part, hopeful=True)
     if (
         more and ground.lines(more.union(part)) > HOPES
     ):  # the plan of what moves as it is stands without what might move
-        more = _needed(ground, analysis, libraries, hopeful=False)
+        more = _needed(ground, analysis, libraries, part, hopeful=False)
     return more
 
 
-def _needed(ground: Ground, analysis: Analysis, libraries: Libraries, *, hopeful: bool) -> set[str]:
-    known = analysis.project.files.keys()
+def _needed(
+    ground: Ground, analysis: Analysis, libraries: Libraries, part: Collection[str], *, hopeful: bool
+) -> set[str]:
     for paths in _batches(ground, analysis, libraries, hopeful):
-        found = set(paths) - known - {""}
+        found = set(paths).difference(part, [""])  # the part also has what cannot be parsed, and is not in the index
         if found:
             return found
     return set()

@@ -12,12 +12,13 @@ from asyncify.colour.on_loops import ON_A_LOOP
 from asyncify.colour.pins import PIN_CODES
 from asyncify.colour.solve import STAYS_SYNC
 from asyncify.colour.structure import STRUCTURE_CODES
+from asyncify.growth import TOO_CONNECTED
 from asyncify.plan.left_out import NOT_NATIVE, ONLY_TESTS
 from asyncify.rules.base import RefusalCode, Rule
 from asyncify.rules.registry import refusal_codes, rules
 
 _NOTE = "<!-- Generated from the sources by `python -m asyncify.docs docs`; do not edit. -->\n\n"
-_OTHERS = (ON_A_LOOP, STAYS_SYNC, NOT_NATIVE, ONLY_TESTS)
+_OTHERS = (ON_A_LOOP, STAYS_SYNC, NOT_NATIVE, ONLY_TESTS, TOO_CONNECTED)
 
 
 def all_codes() -> dict[str, RefusalCode]:

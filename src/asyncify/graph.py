@@ -60,15 +60,37 @@ class Implications:
 
     def causes(self, node: str, why: Reason) -> dict[str, Reason]:
         """All nodes from which `node` follows, each with the chain of reasons that leads to `why`."""
-        found = {node: why}
-        queue = deque([node])
-        while queue:
-            current = queue.popleft()
-            for step in self._to.get(current, ()):
-                if step.premise not in found:
-                    found[step.premise] = Reason(step.text, step.span, found[current])
-                    queue.append(step.premise)
-        return found
+        return {premise: reason for premise, _, reason in self.blame({node: why})}
+
+    def blame(self, ends: Mapping[str, Reason]) -> Iterator[tuple[str, str, Reason]]:
+        """All nodes from which one of the `ends` follows, each once: with the first such end, and the chain of reasons to it.
+
+        What leads to an earlier end is not searched again for a later one, so all ends together cost one walk.
+        """
+        found: dict[str, Reason] = {}
+        for end, why in ends.items():
+            if end in found:
+                continue
+            found[end] = why
+            queue = deque([end])
+            while queue:
+                current = queue.popleft()
+                yield current, end, found[current]
+                for step in self._to.get(current, ()):
+                    if step.premise not in found:
+                        found[step.premise] = Reason(step.text, step.span, found[current])
+                        queue.append(step.premise)
+
+    def reached(self, start: Iterable[str]) -> set[str]:
+        """All that follows from those nodes, themselves included; no reasons are kept."""
+        seen = set(start)
+        todo = list(seen)
+        while todo:
+            for step in self._from.get(todo.pop(), ()):
+                if step.conclusion not in seen:
+                    seen.add(step.conclusion)
+                    todo.append(step.conclusion)
+        return seen
 
     def of(self, node: str) -> Iterator[Implication]:
         """The implications whose premise is `node`."""

@@ -12,7 +12,7 @@ from asyncify.growth import Growth, TooLarge, beginnings, libraries_of
 from asyncify.index.build import Parsed
 from asyncify.index.elsewhere import Elsewhere
 from asyncify.index.project import Diagnostic, SourceFile
-from asyncify.model import MakeAsync, Plan
+from asyncify.model import MakeAsync, Plan, Refusal
 from asyncify.progress import Progress
 from asyncify.relevance import relevant
 from asyncify.rules.blocking import waits
@@ -26,12 +26,16 @@ LARGE = 40_000
 
 
 PART = 60_000
-"""Lines of a part, a tenth of the tree at least, above which that is indexed as a small one: looking for what belongs
-to the part would cost more."""
+"""Lines of a part, a third of the tree at least, above which that is indexed as a small one, or the part left alone."""
 
 
-def analyses(tree: Tree, config: Config, progress: Progress) -> list[Analysis]:
-    """All analyses of a tree: one of a small tree, one for each part that matters of a large one.
+WHOLE = 300_000
+"""Lines of a tree above which it is not indexed as a small one whatever hangs together: that would take minutes and 2 GB
+and more. A part that is too large is left alone there."""
+
+
+def analyses(tree: Tree, config: Config, progress: Progress) -> tuple[list[Analysis], list[Refusal]]:
+    """All analyses of a tree: one of a small tree, one for each part that matters of a large one; and what is left alone.
 
     Support modules that an earlier run added are left out: they are what asyncify rewrites to.
     """
@@ -44,15 +48,16 @@ def analyses(tree: Tree, config: Config, progress: Progress) -> list[Analysis]:
         return analyse(wanted, tree.root, config, progress, elsewhere, parsed, texts)
 
     if lines < LARGE:
-        return [of(relevant(sources, rules))]
+        return [of(relevant(sources, rules))], []
     progress.stage("Looking for what matters")
     ground = Ground(sources, catalogue(), lambda name: name in FORKS or waits(name))
-    growth = Growth[Analysis](ground, libraries_of(rules), max(PART, lines // 10), beginnings(ground, rules))
+    limit = max(PART, lines // 3)
+    growth = Growth[Analysis](ground, libraries_of(rules), limit, beginnings(ground, rules), leave=lines > WHOLE)
     try:
         growth.run(lambda wanted: of(wanted, ground.elsewhere, ground.parsed))
     except TooLarge:
-        return [of(relevant(sources, rules))]
-    return [analysis for _, analysis in sorted(growth.done, key=lambda item: min(item[0]))]
+        return [of(relevant(sources, rules))], []
+    return [analysis for _, analysis in sorted(growth.done, key=lambda item: min(item[0]))], list(growth.refusals())
 
 
 def plan_of(
@@ -62,12 +67,12 @@ def plan_of(
 
     With `choices` each group has those of where it could end.
     """
-    found = analyses(tree, config, progress)
+    found, left = analyses(tree, config, progress)
     progress.stage("Comparing boundaries" if choices else "Planning")
     plans = [analysis.plan_with_choices() if choices else analysis.plan for analysis in found]
     groups = sorted((g for plan in plans for g in plan.groups), key=lambda g: (g.reason.span or g.edits[0].span, g.id))
     sites = sorted((site for plan in plans for site in plan.sites), key=lambda site: (site.span, site.rule))
-    refusals = sorted((r for plan in plans for r in plan.refusals), key=lambda r: (r.span, r.code))
+    refusals = sorted((*left, *(r for plan in plans for r in plan.refusals)), key=lambda r: (r.span, r.code))
     skipped = dict.fromkeys(each for analysis in found for each in analysis.project.diagnostics)
     functions = {info.span for analysis in found for info in analysis.project.functions.values()}
     made = {edit.span for group in groups for edit in group.edits if isinstance(edit, MakeAsync)}

@@ -30,14 +30,20 @@ def _write(root: Path, files: Mapping[str, str]) -> Config:
 
 
 def _parts(root: Path, files: Mapping[str, str], limit: int = 1000) -> list[set[str]]:
-    config = _write(root, files)
-    ground = Ground(discover([root], config).sources, catalogue(), waits)
-    growth = Growth[Analysis](ground, libraries_of(rules().values()), limit, beginnings(ground, rules().values()))
     try:
-        growth.run(lambda s: analyse(s, root, config, Silent(), ground.elsewhere, ground.parsed))
+        growth = _growth(root, files, limit)
     except TooLarge:
         return [{"too large"}]
     return sorted((part for part, _ in growth.done), key=min)
+
+
+def _growth(root: Path, files: Mapping[str, str], limit: int, leave: bool = False) -> Growth[Analysis]:
+    config = _write(root, files)
+    ground = Ground(discover([root], config).sources, catalogue(), waits)
+    chosen = rules().values()
+    growth = Growth[Analysis](ground, libraries_of(chosen), limit, beginnings(ground, chosen), leave)
+    growth.run(lambda s: analyse(s, root, config, Silent(), ground.elsewhere, ground.parsed))
+    return growth
 
 
 def _both(root: Path, files: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> tuple[Plan, Plan]:
@@ -194,6 +200,14 @@ def _both(root: Path, files: Mapping[str, str], monkeypatch: pytest.MonkeyPatch)
         ),
         pytest.param(
             {
+                "net.py": NET + "\n\ndef names():\n    return sorted(vars())\n",
+                "a.py": "from net import fetch\nfetch(1)\n",
+            },
+            [{"net.py"}],
+            id="not-the-callers-of-what-a-table-of-names-may-hold",
+        ),
+        pytest.param(
+            {
                 "net.py": "import requests\nimport util\n\n\ndef fetch(url):\n    util.pause()\n    util.plain()\n    return requests.get(url)\n",
                 "util.py": "import time\nimport far\n\n\ndef pause():\n    time.sleep(1)\n\n\ndef plain(): ...\n",
                 "far.py": "",
@@ -220,6 +234,45 @@ def test_a_part_that_grows_too_large_is_given_up(tmp_path: Path) -> None:
     files = {"net.py": NET, "a.py": "from net import fetch\nfetch(1)\n", "b.py": NET}
     assert _parts(tmp_path, files, 7) == [{"net.py", "a.py"}, {"b.py"}]
     assert _parts(tmp_path, files, 6) == [{"too large"}]
+
+
+def test_in_a_very_large_tree_such_a_part_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"net.py": "\n" + NET, "a.py": "from net import fetch\nfetch(1)\n", "b.py": NET.replace("fetch", "other")}
+    config = _write(tmp_path, files)
+    for name, value in {"LARGE": 0, "PART": 7, "WHOLE": 10}.items():
+        monkeypatch.setattr(trees, name, value)
+    plan = api.scan([tmp_path], config).plan
+    assert [group.paths for group in plan.groups] == [("b.py",)]
+    (refusal,) = plan.refusals
+    assert (refusal.code, refusal.span.path, refusal.span.line, refusal.span.column) == (
+        "too-connected",
+        "net.py",
+        2,
+        7,
+    )
+    assert "8 lines in 2 files" in refusal.message
+
+
+def test_what_meets_a_part_that_is_left_alone_is_too(tmp_path: Path) -> None:
+    files = {
+        "net.py": NET,
+        "two.py": NET.replace("fetch", "other"),
+        "use.py": "import net\nimport two\n\n\ndef run():\n    return net.fetch(two.other(1))\n",
+        "c.py": NET.replace("fetch", "third"),
+    }
+    growth = _growth(tmp_path, files, 11, leave=True)
+    assert [part for part, _ in growth.done] == [{"c.py"}]
+    assert growth.left == [{"net.py", "two.py", "use.py"}]
+    assert [refusal.span.path for refusal in growth.refusals()] == ["net.py", "two.py"]
+
+
+def test_a_file_that_cannot_be_parsed_is_asked_for_once(tmp_path: Path) -> None:
+    files = {
+        "net.py": NET,
+        "a.py": "from net import fetch\nfetch(1)\nprint 'done'\n",
+        "b.py": "import net\nnet.fetch(2)\n",
+    }
+    assert _parts(tmp_path, files) == [{"net.py", "a.py", "b.py"}]
 
 
 def test_a_call_on_something_unknown_elsewhere_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -296,6 +349,8 @@ def test_a_module_of_the_tree_is_not_the_library_of_its_name(tmp_path: Path, mon
         ("import my.requests_", False),
         ("text = 'requests'", False),
         ("requests = 3", False),
+        ("  # from requests on", False),
+        ("x = '#'; import requests", True),
     ],
 )
 def test_seeds(text: str, found: bool, tmp_path: Path) -> None:

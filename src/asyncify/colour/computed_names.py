@@ -100,7 +100,7 @@ def _calls_out_of(facts: Facts, path: str, table: ast.expr) -> bool:
             return isinstance(around, ast.Call) and bool(calls_in_the_end(facts, path, around, looked_at=True))
         case ast.Assign(targets=[ast.Name() as target]):
             loads = local_loads(facts, path, target)
-            return loads is None or any(_calls_out_of(facts, path, load) for load in loads)
+            return loads is None or any(load is not parent.value and _calls_out_of(facts, path, load) for load in loads)
     return False
 
 

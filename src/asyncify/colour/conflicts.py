@@ -20,12 +20,10 @@ def given_up_by(
 
     ``preferred`` are the implications (premise, conclusion) that lead to such objects.
     """
-    for node in conflicts:
-        causes = graph.causes(node, Reason(""))
-        found = {conclusion for premise, conclusion in preferred if premise in holds and conclusion in causes}
-        if found:
-            return found
-    return set()
+    nicer = {conclusion for premise, conclusion in preferred if premise in holds}
+    follows = graph.reached(nicer)
+    node = next((node for node in conflicts if node in follows), None)
+    return nicer & graph.causes(node, Reason("")).keys() if node is not None else set()
 
 
 def kept_jobs(
@@ -35,12 +33,19 @@ def kept_jobs(
 
     ``conflicts`` are the nodes that must not hold, with what to say of each.
     """
-    for node, pin in conflicts.items():
-        causes = graph.causes(node, pin.reason or Reason(pin.message, pin.span))
-        for item in jobs:
-            for job in item.jobs if item.may_stay and item.node in causes else ():
-                if job in holds and job.startswith("function:"):
-                    yield job, Refusal(pin.code, pin.span, pin.message, pin.remedy, causes[item.node])
+    stay: dict[str, list[str]] = defaultdict(list)
+    for item in jobs:
+        if item.may_stay:
+            stay[item.node] += [job for job in item.jobs if job in holds and job.startswith("function:")]
+    for node, end, reason in graph.blame({node: why(pin) for node, pin in conflicts.items()}) if stay else ():
+        pin = conflicts[end]
+        for job in stay.get(node, ()):
+            yield job, Refusal(pin.code, pin.span, pin.message, pin.remedy, reason)
+
+
+def why(pin: Refusal) -> Reason:
+    """The reason that a chain to a pinned node ends with."""
+    return pin.reason or Reason(pin.message, pin.span)
 
 
 def jobs_left(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 from asyncify.colour.computed_names import fetches
@@ -15,6 +16,7 @@ class Hidden:
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
+        self._found: dict[str, list[CallSite]] = {}
 
     @cached_property
     def lost(self) -> frozenset[str]:
@@ -34,8 +36,25 @@ class Hidden:
                 out.setdefault(name, []).extend(fetch.calls)
         return out
 
-    def calls(self, function: str) -> list[CallSite]:
-        """Calls of something unknown under the function's name or fetched by it; where it got lost, of anything that got lost."""
-        info = self._facts.project.functions.get(function)
-        maybe = [*(maybe_calls(self._facts, info) if info is not None else ()), *self._fetched.get(function, ())]
-        return [*maybe, *self._crowded] if function in self.lost else maybe
+    def in_one_pass(self) -> Callable[[str], list[CallSite]]:
+        """Calls of something unknown under a function's name or fetched by it; where it got lost, of anything that got lost.
+
+        The latter are the same for all such functions, so only the first that is asked for gets them.
+        """
+        crowded = list(self._crowded)
+
+        def calls(function: str) -> list[CallSite]:
+            found = self._maybe(function)
+            if crowded and function in self.lost:
+                found = [*found, *crowded]
+                crowded.clear()
+            return found
+
+        return calls
+
+    def _maybe(self, function: str) -> list[CallSite]:
+        if function not in self._found:
+            info = self._facts.project.functions.get(function)
+            calls = maybe_calls(self._facts, info) if info is not None else []
+            self._found[function] = [*calls, *self._fetched.get(function, ())]
+        return self._found[function]

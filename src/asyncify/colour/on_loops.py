@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
 from asyncify.colour.awaited import is_another
-from asyncify.colour.split import called_here
+from asyncify.colour.split import callers_of
 from asyncify.index.project import CallSite, ImplicitCall
 from asyncify.model import Span
 from asyncify.rules.base import RefusalCode
@@ -26,19 +25,13 @@ def met_on_loops(
 
     ``asynchronous`` are the functions whose calls of others are seen to otherwise, ``apart`` the places that go through threads.
     """
-    runs: dict[str, list[CallSite | ImplicitCall]] = defaultdict(list)
-    for call in facts.project.calls:
-        for called in call.targets:
-            runs[called].append(call)
-    for implicit in facts.implicit_calls:
-        if called_here(implicit):
-            runs[implicit.target].append(implicit)
+    runs = callers_of(facts)
     for name in sorted(functions):
         seen = {name}
         todo = [name]
         while todo:
             target = facts.project.functions.get(todo.pop())
-            for run in runs[target.name] if target is not None and not target.is_async else ():
+            for run in runs.get(target.name, ()) if target is not None and not target.is_async else ():
                 caller = facts.project.functions.get(run.within)
                 if caller is None or run.span in apart:
                     continue

@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from asyncify.colour.awaited import is_another
 from asyncify.colour.colouring import Colouring
-from asyncify.colour.conflicts import given_up_by, jobs_left, kept_jobs
+from asyncify.colour.conflicts import given_up_by, jobs_left, kept_jobs, why
 from asyncify.colour.faces import Faces
 from asyncify.colour.hidden import Hidden
 from asyncify.colour.lambdas import awaits_inside, unnamed, unnamed_lambdas
 from asyncify.colour.on_loops import ON_A_LOOP, met_on_loops
 from asyncify.colour.pins import KEPT, LAMBDA, MAYBE_CALLED, NAME_TAKEN, PROPERTY, TOO_MANY_VALUES, refusal
-from asyncify.colour.split import Splitting, called_here
+from asyncify.colour.split import Splitting, called_here, callers_of
 from asyncify.colour.structure import (
     LOCKED,
     NO_AWAIT_HERE,
@@ -355,27 +355,23 @@ class Solver(Splitting):
             self._given_up |= given_up
             return True
         pushed = False
-        for job, found in kept_jobs(graph, holds, {node: self.pins[node] for node in conflicts}, self.jobs):
+        pins = {node: self.pins[node] for node in conflicts}
+        for job, found in kept_jobs(graph, holds, pins, self.jobs):
             pushed |= self._pin(job, found)
-        for node in conflicts:
-            pin = self.pins[node]
+        for node, pin in pins.items():
             if node.startswith(("function:", handing_on(""))) and pin.code not in NEVER_BRIDGED:
-                why = pin.reason or Reason(pin.message, pin.span)
                 for step in graph.into(node):
                     for source in self._functions_behind(step.premise) if step.premise in holds else ():
-                        reason = Reason(step.text, step.span, why)
+                        reason = Reason(step.text, step.span, why(pin))
                         pushed |= self._pin(source, Refusal(pin.code, pin.span, pin.message, pin.remedy, reason))
         if pushed:  # the functions that stay now may have been all that led to the conflicts
             return True
         changed = False
-        for node in conflicts:
-            pin = self.pins[node]
-            causes = graph.causes(node, pin.reason or Reason(pin.message, pin.span))
-            for name in causes:
-                span = roots[name].span if name in roots else None
-                if span is not None:
-                    found = Refusal(pin.code, span, pin.message, pin.remedy, causes[name])
-                    changed |= self._disable(name, found)
+        for name, end, reason in graph.blame({node: why(pin) for node, pin in pins.items()}):
+            span = roots[name].span if name in roots else None
+            if span is not None:
+                pin = pins[end]
+                changed |= self._disable(name, Refusal(pin.code, span, pin.message, pin.remedy, reason))
         return changed
 
     def _functions_behind(self, node: str) -> list[str]:
@@ -454,17 +450,11 @@ class Solver(Splitting):
         for name in self.faces.of:
             if self._has_face(name, holds):  # whoever calls it by its name waits
                 waiting.setdefault(name, self.facts.project.functions[name].span)
-        callers: dict[str, list[CallSite | ImplicitCall]] = defaultdict(list)
-        for call in self.facts.project.calls:
-            for target in call.targets:
-                callers[target].append(call)
-        for implicit in self.facts.implicit_calls:
-            if called_here(implicit):
-                callers[implicit.target].append(implicit)
+        callers, hidden = callers_of(self.facts), self._hidden.in_one_pass()
         todo = list(waiting)
         while todo:
             function = todo.pop()
-            for caller in (*callers[function], *self._hidden.calls(function)):
+            for caller in (*callers.get(function, ()), *hidden(function)):
                 if caller.within not in waiting and not self._runs_on_loop(caller.within, holds):
                     waiting[caller.within] = caller.span
                     todo.append(caller.within)
@@ -491,9 +481,10 @@ class Solver(Splitting):
             if function_node(claim.within) in holds:
                 text = "A pool of threads that stays one is waited for here."
                 changed |= self._pin(function_node(claim.within), refusal(STAYS_SYNC, claim.span, text))
+        hidden = self._hidden.in_one_pass()
         for function in sorted(waiting):
-            for call in self._hidden.calls(function):
-                if call.span in self._settled:
+            for call in hidden(function):
+                if call.span in self._settled or function_node(call.within) in self.pins:
                     continue
                 code = TOO_MANY_VALUES if function in self._hidden.lost else MAYBE_CALLED
                 text = f"{function.rpartition('.')[2]}() waits and may be what is called here, where no await would be added."

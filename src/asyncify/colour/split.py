@@ -14,6 +14,7 @@ from asyncify.index.project import CallSite, ImplicitCall, Kind
 from asyncify.model import Reason, Refusal, Span
 from asyncify.rules.base import Claim, function_node
 from asyncify.rules.facts import Facts
+from asyncify.rules.once import once
 from asyncify.rules.thread_bound import is_bound
 
 
@@ -174,6 +175,19 @@ class Splitting:
             return False  # no quotes in quotes before Python 3.12
         place = await_place(facts, path, node)
         return place.refusal is None and not place.locks
+
+
+@once
+def callers_of(facts: Facts) -> Mapping[str, list[CallSite | ImplicitCall]]:
+    """By function the calls of it that are known, also those that the language makes where they stand."""
+    out: dict[str, list[CallSite | ImplicitCall]] = {}
+    for call in facts.project.calls:
+        for target in call.targets:
+            out.setdefault(target, []).append(call)
+    for implicit in facts.implicit_calls:
+        if called_here(implicit):
+            out.setdefault(implicit.target, []).append(implicit)
+    return out
 
 
 def called_here(implicit: ImplicitCall) -> bool:

@@ -131,9 +131,8 @@ def _interrupt_manager(facts: Facts, path: str, statement: ast.With) -> ast.expr
         suppressed = call.args if isinstance(call, ast.Call) and _is_suppress(facts, path, call) else ()
         if any(_names_interrupt(facts, path, argument, _INTERRUPTS) for argument in suppressed):
             return call
-    span = facts.span(path, statement)
-    for implicit in facts.implicit_calls:
-        if implicit.span in (span, *(facts.span(path, item.context_expr) for item in statement.items)):
+    for place in (statement, *(item.context_expr for item in statement.items)):
+        for implicit in facts.implicit_calls_at.get(facts.span(path, place), ()):
             info = facts.project.functions.get(implicit.target)
             node = facts.node(info.span, ast.FunctionDef) if info is not None else None
             parts = ast.walk(node) if node is not None and implicit.kind in ("enter", "exit") else ()

@@ -30,12 +30,14 @@ from asyncify.rules.base import Claim, Companion, Finding, Handles, Role, Rule, 
 from asyncify.rules.blocking import waits
 from asyncify.rules.facts import Facts
 from asyncify.rules.families import families, has_foreign_base
+from asyncify.rules.once import once
 
 ID = "constructors"
 _INIT = "__init__"
 _FACTORIES = ("create", "make", "create_async")
 _RENAMED = ("_async_init", "_init_async")
 _NEVER = frozenset({"__new__", "__call__", "__init_subclass__", "__class_getitem__", "__reduce__", "__getattr__"})
+_COMPUTED = frozenset({"type", "__class__", "cls"})  # spelled where a class is computed to make an object
 # Callables that look at a class without making an object of it.
 _LOOKING = frozenset(
     "builtins.isinstance builtins.issubclass builtins.super builtins.id builtins.repr builtins.str builtins.print "
@@ -55,7 +57,7 @@ def match(facts: Facts) -> Iterator[Finding]:
             continue
         names = {name.rpartition(".")[2] for name in family}
         constructors = {info.name for info in made}
-        if names & strings or _computed(facts, family, constructors) or not _all_seen(facts, family, constructors):
+        if names & strings or _computed(facts) & {"", *family} or not _all_seen(facts, family, constructors):
             continue
         taken = _members(facts, family)
         factory = next((name for name in _FACTORIES if name not in taken), None)
@@ -166,18 +168,21 @@ def _all_seen(facts: Facts, family: frozenset[str], constructors: set[str]) -> b
         names |= more
 
 
-def _computed(facts: Facts, family: frozenset[str], constructors: set[str]) -> bool:
-    """Whether an object may be made of a class that is computed (``type(self)()``) and of which nothing is known."""
+@once
+def _computed(facts: Facts) -> frozenset[str]:
+    """The classes in whose methods an object is made of a class that is computed (``type(self)()``) and of which nothing is
+    known; ``""`` for where that is in no method."""
+    found = set()
     for path in facts.project.files:
-        for call in facts.nodes(path, ast.Call):
+        for call in facts.nodes(path, ast.Call) if facts.spells(path, _COMPUTED) else ():
             match call.func:
                 case ast.Call(func=ast.Name(id="type")) | ast.Attribute(attr="__class__") | ast.Name(id="cls"):
                     site = facts.project.call_at(facts.span(path, call))
                     known = site is not None and bool(site.targets or site.externals) and not site.unresolved
-                    within = facts.project.functions.get(facts.enclosing(path, call))
-                    if not known and (within is None or within.cls is None or within.cls in family):
-                        return True
-    return False
+                    if not known:
+                        within = facts.project.functions.get(facts.enclosing(path, call))
+                        found.add((within.cls if within is not None else None) or "")
+    return frozenset(found)
 
 
 def _is_understood(facts: Facts, path: str, node: ast.AST, constructors: set[str]) -> bool:

@@ -30,6 +30,7 @@ from asyncify.rules.exit_stacks import entries
 from asyncify.rules.facts import Facts, Place
 from asyncify.rules.families import families, goes_outside, has_foreign_base, named_places
 from asyncify.rules.flow import with_item
+from asyncify.rules.once import once
 from asyncify.rules.support import import_of
 
 ID = "context_classes"
@@ -43,10 +44,10 @@ def match(facts: Facts) -> Iterator[Finding]:
         return
     named = named_places(facts, frozenset(_NEW))
     stacked = entries(facts)
-    entered = [*_entered(facts), *stacked]
+    entered = [(place, _objects(facts, place)) for place in (*_entered(facts), *stacked)]
     for family in waiting:
         methods = _methods(facts, family)
-        items = [place for place in entered if _objects(facts, place) & family]
+        items = [place for place, classes in entered if classes & family]
         if _stays(facts, family, methods, items, named, stacked):
             continue
         yield from _class(facts, methods)
@@ -107,10 +108,21 @@ def _stays(
             continue
         if ours or unclear or facts.in_test(path):
             return True
-    if any(node.value in _NEW for path in facts.project.files for node in facts.nodes(path, ast.Constant)):
+    if _new_names_spelled(facts):
         return True
     places = (place for name in family for place in facts.objects.get(name, ()))
     return any(place not in stacked and goes_outside(facts, place) for place in places)
+
+
+@once
+def _new_names_spelled(facts: Facts) -> bool:
+    """Whether a string is one of the names that methods get here."""
+    return any(
+        node.value in _NEW
+        for path in facts.project.files
+        if facts.spells(path, frozenset(_NEW))
+        for node in facts.nodes(path, ast.Constant)
+    )
 
 
 def _class_of(value: Object | Class) -> str:

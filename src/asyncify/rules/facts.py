@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TypeVar
@@ -163,6 +164,14 @@ class Facts:
                 continue
             out.append(call)
         return tuple(out)
+
+    @cached_property
+    def implicit_calls_at(self) -> Mapping[Span, list[ImplicitCall]]:
+        """The same by their places."""
+        out: defaultdict[Span, list[ImplicitCall]] = defaultdict(list)
+        for call in self.implicit_calls:
+            out[call.span].append(call)
+        return out
 
     def _iterates_itself(self, method: str) -> bool:
         """Whether the class of the method inherits ``__iter__`` from outside, as a subclass of dict does."""

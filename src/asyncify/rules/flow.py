@@ -63,11 +63,15 @@ def is_getattr(facts: Facts, path: str, call: ast.Call) -> bool:
     return site is not None and site.externals == {"builtins.getattr"} and not site.targets
 
 
-def chosen_among(facts: Facts, path: str, node: ast.expr) -> list[ast.expr] | None:
+def chosen_among(facts: Facts, path: str, node: ast.expr, seen: set[ast.expr] | None = None) -> list[ast.expr] | None:
     """The expressions that the callable `node` is chosen from, the other way round of `called_in_the_end`.
 
-    None where something else may be among them: a parameter, a global name.
+    None where something else may be among them: a parameter, a global name. What was `seen` adds nothing (``f = f or g``).
     """
+    seen = set() if seen is None else seen
+    if node in seen:
+        return []
+    seen.add(node)
     match node:
         case ast.IfExp():
             parts: list[ast.expr] = [node.body, node.orelse]
@@ -88,7 +92,7 @@ def chosen_among(facts: Facts, path: str, node: ast.expr) -> list[ast.expr] | No
                 return [node]
         case _:
             return [node]
-    found = [chosen_among(facts, path, part) for part in parts]
+    found = [chosen_among(facts, path, part, seen) for part in parts]
     return None if None in found else [leaf for leaves in found if leaves is not None for leaf in leaves]
 
 
@@ -106,8 +110,17 @@ def called_in_the_end(facts: Facts, path: str, node: ast.expr) -> bool:
     return calls_in_the_end(facts, path, node) is not None
 
 
-def calls_in_the_end(facts: Facts, path: str, node: ast.expr, *, looked_at: bool = False) -> list[ast.Call] | None:
-    """The calls of such a callable; None if more happens to it. With `looked_at`, it may be asked whether it is something."""
+def calls_in_the_end(
+    facts: Facts, path: str, node: ast.expr, *, looked_at: bool = False, seen: set[ast.expr] | None = None
+) -> list[ast.Call] | None:
+    """The calls of such a callable; None if more happens to it. With `looked_at`, it may be asked whether it is something.
+
+    What was `seen` adds nothing: ``f = f or g`` reads a variable that is followed already.
+    """
+    seen = set() if seen is None else seen
+    if node in seen:
+        return []
+    seen.add(node)
     child: ast.AST = node
     for parent in facts.parents(path, node):
         match parent:
@@ -123,7 +136,7 @@ def calls_in_the_end(facts: Facts, path: str, node: ast.expr, *, looked_at: bool
                 pass
             case ast.Assign(targets=[target]) if child is parent.value:
                 loads = local_loads(facts, path, target)
-                found = [calls_in_the_end(facts, path, load, looked_at=looked_at) for load in loads or ()]
+                found = [calls_in_the_end(facts, path, load, looked_at=looked_at, seen=seen) for load in loads or ()]
                 given = [calls for calls in found if calls is not None]
                 return (
                     [call for calls in given for call in calls]
