@@ -4,7 +4,7 @@
 
 A case is a call, or several on one session, against a server that answers byte for byte (`tests/support/raw_server.py`). Compared are the
 requests on the wire (method, target, headers, body) and everything a program can see of the response or the exception. Native is compared
-where it claims to know the call. ``--short`` takes every seventh case. The exit code is 1 where anything differs.
+where it claims to know the call. Streamed bodies are compared piece by piece. ``--short`` takes every seventh case. The exit code is 1 where anything differs.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ from unittest import mock
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from support import test_aio_http as native
+from support import test_aio_http_stream as streamed
 from support import test_http_equal as compat
 from support.raw_server import ANSWERS, RawServer
+
+from asyncify.support import aio_http, aio_requests
 
 OPTIONS: list[dict[str, Any]] = [{"data": {"a": "1"}}, {"json": [1]}]
 
@@ -40,11 +43,27 @@ def compare(ours: Callable[[compat.Case], Any], plain: Callable[[compat.Case], A
         return bool(plain(case) == ours(case))
 
 
+def compare_streams(side: str, module: Any, step: int, server: RawServer) -> bool:
+    """Whether all streamed bodies come in the same pieces and end in the same errors; prints the numbers."""
+    cases = streamed.CASES[::step]
+    different = [
+        f"{path} {method} {options}"
+        for path, method, options in cases
+        if streamed.by_requests(server.url + path, method, options)
+        != asyncio.run(streamed.by_aiohttp(server.url + path, method, options, module))
+    ]
+    print(f"{side} streamed: {len(cases)} cases, {len(cases) - len(different)} the same")
+    for name in different:
+        print(f"  differs: {name}")
+    return not different
+
+
 def main() -> int:
     """Print the numbers; the exit code."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--short", action="store_true")
-    chosen = cases()[:: 7 if parser.parse_args().short else 1]
+    step = 7 if parser.parse_args().short else 1
+    chosen = cases()[::step]
     failed = False
     with RawServer() as server:
         sides: dict[str, tuple[list[compat.Case], Callable[[Any], Any], Callable[[Any], Any]]] = {
@@ -66,6 +85,8 @@ def main() -> int:
             for name in different:
                 print(f"  differs: {name}")
             failed |= bool(different)
+        for side, module in (("compat", aio_requests), ("native", aio_http)):
+            failed |= not compare_streams(side, module, step, server)
     return int(failed)
 
 

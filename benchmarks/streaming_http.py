@@ -53,6 +53,17 @@ async def main():
 
 asyncio.run(main())
 """,
+    "native": """
+import asyncio, sys
+import aio_http
+
+async def main():
+    with await aio_http.get(sys.argv[1], stream=True) as response, open(sys.argv[2], "wb") as out:
+        async for piece in response.aiter_content(65536):
+            out.write(piece)
+
+asyncio.run(main())
+""",
     "urllib": """
 import shutil, sys
 import urllib.request
@@ -78,6 +89,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, LocalServer() as server:
         folder = Path(name)
         (folder / "aio_requests.py").write_text(emit("aio_requests", ["get"]))
+        (folder / "aio_http.py").write_text(emit("aio_http", ["get"]))
         (folder / "aio_urllib.py").write_text(emit("aio_urllib", ["urlopen", "copyfileobj"]))
         programs = {title: folder / f"{title.replace(' ', '_')}_.py" for title in PROGRAMS}
         for title, path in programs.items():

@@ -248,7 +248,7 @@ def test_verbs(name: str, server: RawServer) -> None:
                 assert sent(server) == expected
 
 
-@pytest.mark.parametrize("keyword", ["auth", "cookies", "files", "stream", "verify", "proxies", "nonsense"])
+@pytest.mark.parametrize("keyword", ["auth", "cookies", "files", "verify", "proxies", "nonsense"])
 async def test_only_known_keywords(keyword: str, server: RawServer) -> None:
     with pytest.raises(TypeError, match=keyword):
         await aio_http.get(server.url, **{keyword: None})

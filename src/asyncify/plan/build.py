@@ -245,8 +245,14 @@ class _Builder:
             if claim.optional and set(claim.follows) & component and not self._option_taken(claim, component):
                 return "a session is used by a plain `with`"
         for edit in edits:
-            if isinstance(edit, ReplaceExpr) and "aio_requests.requests" in edit.template:
+            if not isinstance(edit, ReplaceExpr):
+                continue
+            if "aio_requests.requests" in edit.template:
                 return f"a test puts something else in the place of requests ({edit.span})"
+            if "aio_requests.streamed(" in edit.template:
+                return f"a streamed body is read from what may be something else than a response ({edit.span})"
+            if edit.template.endswith(".blocking"):
+                return f"a session is also used by code that blocks ({edit.span})"
         return native.blocker(self.facts, claims, {edit.span.path for edit in edits})
 
     def refuse(self, claims: list[Claim], why: str) -> None:

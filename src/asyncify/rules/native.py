@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from asyncify.index.values import Constant, External, ExternalMethod, Instance, Unknown
 from asyncify.model import AddImport, DropImport, Edit, ReplaceExpr, SetArguments, Span, Verdict, WrapStatements
+from asyncify.rules import streaming
 from asyncify.rules.base import Claim
 from asyncify.rules.facts import Facts
 from asyncify.rules.flow import receiving_call
@@ -28,6 +29,7 @@ _SESSION_ATTRIBUTES = frozenset(
 _RESPONSE_ATTRIBUTES = frozenset(
     "status_code ok text content json headers url reason encoding raise_for_status elapsed history close".split()
 )
+_STREAM_ATTRIBUTES = frozenset({"iter_content", "iter_lines"})  # they become awaited ones where the call streams
 _HEADERS_METHODS = frozenset("get items keys values pop popitem setdefault update clear copy".split())
 _CAUGHT = frozenset(
     f"builtins.{name}" for name in "BaseException Exception OSError IOError EnvironmentError ValueError".split()
@@ -94,7 +96,8 @@ def blocker(facts: Facts, claims: Collection[Claim], paths: Collection[str]) -> 
             why = next((w for path, node in uses if (w := _session_use(facts, path, node))), None)
         elif instance.type == "requests.Response" and instance.site in responses:
             followed.add(instance.site)
-            why = next((w for path, node in uses if (w := _response_use(facts, path, node))), None)
+            known = _RESPONSE_ATTRIBUTES | (_STREAM_ATTRIBUTES if _streams(facts, instance.site) else frozenset())
+            why = next((w for path, node in uses if (w := _response_use(facts, path, node, known))), None)
             if instance in facts.project.lost:
                 why = f"asyncify does not follow the response everywhere ({instance.site})"
         if why is not None:
@@ -223,7 +226,7 @@ def _call(facts: Facts, path: str, node: ast.Call) -> str | None:
     ):
         return f"{facts.text(path, func)}() is called in a way aio_http does not know ({where})"
     named = {keyword.arg for keyword in node.keywords}
-    if None in named or not named <= _KEYWORDS | {"url", "method"}:
+    if None in named or not named <= _KEYWORDS | {"url", "method", "stream"}:
         return f"the call has arguments that aio_http does not know ({where})"
     data = next((keyword.value for keyword in node.keywords if keyword.arg == "data"), None)
     if data is None and verb in ("post", "put", "patch") and len(node.args) > 1:
@@ -298,11 +301,16 @@ def _session_use(facts: Facts, path: str, node: ast.expr) -> str | None:
     return None
 
 
-def _response_use(facts: Facts, path: str, node: ast.expr) -> str | None:
+def _streams(facts: Facts, site: Span | None) -> bool:
+    call = facts.project.call_at(site) if site is not None else None
+    return call is not None and streaming.asked_for(facts, call)
+
+
+def _response_use(facts: Facts, path: str, node: ast.expr, known: frozenset[str] = _RESPONSE_ATTRIBUTES) -> str | None:
     parent = facts.parent(path, node)
     where = facts.span(path, node)
     if isinstance(parent, ast.Attribute) and parent.value is node:
-        if parent.attr not in _RESPONSE_ATTRIBUTES or (isinstance(parent.ctx, ast.Store) and parent.attr != "encoding"):
+        if parent.attr not in known or (isinstance(parent.ctx, ast.Store) and parent.attr != "encoding"):
             return f".{parent.attr} of the response is used ({where})"
         if parent.attr in ("headers", "history") and not _is_part(facts, path, parent):
             return f".{parent.attr} of the response is used as a whole ({where})"

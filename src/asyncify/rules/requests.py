@@ -24,7 +24,8 @@ Two modules can be added to your project; they have the shape of requests, so th
 - `aio_requests` (profile *compat*): requests still prepares each request (URL encoding, cookies, auth, redirects, hooks, mounted adapters),
   its `Response` and exceptions come back, and aiohttp carries the bytes. Mocks of requests in your tests keep working.
 - `aio_http` (profile *native*): does without requests and is as lean as plain aiohttp. It is chosen where the index proves that everything
-  the group does with requests is within what it knows: the common verbs, keywords and attributes, no exception classes, no adapters.
+  the group does with requests is within what it knows: the common verbs, keywords and attributes, bodies streamed by `iter_content` and `iter_lines`,
+  no exception classes, no adapters, no `raw`.
 
 `--http auto` (the default) chooses for each group; `--http native` refuses what needs requests; `--http compat` always keeps requests.
 

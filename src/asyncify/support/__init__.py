@@ -58,7 +58,13 @@ _PARTS: dict[Module, tuple[str, ...]] = {
         "aio_requests_wire.py",
         "aio_requests_transport.py",
     ),
-    "aio_http": ("aio_http_response.py", "aio_http_environment.py", "aio_http_request.py", "aio_http.py"),
+    "aio_http": (
+        "aio_http_response.py",
+        "aio_http_environment.py",
+        "aio_http_request.py",
+        "aio_http_wire.py",
+        "aio_http.py",
+    ),
     "aio_urllib": ("aio_off_loop.py", "aio_urllib_wire.py", "aio_urllib_client.py", "aio_urllib.py"),
     "aio_httpx": ("aio_httpx.py",),
 }

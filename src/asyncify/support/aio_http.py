@@ -7,7 +7,6 @@ import contextlib
 import http.client
 import importlib
 import os
-import re
 import ssl
 import threading
 import time
@@ -53,7 +52,9 @@ from asyncify.support.aio_http_response import InvalidHeader as InvalidHeader
 from asyncify.support.aio_http_response import InvalidJSONError as InvalidJSONError
 from asyncify.support.aio_http_response import JSONDecodeError as JSONDecodeError
 from asyncify.support.aio_http_response import MissingSchema as MissingSchema
+from asyncify.support.aio_http_response import StreamConsumedError as StreamConsumedError
 from asyncify.support.aio_http_response import Timeout as Timeout
+from asyncify.support.aio_http_wire import _broken_off, _Wire
 
 
 class _SetCookies:
@@ -144,8 +145,9 @@ async def _send(
     limits: aiohttp.ClientTimeout,
     proxies: Mapping[str, str],
     follow: bool,
+    stream: bool,
 ) -> Response:
-    """One request and its response, read to the end."""
+    """One request and its response, read to the end unless it is to be streamed."""
     options: dict[str, Any] = {}
     proxy = proxies.get(target.scheme, proxies.get("all")) if proxies else None
     if proxy:
@@ -180,6 +182,9 @@ async def _send(
         reason = reason.encode("utf-8", "surrogateescape").decode("latin-1")
     response = Response(live.status, reason, live.raw_headers, url, client.alive - start)
     response._sets_cookies = "Set-Cookie" in live.headers
+    if stream and not (follow and response.is_redirect):
+        response._is_to_come(_Wire(live, _pool(target)))
+        return response
     try:
         response.content = await live.read()
     except aiohttp.SocketTimeoutError:
@@ -193,21 +198,6 @@ async def _send(
         response._broken = broken
         del response.content
     return response
-
-
-def _broken_off(live: aiohttp.ClientResponse, error: Exception) -> Exception:
-    """What urllib3 would raise where the body of `live` ended too early."""
-    came, chunks = live.content.total_bytes, getattr(live.content, "_http_chunk_splits", None)
-    reason: Exception = (incomplete := _inner("IncompleteRead"))
-    incomplete.shown = f"IncompleteRead({came} bytes read)"
-    if number := re.search(r"Error\((\d+), ", repr(error)):
-        reason = OSError(int(number[1]), os.strerror(int(number[1])))  # the connection was reset
-    elif "Transfer-Encoding" in live.headers:
-        if not came or (chunks and chunks[-1] == came):
-            return _inner("ProtocolError", "Response ended prematurely")
-    elif counts := re.search(r"received (\d+) of (\d+) bytes", str(error)):
-        incomplete.shown = f"IncompleteRead({counts[1]} bytes read, {int(counts[2]) - int(counts[1])} more expected)"
-    return _inner("ProtocolError", f"Connection broken: {reason!r}", reason)
 
 
 def _pool(target: yarl.URL) -> str:
@@ -315,8 +305,9 @@ class Session:
         timeout: Any = None,
         allow_redirects: bool = True,
         json: Any = None,
+        stream: Any = False,
     ) -> Response:
-        """Send a request, follow redirects, read the body. Raises `RequestException` for what goes wrong there.
+        """Send a request, follow redirects, read the body unless it is to be streamed. Raises `RequestException` for what goes wrong there.
 
         `timeout` is in seconds, for connecting and for each read (not for the whole), or a pair of both; None means
         no limit, and zero is a ValueError.
@@ -340,7 +331,7 @@ class Session:
         while True:
             if self._jar is not None and "Cookie" not in sent:
                 self._add_cookies(text, sent)
-            response = await _send(method, text, target, sent, body, limits, proxies, allow_redirects)
+            response = await _send(method, text, target, sent, body, limits, proxies, allow_redirects, bool(stream))
             if response._sets_cookies:
                 self._keep_cookies(response, sent)
             response.history = history

@@ -7,7 +7,7 @@ import datetime
 import functools
 import importlib
 import json as _json
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 
@@ -105,6 +105,10 @@ class ContentDecodingError(RequestException):
     """The body cannot be decompressed."""
 
 
+class StreamConsumedError(RequestException, TypeError):
+    """The body was streamed already."""
+
+
 def _again(name: str, args: tuple[Any, ...], state: Mapping[str, Any]) -> RequestException:
     """A pickled exception: to `pickle` its class is one of requests, which need not be installed."""
     error: RequestException = globals()[name](*args)
@@ -185,16 +189,21 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class Response:
-    """A response whose body has been read, with the attributes of `requests.Response`."""
+    """A response with the attributes of `requests.Response`, its body read.
+
+    With `stream` the body is still to come: it is read by `aiter_content`, `aiter_lines` or `aread`, in bounded memory.
+    """
 
     __slots__ = (
         "__weakref__",
         "_broken",
+        "_consumed",
         "_encoding",
         "_headers",
         "_raw",
         "_seconds",
         "_sets_cookies",
+        "_wire",
         "content",
         "history",
         "reason",
@@ -214,9 +223,16 @@ class Response:
         self._seconds = seconds
         self._sets_cookies = False
         self._broken: Exception
+        self._wire: Any = None  # the body, as long as `content` is not there
+        self._consumed = False  # the body has gone to who read it piece by piece
+
+    def _is_to_come(self, wire: Any) -> None:
+        self._wire = wire
+        self._broken = RuntimeError("the body has not been read: await response.aread() first")
+        del self.content
 
     def __getattr__(self, name: str) -> Any:
-        """For the body of a redirect that did not come whole: it is followed, and reading the body raises."""
+        """For a body that is not there: that of a redirect which did not come whole but is followed, or a streamed one."""
         if name == "content":
             raise self._broken
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -318,6 +334,56 @@ class Response:
         if pending is not None:
             yield pending
 
+    async def aiter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> AsyncIterator[Any]:
+        """`iter_content`, awaited: pieces of `chunk_size` bytes (the last may be shorter), or as they come if None."""
+        if self._wire is None:
+            for piece in self.iter_content(chunk_size, decode_unicode):
+                yield piece
+            return
+        if self._consumed:
+            raise StreamConsumedError
+        if chunk_size is not None and not isinstance(chunk_size, int):
+            raise TypeError(f"chunk_size must be an int, it is instead a {type(chunk_size)}.")
+        decoder = None
+        if decode_unicode and self.encoding is not None:
+            decoder = codecs.getincrementaldecoder(self.encoding)(errors="replace")
+        async for piece in self._wire.pieces(chunk_size):
+            if decoder is None:
+                yield piece
+            elif text := decoder.decode(piece):
+                yield text
+        self._consumed = True
+        if decoder is not None and (text := decoder.decode(b"", final=True)):
+            yield text
+
+    async def aiter_lines(
+        self, chunk_size: int = 512, decode_unicode: bool = False, delimiter: Any = None
+    ) -> AsyncIterator[Any]:
+        """`iter_lines`, awaited: the same lines, cut in the same way."""
+        pending = None
+        async for piece in self.aiter_content(chunk_size, decode_unicode):
+            chunk = piece if pending is None else pending + piece
+            lines = chunk.split(delimiter) if delimiter else chunk.splitlines()
+            pending = lines.pop() if lines and lines[-1] and lines[-1][-1] == chunk[-1] else None
+            for line in lines:
+                yield line
+        if pending is not None:
+            yield pending
+
+    async def aread(self) -> bytes:
+        """The whole body; afterwards `content`, `text` and `json` work as usual."""
+        if self._wire is not None:
+            if self._consumed:
+                raise RuntimeError("The content for this response was already consumed")
+            self.content = b"".join([piece async for piece in self.aiter_content(10240)])
+            self._wire = None
+        return self.content
+
+    async def loaded(self) -> Response:
+        """This response, its whole body read: ``(await response.loaded()).json()``."""
+        await self.aread()
+        return self
+
     def __iter__(self) -> Iterator[bytes]:
         return self.iter_content(128)
 
@@ -328,7 +394,9 @@ class Response:
         self.close()
 
     def close(self) -> None:
-        """Nothing to close: the body has been read."""
+        """Give up the rest of a streamed body, and its connection; a body that has been read needs no closing."""
+        if self._wire is not None:
+            self._wire.close()
 
     def __repr__(self) -> str:
         return f"<Response [{self.status_code}]>"
