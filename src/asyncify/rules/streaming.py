@@ -15,6 +15,7 @@ from asyncify.rules.flow import receiving_call
 from asyncify.rules.handed_jobs import around, partial_places
 from asyncify.rules.iteration import consumption
 from asyncify.rules.requests_names import ASSERTIONS, FUNCTIONS, METHODS, SESSION_VERBS, SESSIONS
+from asyncify.rules.streaming_errors import body_of_error
 from asyncify.rules.streaming_raw import raw_uses
 from asyncify.rules.support import import_of
 
@@ -165,6 +166,8 @@ def _attribute(
     around = facts.parent(path, attribute)
     reason = Reason(f"{facts.text(path, attribute)} reads the body while it arrives", span)
     if attribute.attr in _READ_AT_ONCE or isinstance(attribute.ctx, ast.Store) or _of_another(facts, path, attribute):
+        if attribute.attr == "raise_for_status" and (response := body_of_error(facts)):
+            yield f"{response} may read its body where the exception is caught"
         return
     streamed, wrapped = _with_awaited_methods(facts, call, path, node, reason)
     holes = {"response": facts.span(path, node)}
