@@ -35,6 +35,7 @@ Two modules can be added to your project; they have the shape of requests, so th
   call stays synchronous through `session.blocking`; so does one in a function that has to stay synchronous.
 - The making of a session that reaches code asyncify does not see (it would call it without `await`), and streamed bodies of such a session, or of
   one that comes from there. Functions from outside that are given the session or one of its verbs count as code that blocks.
+- A streamed body whose `raise_for_status()` is called, where `.response` of an exception may be asked for the body.
 - A streamed body that a job asks for.
 - A verb that is run as a job and stored where asyncify does not see all calls.
 - `async with` and `await` of what may be a session of requests or of aiohttp.
