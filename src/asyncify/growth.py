@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -17,7 +18,7 @@ _A = TypeVar("_A", bound=Analysis)
 
 
 class TooLarge(Exception):
-    """A part grew over the limit: the tree hangs together too much to be taken apart."""
+    """A part grew over the limit, or all took too long: the tree hangs together too much to be taken apart."""
 
 
 TOO_CONNECTED = RefusalCode(
@@ -31,7 +32,8 @@ TOO_CONNECTED = RefusalCode(
 class Growth(Generic[_A]):
     """Parts on their way: `todo` are files that belong together, `done` parts that need nothing more.
 
-    ``limit`` is how many lines a part may have. What is larger is ``left`` alone, if it may be (``leave``).
+    ``limit`` is how many lines a part may have. What is larger is ``left`` alone, if it may be (``leave``); if not, no more
+    than ``budget`` lines are indexed in all, those of a part again with each round.
     """
 
     ground: Ground
@@ -39,6 +41,7 @@ class Growth(Generic[_A]):
     limit: int
     todo: list[set[str]]
     leave: bool = False
+    budget: int = sys.maxsize
     done: list[tuple[set[str], _A]] = field(default_factory=list)
     left: list[set[str]] = field(default_factory=list)
     begins: frozenset[str] = frozenset()
@@ -51,13 +54,16 @@ class Growth(Generic[_A]):
         """Analyse and grow until nothing is left to do.
 
         Raises:
-            TooLarge: where a part grows over the limit that may not be left alone.
+            TooLarge: where a part grows over the limit that may not be left alone, or the budget is spent.
         """
-        ground = self.ground
+        ground, spent = self.ground, 0
         while self.todo:
             # Small ones may join larger ones for nothing.
             part = min(self.todo, key=lambda part: (ground.lines(part), min(part)))
             self.todo.remove(part)
+            spent += ground.lines(part)
+            if spent > self.budget and not self.leave:
+                raise TooLarge
             waiting = len(ground.elsewhere.waiting)
             analysis = analyse([ground.sources[path] for path in sorted(part)])
             more = needed(ground, analysis, self.libraries, part)

@@ -52,7 +52,8 @@ def analyses(tree: Tree, config: Config, progress: Progress) -> tuple[list[Analy
     progress.stage("Looking for what matters")
     ground = Ground(sources, catalogue(), lambda name: name in FORKS or waits(name))
     limit = max(PART, lines // 3)
-    growth = Growth[Analysis](ground, libraries_of(rules), limit, beginnings(ground, rules), leave=lines > WHOLE)
+    leave = lines > WHOLE
+    growth = Growth[Analysis](ground, libraries_of(rules), limit, beginnings(ground, rules), leave, budget=lines)
     try:
         growth.run(lambda wanted: of(wanted, ground.elsewhere, ground.parsed))
     except TooLarge:

@@ -37,11 +37,13 @@ def _parts(root: Path, files: Mapping[str, str], limit: int = 1000) -> list[set[
     return sorted((part for part, _ in growth.done), key=min)
 
 
-def _growth(root: Path, files: Mapping[str, str], limit: int, leave: bool = False) -> Growth[Analysis]:
+def _growth(
+    root: Path, files: Mapping[str, str], limit: int, leave: bool = False, budget: int = 1000
+) -> Growth[Analysis]:
     config = _write(root, files)
     ground = Ground(discover([root], config).sources, catalogue(), waits)
     chosen = rules().values()
-    growth = Growth[Analysis](ground, libraries_of(chosen), limit, beginnings(ground, chosen), leave)
+    growth = Growth[Analysis](ground, libraries_of(chosen), limit, beginnings(ground, chosen), leave, budget)
     growth.run(lambda s: analyse(s, root, config, Silent(), ground.elsewhere, ground.parsed))
     return growth
 
@@ -234,6 +236,13 @@ def test_a_part_that_grows_too_large_is_given_up(tmp_path: Path) -> None:
     files = {"net.py": NET, "a.py": "from net import fetch\nfetch(1)\n", "b.py": NET}
     assert _parts(tmp_path, files, 7) == [{"net.py", "a.py"}, {"b.py"}]
     assert _parts(tmp_path, files, 6) == [{"too large"}]
+
+
+def test_growing_parts_may_not_cost_more_than_the_tree(tmp_path: Path) -> None:
+    files = {"net.py": NET, "a.py": "from net import fetch\nfetch(1)\n"}
+    assert [part for part, _ in _growth(tmp_path, files, 1000, budget=12).done] == [{"net.py", "a.py"}]
+    with pytest.raises(TooLarge):
+        _growth(tmp_path, files, 1000, budget=11)
 
 
 def test_in_a_very_large_tree_such_a_part_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
