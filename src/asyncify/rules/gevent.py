@@ -9,6 +9,7 @@
   awaited, loops over `imap` and `imap_unordered` become `async for`.
 - `Timeout` (in a `with` statement, or with `start` and `cancel`) and `with_timeout` raise in the coroutine that waits.
 - Events, `AsyncResult`, queues, semaphores and `RLock` have counterparts with the same methods, timeouts and exceptions.
+- Where every greenlet waits for another and nothing is left that could wake them, the main one gets `LoopExit`, as from gevent.
 - `monkey.patch_all()` and its parts are removed.
 
 The order in which things happen is gevent's: a greenlet begins when the code that spawned it next waits, what waits goes on
@@ -27,7 +28,8 @@ All of it moves, or nothing: greenlets of gevent and tasks of asyncio in one pro
 
 ## What differs
 
-`input()` and the like do not stop the other greenlets any more.
+`input()` and the like do not stop the other greenlets any more. The text of a `LoopExit` does not describe gevent's hub, and it is raised
+up to a tenth of a second later.
 """
 
 from __future__ import annotations
@@ -152,6 +154,7 @@ LIBRARY = Library(
         "gevent.queue.Empty": "aio_support.Empty",
         "gevent.queue.Full": "aio_support.Full",
         "gevent.pool.PoolFull": "aio_support.Full",
+        "gevent.exceptions.LoopExit": "aio_support.LoopExit",
     },
     functions=frozenset(["gevent.joinall", "gevent.killall", "gevent.wait", "gevent.with_timeout"]),
     sleeps=frozenset(["gevent.sleep"]),
@@ -259,6 +262,7 @@ _ALIASES = {
     },
     "gevent.queue.JoinableQueue": _QUEUES["Queue"],
     "gevent.queue.SimpleQueue": _QUEUES["Queue"],
+    "gevent.hub.LoopExit": "gevent.exceptions.LoopExit",
     "gevent.event.GreenletExit": "gevent.GreenletExit",
     "gevent.Greenlet.GreenletExit": "gevent.GreenletExit",
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 from asyncify.support.aio_support_greenlet_sync import GreenletEvent, GreenletQueue, GreenletSemaphore
 from asyncify.support.aio_support_greenlets import TaskGreenlet
-from asyncify.support.aio_support_switching import Timeout, _Interruptible
+from asyncify.support.aio_support_switching import Timeout, _Interruptible, _Program
 
 
 class GreenTimeout(Timeout):
@@ -20,6 +20,10 @@ class GreenTimeout(Timeout):
 
 class GreenThread(TaskGreenlet):
     """Runs a function in a task of its own; stands for `eventlet.GreenThread`. ``await t.wait()`` gives its result."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _Program.running().hangs = True
 
     async def wait(self) -> Any:
         """What it returned, or raise what it raised."""

@@ -59,7 +59,7 @@ class TaskGreenlet:
     def start_later(self, seconds: float) -> None:
         """Begin in `seconds`."""
         if self._life is None and self._start is None:
-            self._start = asyncio.get_running_loop().call_later(max(seconds, 0), self._begin)
+            self._start = _Program.running().call_later(seconds, self._begin)
 
     def _begin(self, at_once: bool = False) -> None:
         if self._over:
@@ -258,7 +258,7 @@ class _Ended(AsyncIterator[Any]):
             for each in self._objects:
                 each.rawlink(self._arrive)
             if self._timeout is not None:
-                self._timer = asyncio.get_running_loop().call_later(max(self._timeout, 0), self._arrive, self)
+                self._timer = _Program.running().call_later(self._timeout, self._arrive, self)
         if self._left == 0:
             self._clean_up()
             raise StopAsyncIteration

@@ -19,6 +19,8 @@ from asyncify.support.aio_support_run import _to_the_end
 
 _G = TypeVar("_G")
 _no_timeout_value = object()
+_LOOK = 0.1  # seconds between two looks whether anything can go on
+_TURNS = 10  # of the loop: more than any chain of callbacks takes from the end of a greenlet to who waits for it
 
 
 class _Switch:
@@ -66,7 +68,7 @@ class _Switch:
         """Wait until it is woken; raise `late` after `timeout` seconds."""
         timer = None
         if timeout is not None:
-            timer = self._loop.call_later(max(timeout, 0), self.throw, late or Timeout(timeout))
+            timer = _Program.running().call_later(timeout, self.throw, late or Timeout(timeout))
         try:
             return await self
         finally:
@@ -103,13 +105,48 @@ class _Program:
 
     def __init__(self) -> None:
         self.over = False
+        self.hangs = False  # where nothing can go on, as programs of eventlet do; those of gevent end
         self.main: _Interruptible | None = None
         self.alive: set[asyncio.Task[Any]] = set()
+        self._timers: weakref.WeakSet[asyncio.TimerHandle] = weakref.WeakSet()
 
     @staticmethod
     def running() -> _Program:
         """That of the running loop."""
         return _Program.of.setdefault(asyncio.get_running_loop(), _Program())
+
+    def call_later(self, seconds: float, callback: Callable[..., Any], *args: Any) -> asyncio.TimerHandle:
+        """That of the loop, for what may wake a coroutine of the program."""
+        timer = asyncio.get_running_loop().call_later(max(seconds, 0), callback, *args)
+        self._timers.add(timer)
+        return timer
+
+    def watch(self, turns: int = 0) -> None:
+        """Raise `LoopExit` in the main coroutine once nothing can wake it any more; looked at now and then."""
+        if self.over:
+            return
+        loop = asyncio.get_running_loop()
+        if not self._is_stuck(loop):
+            loop.call_later(_LOOK, self.watch)
+        elif turns < _TURNS:  # callbacks that are on their way may wake it
+            loop.call_soon(self.watch, turns + 1)
+        else:
+            assert self.main is not None
+            self.main.interrupt(LoopExit("This operation would block forever"))
+            loop.call_later(_LOOK, self.watch)  # it may be taken, and the program goes on
+
+    def _is_stuck(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether all wait for each other: no timer, no request and no other task is left."""
+        if self.hangs or self.main is None or not self.main.waits_for_others():
+            return False
+        for task in self.alive:
+            life = _Interruptible.of.get(task)
+            if life is None or not life.waits_for_others():
+                return False
+        now = loop.time()
+        if any(not timer.cancelled() and timer.when() > now for timer in self._timers):
+            return False
+        return asyncio.all_tasks(loop) <= {self.main.task}
 
     def stop(self) -> None:
         """Let no greenlet go on. Not even their `finally` runs: gevent drops them as well."""
@@ -142,6 +179,10 @@ class _Interruptible(Coroutine[Any, Any, Any]):
             raise RuntimeError("this needs a greenlet, or the coroutine that run_greenlets() runs")
         return found
 
+    def waits_for_others(self) -> bool:
+        """Whether only a greenlet, an event or the like can wake it."""
+        return isinstance(self._waits_for, _Switch) and not self._waits_for._done
+
     def interrupt(self, error: BaseException) -> None:
         """Raise `error` where the coroutine waits."""
         if isinstance(self._waits_for, _Switch) and not self._waits_for._done:
@@ -160,6 +201,7 @@ class _Interruptible(Coroutine[Any, Any, Any]):
             _Interruptible.of[self.task] = self
             if self.greenlet is None:
                 self._program.main = self
+                self._program.watch()
         assert self._program is not None
         if self._program.over:
             return _for_ever()
@@ -200,6 +242,12 @@ def _for_ever() -> _Switch:
     return never
 
 
+class LoopExit(Exception):
+    """Nothing can wake the main coroutine any more; stands for `gevent.exceptions.LoopExit`."""
+
+    __module__ = "gevent.exceptions"
+
+
 class GreenletExit(BaseException):
     """Ends a greenlet; stands for `gevent.GreenletExit`."""
 
@@ -235,8 +283,7 @@ class Timeout(BaseException):
             own = self.exception is None or self.exception is False or isinstance(self.exception, str)
             thrown = self if own else self.exception
             target = _Interruptible.current()
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(max(self.seconds, 0), self._expire, target, thrown)
+            self._timer = _Program.running().call_later(self.seconds, self._expire, target, thrown)
 
     def _expire(self, target: _Interruptible, thrown: Any) -> None:
         self._timer = None
