@@ -15,6 +15,8 @@
 - A session that others have or make (given to a library, a parameter that nobody in sight passes, an `OAuth2Session` that refreshes its token by
   itself), and what may be a session, the module or something else, stays what it is. Its calls become `await aio_requests.given(session).get(...)`, and
   those of a verb kept in a variable `await aio_requests.given(verb)(...)` (verdict `review`).
+- Where a package makes a session only if its caller passes none (`self.http = session or requests.Session()`, `def fetch(url, session=requests)`), that
+  session moves on the condition that callers outside pass one of the added module (verdict `review`).
 - Streamed bodies (`stream=True`, or where it may be so): loops over `iter_content`, `iter_lines` or the response become `async for`; `content`,
   `text` and `json()` are awaited; so are `shutil.copyfileobj(response.raw, file)` and `response.raw.read(n)`. What else may be read at such a
   place (a double of a test, a response made by hand) gets the same methods by `aio_requests.streamed(response)`.
@@ -65,7 +67,7 @@ from asyncify.index.catalogue import Catalogue, Signature
 from asyncify.index.project import CallSite
 from asyncify.index.values import Instance
 from asyncify.model import Await, Reason, Span, Verdict
-from asyncify.rules import requests_functions, requests_given
+from asyncify.rules import requests_callers, requests_functions, requests_given
 from asyncify.rules.base import (
     Block,
     Claim,
@@ -158,6 +160,7 @@ def match(facts: Facts) -> Iterator[Finding]:
         refusal = refuse(SESSION_FROM_OUTSIDE, call.span)
         yield Block(site_node(call.span), refusal, "requests", call.within, blocks_loop=True)
     yield from requests_given.session_findings(facts)
+    yield from requests_callers.findings(facts)
     yield from annotation_claims(facts, "requests", SESSION, frozenset({SESSION}), "aio_requests.Session", {})
 
 
