@@ -81,7 +81,7 @@ class Constraints:
         opened = frozenset(plan.call.span for plan in self.open_calls)
         own = pins(self.facts, handled, dict(self.kept), opened)
         named = (*computed_name_pins(self.facts, opened), *spelled_name_pins(self.facts), *doctest_pins(self.facts))
-        handed = (*handed_on_pins(self.facts), *script_pins(self.facts), *evaluated_pins(self.facts))
+        handed = (*handed_on_pins(self.facts, self.settled), *script_pins(self.facts), *evaluated_pins(self.facts))
         return (*own, *named, *handed, *class_pins(self.facts), *module_pins(self.facts, self.programs, self.findings))
 
 

@@ -34,27 +34,29 @@ _LOOKS = (
 )
 
 
-def handed_on_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
-    """The functions that stay for that, by node."""
+def handed_on_pins(facts: Facts, settled: frozenset[Span]) -> Iterator[tuple[str, Refusal]]:
+    """The functions that stay for that, by node; what is handed to the calls `settled` runs right, whatever it is."""
     methods: dict[str, list[str]] = {}
     for name, info in facts.project.functions.items():
         is_function = info.kind is Kind.FUNCTION and not info.is_async
         if is_function and suspected(facts, info):
             methods.setdefault(name.rpartition(".")[2].partition("#")[0], []).append(name)
-    for last, span in _handed_on(facts, methods.keys()).items():
+    for last, span in _handed_on(facts, methods.keys(), settled).items():
         text = f"What is handed on at {span} may be {last}(); asyncify cannot tell of what it is taken."
         for name in methods[last]:
             yield function_node(name), refusal(MAYBE_CALLED, span, text)
 
 
-def _handed_on(facts: Facts, names: Set[str]) -> Mapping[str, Span]:
+def _handed_on(facts: Facts, names: Set[str], settled: frozenset[Span]) -> Mapping[str, Span]:
     """By name: the first place where an attribute of that name of something unknown is handed on."""
     found: dict[str, Span] = {}
     for path in facts.project.files:
         for node in facts.nodes(path, ast.Attribute):
             assert isinstance(node, ast.Attribute)
             if node.attr in names and node.attr not in found and _is_handed_on(facts, path, node):
-                found[node.attr] = facts.span(path, node)
+                parent = facts.parent(path, node)
+                if not isinstance(parent, ast.Call) or facts.span(path, parent) not in settled:
+                    found[node.attr] = facts.span(path, node)
     return found
 
 

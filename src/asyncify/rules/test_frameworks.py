@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from asyncify.graph import Implication
 from asyncify.index.catalogue import Catalogue, Signature
 from asyncify.index.project import CallSite, ClassInfo, FunctionInfo, Kind
-from asyncify.index.values import BoundMethod, External, Function
+from asyncify.index.values import BoundMethod, External, Function, Unknown
 from asyncify.model import (
     AddImport,
     DropImport,
@@ -59,6 +59,7 @@ from asyncify.rules.base import (
     object_node,
 )
 from asyncify.rules.facts import Facts
+from asyncify.rules.support import import_of
 from asyncify.rules.test_doubles import doubles
 from asyncify.rules.test_mocks import TEST_DOUBLE
 
@@ -293,14 +294,33 @@ def _callables(facts: Facts) -> Iterator[Finding]:
 
 def _functions(facts: Facts, span: Span) -> list[str]:
     """The project functions the expression can be; none where it can be anything else."""
-    out = []
+    found, all_known = _functions_among(facts, span)
+    return found if all_known else []
+
+
+def _functions_among(facts: Facts, span: Span) -> tuple[list[str], bool]:
+    """The project functions the expression can be, and whether it can be nothing else."""
+    taken = facts.node(span, ast.expr)
+    of = facts.values(span.path, taken.value) if isinstance(taken, ast.Attribute) else {External("")}
+    found, all_known = [], bool(of) and not any(isinstance(value, Unknown) for value in of)
     for value in facts.project.values(span):
         match value:
             case Function(name) | BoundMethod(name, _):
-                out.append(name)
+                found.append(name)
             case _:
-                return []
-    return sorted(out)
+                all_known = False
+    return sorted(found), all_known
+
+
+def _of_that_name(facts: Facts, span: Span, found: list[str]) -> list[str]:
+    """The functions found, and all others that an attribute of something unknown may be."""
+    taken = facts.node(span, ast.expr)
+    last = taken.attr if isinstance(taken, ast.Attribute) else ""
+    functions = facts.project.functions.values()
+    named = (
+        i.name for i in functions if i.kind is Kind.FUNCTION and i.name.rpartition(".")[2].partition("#")[0] == last
+    )
+    return sorted({*found, *named})
 
 
 def _owners(facts: Facts, function: str) -> list[ClassInfo]:
@@ -337,7 +357,9 @@ def _cleanup(facts: Facts, call: CallSite) -> Iterator[Finding]:
 def _raises(facts: Facts, call: CallSite, position: int) -> Iterator[Finding]:
     """The form with a callable becomes a ``with`` block that awaits the call."""
     path = call.span.path
-    names = _functions(facts, call.args[position])
+    names, known = _functions_among(facts, call.args[position])
+    if not known:
+        names = _of_that_name(facts, call.args[position], names)
     node = facts.node(call.span, ast.Call)
     statement = facts.parent(path, node) if node is not None else None
     if not names or node is None or call.has_star:
@@ -368,13 +390,15 @@ def _raises(facts: Facts, call: CallSite, position: int) -> Iterator[Finding]:
         for number, (keyword, value) in enumerate(call.keywords):
             holes[f"k{number}"] = value
             parts.append(f"{keyword}={{k{number}}}")
-        awaited = f"await {{job}}({', '.join(parts)})"
+        awaited = f"{{job}}({', '.join(parts)})"
+        awaited = f"await {awaited}" if known else f"await aio_support.settled({awaited})"
     yield Handles(call.args[position])
     yield Handles(call.span)
     reason = Reason("the call that must fail is awaited", call.span)
     template = f"with {{callee}}({context}){target}:\n    {awaited}"
     place = facts.span(path, statement)
     nodes = tuple(function_node(name) for name in names)
+    support = () if known else (import_of(facts.file(path).source, "aio_support", call.span, reason),)
     yield Claim(
         ID,
         call.span,
@@ -382,9 +406,10 @@ def _raises(facts: Facts, call: CallSite, position: int) -> Iterator[Finding]:
         Role.PART,
         Verdict.EXACT,
         reason.text,
-        {"": (ReplaceStatement(place, template, reason, holes),)},
+        {"": (ReplaceStatement(place, template, reason, holes), *support)},
         follows=nodes,
-        leads=nodes if len(nodes) > 1 else (),
+        leads=nodes if known and len(nodes) > 1 else (),
+        settles=not known,
     )
 
 
