@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncify.support import aio_support_callbacks as helpers
+from asyncify.support.aio_support_iteration import each
 
 ITEMS = st.lists(st.tuples(st.integers(0, 3), st.text(max_size=1)), max_size=8)
 ERROR = (3, "!")
@@ -79,6 +80,11 @@ def test_reduce(items: list[Any], initial: tuple[Any, ...]) -> None:
     if first[0] != "TypeError":
         assert first == second
     assert before.calls == after.calls
+
+    folded = Recorded()
+    third = outcome(lambda: asyncio.run(helpers.reduce_async(folded.plain, each(items), *initial)))
+    assert third == second
+    assert folded.calls == before.calls
 
 
 async def test_map_and_filter_ask_as_late_as_builtins_do() -> None:

@@ -155,6 +155,8 @@ class Solver(Splitting):
             return
         if hands_result_on(self.facts, claim.span.path, node) and not awaits_inside(claim.edits[""]):
             return
+        if claim.only_runs:
+            return
         info = self.facts.project.functions.get(claim.within)
         why = unnamed(self.facts, info) if info is not None and info.kind is Kind.LAMBDA else None
         if why is not None:

@@ -281,7 +281,7 @@ class _Builder:
             and self.lambdas.hands_on(claim.within)
         ):
             return [edit for edit in edits if not isinstance(edit, Await)]
-        if claim.needs_async and node is not None:
+        if claim.needs_async and not claim.only_runs and node is not None:
             edits += await_place(self.facts, claim.span.path, node).edits
         return edits
 

@@ -90,6 +90,11 @@ class Claim:
         return f"{site_node(self.span)}:{self.variant}" if self.variant else site_node(self.span)
 
     @property
+    def only_runs(self) -> bool:
+        """Whether nothing is written at the site, which only has to run while the event loop does: any place will do."""
+        return self.needs_async and not any(self.edits.values())
+
+    @property
     def encloses(self) -> bool:
         """Whether the site needs a coroutine around it, as `async with` does: it cannot be run to its end by itself."""
         return self.role is Role.PART and self.needs_async and self.sync_edits is None

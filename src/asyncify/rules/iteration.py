@@ -266,6 +266,14 @@ def _reader(
         return *edits, ReplaceExpr(span, "(item async for item in {items})", reason, {"items": span})
     if name == "builtins.next" and len(call_node.args) == 2 and call_node.args[0] is node:
         return ReplaceExpr(call.func, "anext", reason), Await(call.span, reason)
+    if name == "functools.reduce" and call_node.args[1:2] == [node]:
+        renamed = ReplaceExpr(call.func, "aio_support.reduce_async", reason)
+        return (
+            renamed,
+            _support(facts, path, call.span, reason),
+            *_orphaned(facts, call, reason),
+            Await(call.span, reason),
+        )
     if name in FEEDING and len(call_node.args) == 1 and not call_node.keywords:
         holes = {"method": call.func, "items": facts.span(path, node)}
         feed = ReplaceExpr(call.span, "aio_support.feed({method}, {items})", reason, holes)

@@ -49,26 +49,36 @@ def _waiting_functions(facts: Facts) -> frozenset[str]:
     return frozenset(found)
 
 
-def spinning(family: Family, polls: frozenset[str]) -> None:
-    """Keep the objects of the family of which a loop asks one of `polls` in a way that may never wait."""
+def spinning(family: Family, polls: frozenset[str], attributes: frozenset[str] = frozenset()) -> None:
+    """Keep the objects of the family of which a loop asks one of `polls` in a way that may never wait.
+
+    `polls` are methods; `attributes` say something about the object without a call.
+    """
     facts = family.facts
-    waiting: frozenset[str] | None = None
+    asked: list[tuple[str, ast.expr, frozenset[str]]] = []
     for kind in family.kinds:
         for method in polls:
             for call in facts.calls_by_external.get(f"{kind}.{method}", ()):
                 node = facts.node(call.span, ast.Call)
                 func = facts.node(call.func, ast.Attribute)
                 nodes = family.nodes_at(call.span.path, func.value) if func is not None else frozenset()
-                if node is None or not nodes:
-                    continue
-                for parent in facts.ancestors_in_function(call.span.path, node):
-                    if not isinstance(parent, ast.While):
-                        continue
-                    waiting = _waiting_functions(facts) if waiting is None else waiting
-                    if _Turn(facts, call.span.path, waiting).may_spin(parent):
-                        span = facts.span(call.span.path, parent)
-                        reason = Reason(BUSY_WAIT.title, span)
-                        family.keep(nodes, Refusal(BUSY_WAIT.code, span, BUSY_WAIT.title, BUSY_WAIT.remedy, reason))
+                if node is not None and nodes:
+                    asked.append((call.span.path, node, nodes))
+    for found, (_, places) in family.found.items() if attributes else ():
+        for path, place in places:
+            read = facts.parent(path, place)
+            if isinstance(read, ast.Attribute) and read.value is place and read.attr in attributes:
+                asked.append((path, read, frozenset({found})))
+    waiting: frozenset[str] | None = None
+    for path, asking, nodes in asked:
+        for parent in facts.ancestors_in_function(path, asking):
+            if not isinstance(parent, ast.While):
+                continue
+            waiting = _waiting_functions(facts) if waiting is None else waiting
+            if _Turn(facts, path, waiting).may_spin(parent):
+                span = facts.span(path, parent)
+                reason = Reason(BUSY_WAIT.title, span)
+                family.keep(nodes, Refusal(BUSY_WAIT.code, span, BUSY_WAIT.title, BUSY_WAIT.remedy, reason))
 
 
 class _Turn:

@@ -63,7 +63,7 @@ _BARRIER = Kind(
     "threading.Barrier",
     "aio_support.TaskBarrier",
     frozenset(["wait", "reset", "abort"]),
-    frozenset(["broken", "parties"]),
+    frozenset(["broken", "parties", "n_waiting"]),
 )
 LOCK_ESCAPES = RefusalCode(
     "lock-escapes",
@@ -83,7 +83,7 @@ def _locks(facts: Facts) -> Iterator[Finding]:
         facts, "thread_locks", KINDS | {_BARRIER.type: _BARRIER}, LOCK_ESCAPES, frozenset({"threading.Condition"})
     )
     family.examine()
-    spinning(family, frozenset(["locked"]))
+    spinning(family, frozenset(["locked"]), frozenset(["broken", "n_waiting"]))
     for finding in waiting_calls(family, _at_once):
         if isinstance(finding, CallSite):
             yield stays(finding, sorted(finding.externals)[0])

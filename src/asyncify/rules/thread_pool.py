@@ -6,9 +6,10 @@
 - `submit`, `map`, `as_completed`, `wait` keep their names and their meaning: first in, first out, at most `n` jobs at a
   time, results in order, all work waited for at the end of the block.
 - `future.result()` and `future.exception()` are awaited; loops over `map` and `as_completed` become `async for`.
-- Results may be read by any builtin: `list`, `sum`, `dict(zip(...))`, `next`, `any`, `print(*...)`, `out.extend(...)`, `yield from`, `itertools`,
+- Results may be read by any builtin: `list`, `sum`, `dict(zip(...))`, `next`, `any`, `print(*...)`, `out.extend(...)`, `yield from`, `itertools`, `functools.reduce`,
   and through a progress bar of `tqdm`. What reads to the end gets a list; what reads step by step has an awaited counterpart.
 - A function that gets results of a pool from one caller and a list from another iterates over either (`aio_support.either`).
+- Futures may be kept in lists, dictionaries, a `deque` or a `queue.Queue`, and given to other jobs and to threads, which await them.
 - Callbacks of futures ask their future without waiting (`future.result_now()`); asynchronous ones are awaited by the pool, and so is an `initializer`.
 - In `with session, pool:` each item becomes asynchronous or stays; the statement is split where it must be.
 

@@ -21,6 +21,7 @@ from asyncify.rules.base import (
 from asyncify.rules.blocking import NO_COUNTERPART
 from asyncify.rules.facts import Facts, Place
 from asyncify.rules.flow import receiving_call
+from asyncify.rules.handed_jobs import given_job, given_to_jobs
 from asyncify.rules.iteration import BARS, consumption, is_bar_use, whatever_comes
 from asyncify.rules.support import import_of
 from asyncify.rules.thread_pool_names import (
@@ -222,6 +223,8 @@ def _future_escape(facts: Facts, kind: PoolKind, path: str, place: ast.expr) -> 
         return refuse(POOL_ESCAPES, facts.span(path, parent), f".{parent.attr} of a future is used as a value")
     receiver = receiving_call(facts, path, place)
     if receiver is not None:
+        if given_to_jobs(facts, path, receiver) and given_job(facts, path, receiver) is not place:
+            return None
         return argument_escape(facts, path, receiver, kind.takes, "a future")
     if isinstance(parent, (ast.Yield, ast.YieldFrom, ast.Await)):
         return refuse(POOL_ESCAPES, facts.span(path, place), "a future is handed out here")

@@ -100,13 +100,20 @@ def awaited(kind: PoolKind, span: Span, within: str, nodes: set[str], text: str)
     yield Claim(kind.rule, span, within, Role.PART, Verdict.EXACT, text, {"": (Await(span, reason),)}, follows=follows)
 
 
+# What keeps what it is given for those who take it out again, and does nothing else with it.
+_CONTAINERS = ("builtins.", "collections.deque.", "collections.defaultdict.", "collections.OrderedDict.")
+_PUTS = frozenset(
+    f"queue.{kind}.{method}" for kind in ("Queue", "LifoQueue", "SimpleQueue") for method in ("put", "put_nowait")
+)
+
+
 def argument_escape(facts: Facts, path: str, parent: ast.Call, known: frozenset[str], what: str) -> Refusal | None:
     """Why an object may not be given to this call, or None: to code of the project and what is `known` it may."""
     call = facts.project.call_at(facts.span(path, parent))
     if (
         call is not None
         and not call.unresolved
-        and all(name in known or name.startswith("builtins.") for name in call.externals)
+        and all(name in known or name in _PUTS or name.startswith(_CONTAINERS) for name in call.externals)
     ):
         return None
     if call is not None and call.externals and call.externals <= known:

@@ -5,7 +5,8 @@
 - `threading.Thread(target=f, args=(x,))` becomes `TaskThread(target=f, args=(x,))`, from the module `aio_support` that is added
   to your project; `Timer` becomes `TaskTimer`; a class that derives from `Thread` derives from `TaskThread`, and its `run()`
   is a coroutine function. It may run what it was given (`self._target(*self._args)`, `super().run()`, a timer's `self.function`).
-- `start()` and `join()` are awaited. `is_alive()`, `name` and `daemon` stay as they are.
+- `Process` of `multiprocessing.dummy` is a thread, and becomes a task the same way.
+- `start()` and `join()` are awaited, and so is a timer's `finished.wait()`. `is_alive()`, `name` and `daemon` stay as they are.
 
 What a thread raises is reported on stderr by `threading.excepthook`, and nobody else gets it. The program ends when all
 threads have that are no daemons; a daemon then stops where it is.
@@ -81,6 +82,7 @@ KINDS = {
 _OWN = {THREAD: frozenset(dir(threading.Thread())), TIMER: frozenset(dir(threading.Timer(0, print)))}
 _GIVEN = {THREAD: frozenset(["_target", "_args", "_kwargs"])}
 _GIVEN[TIMER] = _GIVEN[THREAD] | {"function", "args", "kwargs", "interval", "finished"}
+_OF_FINISHED = frozenset(["wait", "is_set", "set"])
 FINISHED = "threading.TimerFinished"  # the event that a timer has
 _BASES_BESIDE = frozenset(["abc.ABC", "typing.Generic", "builtins.object"])
 _UNBOUND = frozenset(["__init__", *_WAITS])
@@ -105,7 +107,7 @@ def match(facts: Facts) -> Iterator[Finding]:
     if not family.found:
         return
     family.examine()
-    spinning(family, frozenset(["is_alive"]))
+    spinning(family, frozenset(["is_alive"]), frozenset(["finished"]))
     family.examine_starts()
     blocks_beside(family)
     finished = list(family.finished())
@@ -220,6 +222,10 @@ class Threads(Family):
                 if v.cls in classes
             )
             return own or node.attr not in _OWN[kind.type] or node.attr in _GIVEN[kind.type]
+        if kind.type == TIMER and node.attr == "finished":
+            asked = self.facts.parent(path, node)
+            called = isinstance(asked, ast.Attribute) and isinstance(self.facts.parent(path, asked), ast.Call)
+            return called and isinstance(asked, ast.Attribute) and asked.attr in _OF_FINISHED
         return Family.attribute_is_known(self, kind, path, node, called)
 
     def examine_starts(self) -> None:
@@ -391,17 +397,27 @@ class Threads(Family):
             )  # fmt: skip
 
     def finished(self) -> Iterator[Claim]:
-        """Claims on ``self.finished.wait()`` in classes of timers."""
+        """Claims on ``self.finished.wait()`` in classes of timers, and ``timer.finished.wait()``."""
         for call in self.facts.calls_by_external.get(f"{FINISHED}.wait", ()):
             func = self.facts.node(call.func, ast.Attribute)
-            owner = self._class_around(call.span.path, func) if func is not None else None
-            if owner is None:
+            timer = func.value.value if func is not None and isinstance(func.value, ast.Attribute) else None
+            owners = self.nodes_at(call.span.path, timer) if timer is not None else frozenset()
+            around = self._class_around(call.span.path, func) if func is not None else None
+            owners |= frozenset() if around is None else {around}
+            if not owners:
                 self.keep(self.classes, self.refuse(call.span, "asyncify cannot tell whose event this is"))
                 continue
             reason = Reason("wait() waits for the time to come", call.span)
             edits = {"": (Await(call.span, reason),)}
             yield Claim(
-                "threads", call.span, call.within, Role.PART, Verdict.EXACT, reason.text, edits, follows=(owner,)
+                "threads",
+                call.span,
+                call.within,
+                Role.PART,
+                Verdict.EXACT,
+                reason.text,
+                edits,
+                follows=tuple(sorted(owners)),
             )
 
     def _class_around(self, path: str, node: ast.AST) -> str | None:
@@ -487,7 +503,11 @@ RULE = Rule(
         | {f"{THREAD}.{name}": f"slot{n}" for n, name in enumerate(("_target", "_args", "_kwargs"))}
         | {f"{TIMER}.{name}": f"slot{n}" for n, name in enumerate(("function", "args", "kwargs"))}
         | {f"{TIMER}.interval": "float", f"{TIMER}.finished": FINISHED},
-        aliases={"threading._Timer": TIMER},
+        aliases={
+            "threading._Timer": TIMER,
+            "multiprocessing.dummy.Process": THREAD,
+            "multiprocessing.dummy.DummyProcess": THREAD,
+        },
         modules=frozenset({"threading"}),
     ),
     starts={},

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+import inspect
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
+from asyncify.support.aio_support_iteration import either
 from asyncify.support.aio_support_sync import run_sync
 
 _Entry = TypeVar("_Entry")
@@ -93,17 +95,22 @@ async def _extreme(choose: Any, items: tuple[Any, ...], key: Callable[[Any], Awa
 
 
 async def reduce_async(
-    function: Callable[[Any, Any], Awaitable[Any]], items: Iterable[Any], initial: Any = _Missing
+    function: Callable[[Any, Any], Any], items: Iterable[Any] | AsyncIterable[Any], initial: Any = _Missing
 ) -> Any:
-    """`functools.reduce` by a coroutine function."""
-    left = iter(items)
-    if initial is _Missing:
-        initial = next(left, _Missing)
-        if initial is _Missing:
-            raise TypeError("reduce() of empty iterable with no initial value")
-    for item in left:
-        initial = await function(initial, item)
-    return initial
+    """`functools.reduce` where the function is a coroutine function, or the items come from an asynchronous iterator.
+
+    The function is called as soon as the next item is there.
+    """
+    total = initial
+    async for item in either(items):
+        if total is _Missing:
+            total = item
+            continue
+        outcome = function(total, item)
+        total = await outcome if inspect.isawaitable(outcome) else outcome
+    if total is _Missing:
+        raise TypeError("reduce() of empty iterable with no initial value")
+    return total
 
 
 def as_sync(function: Callable[..., Any]) -> Callable[..., Any]:
