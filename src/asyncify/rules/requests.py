@@ -42,7 +42,8 @@ Two modules can be added to your project; they have the shape of requests, so th
 - A verb that is run as a job and stored where asyncify does not see all calls.
 - `async with` and `await` of what may be a session of requests or of aiohttp.
 - A session on which nothing is requested in the code that was scanned.
-- Everything in a program that lets `http.client` print its traffic (`HTTPConnection.debuglevel = 1`).
+- Everything in a program that lets `http.client` print its traffic (`HTTPConnection.debuglevel = 1`), unless an `if` decides that whose outcome is not in
+  the code (`if args.debug:`): then requests move on the condition that nothing is printed any more (verdict `review`).
 
 ## What differs
 
@@ -81,7 +82,7 @@ from asyncify.rules.flow import annotation_claims
 from asyncify.rules.requests_blocking import blocking_edits, stays_blocking
 from asyncify.rules.requests_functions import entailed_by_stream
 from asyncify.rules.requests_given import given_calls
-from asyncify.rules.requests_logs import kept_for, printing
+from asyncify.rules.requests_logs import conditioned, kept_for, printing
 from asyncify.rules.requests_names import (
     FUNCTIONS,
     METHODS,
@@ -146,9 +147,15 @@ CATALOGUE = Catalogue(
 def match(facts: Facts) -> Iterator[Finding]:
     """All findings about requests."""
     printed = printing(facts)
-    if printed is not None:
-        yield from kept_for(facts, printed)
-        return
+    if printed is None:
+        yield from _findings(facts)
+    elif printed[1]:
+        yield from kept_for(facts, printed[0])
+    else:
+        yield from conditioned(_findings(facts), printed[0])
+
+
+def _findings(facts: Facts) -> Iterator[Finding]:
     given = given_calls(facts)
     yield from given.values()
     yield from requests_given.waiting(facts)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from asyncify.model import Span
-from asyncify.rules.base import Block, Finding, object_node, site_node
+from asyncify.index.values import Constant
+from asyncify.model import Span, Verdict
+from asyncify.rules.base import Block, Claim, Finding, Role, object_node, site_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.requests_names import FUNCTIONS, METHODS, PRINTED, SESSIONS, refuse
 
@@ -43,9 +45,13 @@ def _takes_in_urllib3(call: ast.Call) -> bool:
     return True
 
 
-def printing(facts: Facts) -> Span | None:
-    """Where the program makes `http.client` print what it sends and receives: ``HTTPConnection.debuglevel = 1``."""
+def printing(facts: Facts) -> tuple[Span, bool] | None:
+    """Where the program makes `http.client` print what it sends and receives (``HTTPConnection.debuglevel = 1``), and whether always.
+
+    Not always where a condition decides whose outcome is not in the code: what the user asked for, for instance.
+    """
     names = frozenset(["debuglevel"])
+    found: tuple[Span, bool] | None = None
     for path in facts.project.files:
         if facts.in_test(path) or not facts.spells(path, names):
             continue
@@ -55,8 +61,44 @@ def printing(facts: Facts) -> Span | None:
                 if not isinstance(target, ast.Attribute) or target.attr != "debuglevel":
                     continue
                 if ast.unparse(target.value).endswith(("HTTPConnection", "HTTPSConnection")):
-                    return facts.span(path, target)
-    return None
+                    always = not _on_condition(facts, path, node)
+                    if found is None or always:
+                        found = (facts.span(path, target), always)
+    return found
+
+
+def _on_condition(facts: Facts, path: str, statement: ast.Assign) -> bool:
+    """Whether an ``if`` around the statement, in its function, asks something that the code does not settle."""
+    child: ast.AST = statement
+    for parent in facts.ancestors_in_function(path, statement):
+        if isinstance(parent, ast.If) and child is not parent.test and not _settled(facts, path, parent.test):
+            return True
+        child = parent
+    return False
+
+
+def _settled(facts: Facts, path: str, test: ast.expr) -> bool:
+    """Whether the outcome follows from constants: of the expression itself, or of all the names in it."""
+    if isinstance(test, ast.Constant):
+        return True
+    names = [n for n in ast.walk(test) if isinstance(n, (ast.Name, ast.Attribute)) and isinstance(n.ctx, ast.Load)]
+    named = [n for n in names if not isinstance(facts.parent(path, n), ast.Attribute)]
+    values = [facts.values(path, n) for n in named if ast.unparse(n) != "__name__"]
+    return all(found and all(isinstance(value, Constant) for value in found) for found in values)
+
+
+def conditioned(findings: Iterable[Finding], span: Span) -> Iterator[Finding]:
+    """The findings, each request of which differs where `http.client` is made to print at `span`."""
+    text = (
+        f"where {span.path}:{span.line} makes http.client print what is sent and received, nothing is printed any more"
+    )
+    for finding in findings:
+        if isinstance(finding, Claim) and finding.role is Role.ROOT:
+            condition = f"{finding.condition}; {text}" if finding.condition else text
+            verdict = Verdict.REVIEW if finding.verdict is Verdict.EXACT else finding.verdict
+            yield replace(finding, verdict=verdict, condition=condition)
+        else:
+            yield finding
 
 
 def kept_for(facts: Facts, span: Span) -> Iterator[Finding]:
