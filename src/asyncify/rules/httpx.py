@@ -8,6 +8,7 @@
 - `with client.stream(...) as response` (or `httpx.stream`) becomes `async with`; of such a response `read()` becomes `await response.aread()`,
   and `iter_bytes`, `iter_text`, `iter_lines`, `iter_raw` become `async for` over `aiter_bytes` and so on.
 - `transport=httpx.HTTPTransport(...)` becomes `httpx.AsyncHTTPTransport(...)`.
+- A client that a package makes only if its caller passes none moves on the condition that callers outside pass an `aio_httpx.Client` (verdict `review`).
 
 httpx does the same in both worlds. `aio_httpx` adds what differs: errors have the words of the synchronous client, and a client can be made at
 import time and be used in several event loops, one after the other.

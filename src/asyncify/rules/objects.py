@@ -20,6 +20,7 @@ from asyncify.rules.base import Block, Claim, Finding, RefusalCode, Role, object
 from asyncify.rules.facts import Facts, Place
 from asyncify.rules.flow import annotation_claims, orphaned_import, receiving_call
 from asyncify.rules.iteration import consumption
+from asyncify.rules.outside_callers import claims, made
 from asyncify.rules.support import import_of
 
 POOL = "concurrent.futures.ThreadPoolExecutor"
@@ -252,6 +253,9 @@ class Family:
         for node, (instance, _) in self.found.items():
             if node not in self.blocked:
                 yield from self.construction(node, instance)
+                kind = self.kinds[instance.type]
+                wanted = f"{_a(kind, kind.becomes)}, in place of {_a(kind)}"
+                yield from claims(self.facts, self.rule, made(self.facts, instance), wanted)
         for kind in self.kinds.values():
             if any(i.type == kind.type for i, _ in self.found.values()):
                 kinds = frozenset({kind.type})
@@ -398,9 +402,9 @@ def waiting_calls(
                     yield call
 
 
-def _a(kind: Kind) -> str:
-    name = kind.type.rpartition(".")[2]
-    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
+def _a(kind: Kind, name: str = "") -> str:
+    name = name or kind.type.rpartition(".")[2]
+    return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
 
 
 def _looks(name: str) -> bool:

@@ -7,6 +7,8 @@
 - `get`, `put` and `join` are awaited. Their arguments, timeouts and exceptions (`queue.Empty`, `queue.Full`) stay.
 - `for item in iter(q.get, None)` becomes `async for item in iter_async(q.get, None)`.
 - `get_nowait`, `put_nowait`, `task_done`, `qsize`, `empty`, `full` stay as they are and may be called from any thread.
+- A queue that a package makes only if its caller passes none (`self.tasks = tasks or Queue()`) moves on the condition that callers outside
+  pass its counterpart (verdict `review`).
 
 A queue moves when a function that waits for it becomes asynchronous, and then all functions that wait for it do: the
 threads on its other side become tasks with it.

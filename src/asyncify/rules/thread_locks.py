@@ -9,6 +9,8 @@
 - `with lock:` becomes `async with lock:`; `acquire`, `wait` and `wait_for` are awaited, with the same arguments.
 - `threading.Event` becomes `TaskEvent` where coroutines wait for it; `wait` is awaited. If the event cannot move, because
   code that stays in a thread waits for it too, it is waited for in a thread (`asyncio.to_thread`).
+- A lock or event that a package makes only if its caller passes none (`lock or Lock()`) moves on the condition that callers outside
+  pass its counterpart (verdict `review`).
 
 `release`, `notify`, `set` and the like stay as they are and may be called from any thread.
 

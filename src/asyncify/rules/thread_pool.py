@@ -12,6 +12,8 @@
 - Futures may be kept in lists, dictionaries, a `deque` or a `queue.Queue`, and given to other jobs and to threads, which await them.
 - Callbacks of futures ask their future without waiting (`future.result_now()`); asynchronous ones are awaited by the pool, and so is an `initializer`.
 - In `with session, pool:` each item becomes asynchronous or stays; the statement is split where it must be.
+- A pool that a package makes only if its caller passes none (`self.pool = pool or ThreadPoolExecutor(4)`) moves on the condition that callers
+  outside pass a `TaskPool` (verdict `review`).
 
 A pool moves only if its jobs wait for something that can be awaited. A pool that only computes stays as it is. Where some jobs wait and
 others compute or block otherwise, `pool.submit(digest, data)` becomes `pool.submit(aio_support.in_thread(digest), data)`: that job runs in

@@ -15,6 +15,7 @@ from asyncify.rules.facts import Facts
 from asyncify.rules.flow import annotation_claims, receiving_call, with_item
 from asyncify.rules.handed_jobs import given_to_jobs
 from asyncify.rules.iteration import holds_items
+from asyncify.rules.outside_callers import claims, made
 from asyncify.rules.support import import_of
 from asyncify.rules.thread_pool_futures import results
 from asyncify.rules.thread_pool_jobs import jobs
@@ -39,6 +40,8 @@ def pools(facts: Facts, kind: PoolKind) -> Generator[Finding, None, dict[Span, s
     for instance, places in facts.instances.items():
         if instance.type == kind.pool:
             yield from _construction(facts, kind, instance, places)
+            wanted = f"a pool of the added module ({kind.emitted}), in place of one of {kind.pool.rpartition('.')[0]}"
+            yield from claims(facts, kind.rule, made(facts, instance), wanted)
     for method in sorted(kind.submits | kind.runs | kind.waits):
         for call in facts.calls_by_external.get(f"{kind.pool}.{method}", ()):
             nodes = {object_node(i.site) for i in facts.receivers(call) if i.site is not None and facts.made_by_call(i)}

@@ -1,61 +1,92 @@
-"""Sessions that callers outside the project may choose: ``def __init__(self, session=None): self.http = session or requests.Session()``.
+"""Objects that callers outside the project may choose: ``def __init__(self, pool=None): self.pool = pool or ThreadPoolExecutor(4)``.
 
-What is made here instead becomes a session of the added module, and the calls on it are awaited. Whoever passes a session of requests
-from outside would have it awaited, too, which ends in a TypeError after the request was sent. So the session moves on a condition.
+What is made here instead becomes an object of an added module, and the calls on it are awaited. Whoever passes one of the original
+library from outside would have it awaited, too, which ends in a TypeError after the work was begun. So the object moves on a condition.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from asyncify.index.project import FunctionInfo
-from asyncify.index.values import External
+from asyncify.index.values import External, Instance
 from asyncify.model import Verdict
 from asyncify.rules.base import Claim, Role, object_node
 from asyncify.rules.facts import Facts
-from asyncify.rules.requests_names import SESSIONS
 
 _CHOICES = (ast.BoolOp, ast.IfExp, ast.NamedExpr)
 
+Stand = tuple[str, str, ast.expr]  # the node of an object, and a place (path and expression) where it is what is taken
 
-def findings(facts: Facts) -> Iterator[Claim]:
-    """A claim for each parameter that may bring a session from outside, which goes with the sessions that take its place."""
-    chosen: dict[tuple[str, str, str], set[str]] = {}
-    for owner, path, node in _places(facts):
-        name = _parameter(facts, path, node)
-        if name is not None:
-            chosen.setdefault((path, facts.enclosing(path, _scope(facts, path, node)), name), set()).add(owner)
-    for (path, function, name), owners in chosen.items():
-        argument = _argument(facts, function, name)
-        if argument is None:
-            continue
-        condition = (
-            f"callers outside this project that pass {name!r} must pass a session of the added module, "
-            "in place of one of requests"
-        )
+
+def claims(facts: Facts, rule: str, stands: Iterable[Stand], wanted: str) -> Iterator[Claim]:
+    """A claim for each parameter that may bring an object from outside, which goes with those that take its place.
+
+    ``wanted``: what callers have to pass afterwards, in words.
+    """
+    chosen: dict[tuple[str, str], tuple[ast.AST, str, set[str]]] = {}
+    for owner, path, node in stands:
+        for name, function, place in _choices(facts, path, node):
+            chosen.setdefault((path, f"{function}:{name}"), (place, function, set()))[2].add(owner)
+    for (path, key), (place, function, owners) in chosen.items():
+        name = key.rpartition(":")[2]
+        condition = f"callers outside this project that pass {name!r} must pass {wanted}"
+        taker = function.rpartition(".")[2]
         yield Claim(
-            "requests", facts.span(path, argument), function, Role.PART, Verdict.REVIEW,
-            f"{function.rpartition('.')[2]}() may be given a session from outside as {name!r}", {"": ()},
+            rule, facts.span(path, place), function, Role.PART, Verdict.REVIEW,
+            f"{taker}() may be given an object from outside as {name!r}", {"": ()},
             needs_async=False, follows=tuple(sorted(owners)), condition=condition, variant="callers",
         )  # fmt: skip
 
 
-def _places(facts: Facts) -> Iterator[tuple[str, str, ast.expr]]:
-    """Every expression that may be a session made here, or the module in its place, with what moves then."""
-    for instance, places in facts.instances.items():
-        if instance.type in SESSIONS and instance.site is not None and facts.made_by_call(instance):
-            for path, node in places:
-                yield object_node(instance.site), path, node
-    for name, places in facts.objects.items():
-        info = facts.project.classes.get(name)
-        if info is not None and info.external_bases & SESSIONS:
-            for path, node in places:
-                yield object_node(info.span), path, node
-    for path, node in facts.places_of("requests"):
-        read = isinstance(facts.parent(path, node), ast.Attribute)
-        if isinstance(node, ast.Name) and not read and facts.values(path, node) == {External("requests")}:
-            yield object_node(facts.span(path, node)), path, node
+def made(facts: Facts, instance: Instance) -> Iterator[Stand]:
+    """The places where an object that a call in the project makes may be what is taken."""
+    if instance.site is not None and facts.made_by_call(instance):
+        for path, node in facts.instances.get(instance, ()):
+            yield object_node(instance.site), path, node
+
+
+def _choices(facts: Facts, path: str, node: ast.expr) -> Iterator[tuple[str, str, ast.AST]]:
+    """The parameter, its function, and where it is declared, for the parameter in whose place the object stands."""
+    field = _field(facts, path, node)
+    if field is not None:
+        yield field
+        return
+    function = facts.enclosing(path, _scope(facts, path, node))
+    info = facts.project.functions.get(function)
+    if info is None or not _offered(info):
+        return
+    optional = _optional(facts, info)
+    name = next((name for name in _names_beside(facts, path, node) if name in optional), None)
+    argument = _argument(facts, function, name) if name is not None else None
+    if name is not None and argument is not None:
+        yield name, function, argument
+
+
+def _field(facts: Facts, path: str, node: ast.expr) -> tuple[str, str, ast.AST] | None:
+    """The field of a dataclass whose default the object is: callers of the class may pass another."""
+    statement = facts.parent(path, node)
+    cls = facts.parent(path, statement) if isinstance(statement, ast.AnnAssign) else None
+    if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
+        return None
+    if not isinstance(cls, ast.ClassDef) or statement.target.id.startswith("_") or not _has_fields(facts, path, cls):
+        return None
+    if isinstance(node, ast.Call) and any(k.arg == "init" for k in node.keywords):
+        return None
+    body = facts.enclosing(path, statement)
+    info = facts.project.functions.get(body)
+    if info is None or not _offered(info):
+        return None
+    return statement.target.id, body.removesuffix(".<body>"), statement.target
+
+
+def _has_fields(facts: Facts, path: str, cls: ast.ClassDef) -> bool:
+    """Whether the class is made with its annotated names as arguments."""
+    decorators = [d.func if isinstance(d, ast.Call) else d for d in cls.decorator_list]
+    return any(External("dataclasses.dataclass") in facts.values(path, d) for d in decorators) or any(
+        External("typing.NamedTuple") in facts.values(path, base) for base in cls.bases
+    )
 
 
 def _scope(facts: Facts, path: str, node: ast.expr) -> ast.AST:
@@ -66,15 +97,6 @@ def _scope(facts: Facts, path: str, node: ast.expr) -> ast.AST:
         if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             return function.body[0]
     return node
-
-
-def _parameter(facts: Facts, path: str, node: ast.expr) -> str | None:
-    """The optional parameter in whose place the session stands; None where a caller outside cannot choose."""
-    info = facts.project.functions.get(facts.enclosing(path, _scope(facts, path, node)))
-    if info is None or not _offered(info):
-        return None
-    optional = _optional(facts, info)
-    return next((name for name in _names_beside(facts, path, node) if name in optional), None)
 
 
 def _offered(info: FunctionInfo) -> bool:
