@@ -293,6 +293,19 @@ class NameLambda:
 
 
 @dataclass(frozen=True, slots=True)
+class Annotate:
+    """Give the parameter whose name lies at `span`, and which has no annotation, this one: `template`, a type.
+
+    ``quoted``: as text, which Python does not evaluate.
+    """
+
+    span: Span
+    template: str
+    reason: Reason
+    quoted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class AddImport:
     """Import `module` (or `name` from it, perhaps under another name) in the file of `span`.
 
@@ -351,6 +364,7 @@ Edit = (
     | Facade
     | Rename
     | NameLambda
+    | Annotate
     | AddImport
     | DropImport
     | AddFile

@@ -15,6 +15,7 @@ import libcst as cst
 
 from asyncify.errors import InternalError
 from asyncify.model import (
+    Annotate,
     Await,
     Edit,
     Facade,
@@ -37,6 +38,7 @@ NodeEdit: TypeAlias = (
     | Facade
     | Rename
     | NameLambda
+    | Annotate
     | ListInstead
     | FetchAhead
     | ReplaceExpr
@@ -58,6 +60,7 @@ class Job:
     facade: Facade | None = None
     renamed: Rename | None = None
     named: NameLambda | None = None
+    annotated: Annotate | None = None
     listed: ListInstead | None = None
     ahead: FetchAhead | None = None  # of the loop
     fetched: FetchAhead | None = None  # of the call in it
@@ -74,6 +77,7 @@ class Job:
             self.awaited,
             self.renamed,
             self.named,
+            self.annotated,
             self.facade,
             self.listed,
             self.ahead,
@@ -142,6 +146,8 @@ def assign(edits: Sequence[NodeEdit], places: Places) -> dict[cst.CSTNode, Job]:
                 job.renamed = edit
             case NameLambda():
                 job.named = edit
+            case Annotate():
+                job.annotated = edit
             case ListInstead():
                 job.listed = edit
             case FetchAhead():
@@ -171,6 +177,9 @@ def _node(edit: NodeEdit, found: Found) -> cst.CSTNode | None:
             return found.expression if isinstance(found.expression, cst.GeneratorExp) else None
         case Facade() | Rename():
             return found.statement if isinstance(found.statement, cst.FunctionDef) else None
+        case Annotate():
+            plain = found.parameter is not None and found.parameter.annotation is None
+            return found.parameter if plain else None
         case NameLambda():
             return found.expression if isinstance(found.expression, cst.Lambda) else None
         case SetArguments():

@@ -35,6 +35,7 @@ class Found:
     expression: cst.BaseExpression | None = None
     argument: cst.Arg | cst.StarredElement | None = None  # `*x`, `**x` or `k=x`, with star or keyword
     statement: cst.BaseSmallStatement | cst.BaseCompoundStatement | None = None
+    parameter: cst.Param | None = None  # by the span of its name
     clause: cst.CompFor | None = None  # one `for` of a comprehension
     body: cst.BaseSuite | None = None  # from its first statement to its last
     in_fstring: bool = False
@@ -243,7 +244,9 @@ class _Locator(CodegenState):
         """Note that `node` (the top of the stack) lies at `span`, if it is something an edit can mean."""
         found = self.found.get(span) or Found()
         parents = [parent for parent, _ in self.stack[:-1]]
-        if isinstance(node, cst.BaseExpression):
+        if isinstance(node, cst.Name) and isinstance(parents[-1], cst.Param) and parents[-1].name is node:
+            found.parameter = parents[-1]
+        elif isinstance(node, cst.BaseExpression):
             if not _is_expression(node, parents):
                 return
             if isinstance(node, cst.StarredElement):

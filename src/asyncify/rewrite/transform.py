@@ -13,6 +13,7 @@ from asyncify.errors import InternalError
 from asyncify.model import ReplaceExpr, ReplaceStatement, SetArguments, Span
 from asyncify.rewrite import parens, templates
 from asyncify.rewrite.ahead import ahead_in_comprehension, ahead_in_for, answer_of
+from asyncify.rewrite.annotating import annotated
 from asyncify.rewrite.enclose import Block, Move, moved
 from asyncify.rewrite.faces import faced, factory_of
 from asyncify.rewrite.fstrings import spelled_as_before
@@ -123,6 +124,9 @@ class _Transformer(cst.CSTTransformer):
             statements = self._behind_functions(original_node, self._compound_statement(original_node, node))
             self.done[original_node] = _flat(statements)
             return statements
+        elif isinstance(node, cst.Param):
+            job = self._job(original_node)
+            node = annotated(node, job.annotated) if job.annotated is not None else node
         elif isinstance(node, cst.CompFor):
             if self._job(original_node).asynchronous:
                 node = node.with_changes(asynchronous=cst.Asynchronous())

@@ -12,7 +12,17 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from asyncify.index.values import Constant, External, ExternalMethod, Instance, Unknown
-from asyncify.model import AddImport, DropImport, Edit, ReplaceExpr, SetArguments, Span, Verdict, WrapStatements
+from asyncify.model import (
+    AddImport,
+    Annotate,
+    DropImport,
+    Edit,
+    ReplaceExpr,
+    SetArguments,
+    Span,
+    Verdict,
+    WrapStatements,
+)
 from asyncify.rules import streaming
 from asyncify.rules.base import Claim
 from asyncify.rules.facts import Facts
@@ -332,7 +342,7 @@ def to_native(edits: Iterable[Edit]) -> list[Edit]:
     out: list[Edit] = []
     for edit in edits:
         match edit:
-            case ReplaceExpr():
+            case ReplaceExpr() | Annotate():
                 template = re.sub(r"\baio_requests\.session\b", "aio_requests.Session", edit.template)
                 template = template.replace("aio_requests.", "aio_http.")
                 edit = replace(edit, template="aio_http" if template == "aio_requests" else template)

@@ -255,7 +255,7 @@ class Family:
                 yield from self.construction(node, instance)
                 kind = self.kinds[instance.type]
                 wanted = f"{_a(kind, kind.becomes)}, in place of {_a(kind)}"
-                yield from claims(self.facts, self.rule, made(self.facts, instance), wanted)
+                yield from claims(self.facts, self.rule, made(self.facts, instance), wanted, kind.becomes)
         for kind in self.kinds.values():
             if any(i.type == kind.type for i, _ in self.found.values()):
                 kinds = frozenset({kind.type})

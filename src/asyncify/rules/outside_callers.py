@@ -11,19 +11,21 @@ from collections.abc import Iterable, Iterator
 
 from asyncify.index.project import FunctionInfo
 from asyncify.index.values import External, Instance
-from asyncify.model import Verdict
+from asyncify.model import Annotate, Edit, Reason, Verdict
 from asyncify.rules.base import Claim, Role, object_node
 from asyncify.rules.facts import Facts
+from asyncify.rules.support import import_of
 
 _CHOICES = (ast.BoolOp, ast.IfExp, ast.NamedExpr)
 
 Stand = tuple[str, str, ast.expr]  # the node of an object, and a place (path and expression) where it is what is taken
 
 
-def claims(facts: Facts, rule: str, stands: Iterable[Stand], wanted: str) -> Iterator[Claim]:
+def claims(facts: Facts, rule: str, stands: Iterable[Stand], wanted: str, cls: str = "") -> Iterator[Claim]:
     """A claim for each parameter that may bring an object from outside, which goes with those that take its place.
 
-    ``wanted``: what callers have to pass afterwards, in words.
+    ``wanted``: what callers have to pass afterwards, in words; ``cls``: its class, which becomes the annotation of a
+    parameter that has none ("" for no such class).
     """
     chosen: dict[tuple[str, str], tuple[ast.AST, str, set[str]]] = {}
     for owner, path, node in stands:
@@ -32,12 +34,37 @@ def claims(facts: Facts, rule: str, stands: Iterable[Stand], wanted: str) -> Ite
     for (path, key), (place, function, owners) in chosen.items():
         name = key.rpartition(":")[2]
         condition = f"callers outside this project that pass {name!r} must pass {wanted}"
-        taker = function.rpartition(".")[2]
+        span = facts.span(path, place)
+        reason = Reason(f"{function.rpartition('.')[2]}() may be given an object from outside as {name!r}", span)
+        edits = {"": tuple(_annotation(facts, path, place, cls, reason))}
         yield Claim(
-            rule, facts.span(path, place), function, Role.PART, Verdict.REVIEW,
-            f"{taker}() may be given an object from outside as {name!r}", {"": ()},
-            needs_async=False, follows=tuple(sorted(owners)), condition=condition, variant="callers",
+            rule, span, function, Role.PART, Verdict.REVIEW, reason.text, edits,
+            needs_async=False, follows=tuple(sorted(owners)), condition=condition, variant=f"callers:{cls or wanted}",
         )  # fmt: skip
+
+
+def _annotation(facts: Facts, path: str, place: ast.AST, cls: str, reason: Reason) -> Iterator[Edit]:
+    """The edits that say at the parameter what callers have to pass."""
+    arguments = facts.parent(path, place)
+    if (
+        not cls
+        or not isinstance(place, ast.arg)
+        or place.annotation is not None
+        or not isinstance(arguments, ast.arguments)
+    ):
+        return
+    default = next((default for argument, default in _with_defaults(arguments) if argument is place), None)
+    optional = isinstance(default, ast.Constant) and default.value is None
+    if not optional and not isinstance(default, ast.Call):
+        return
+    source = facts.file(path).source
+    later = any(
+        isinstance(node, ast.ImportFrom) and node.module == "__future__" and node.names[0].name == "annotations"
+        for node in facts.file(path).tree.body
+    )
+    note = f"{cls} | None" if optional else cls
+    yield Annotate(facts.span(path, place), note, reason, quoted=optional and not later)
+    yield import_of(source, cls.partition(".")[0], facts.span(path, place), reason)
 
 
 def made(facts: Facts, instance: Instance) -> Iterator[Stand]:

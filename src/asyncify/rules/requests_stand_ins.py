@@ -9,18 +9,23 @@ from asyncify.index.values import External
 from asyncify.rules.base import Claim, object_node
 from asyncify.rules.facts import Facts
 from asyncify.rules.outside_callers import Stand, claims, made
-from asyncify.rules.requests_names import SESSIONS
+from asyncify.rules.requests_names import OF_OTHERS, SESSION, SESSIONS
 
 
 def findings(facts: Facts) -> Iterator[Claim]:
     """A claim for each parameter that may bring a session from outside, which goes with the sessions that take its place."""
     wanted = "a session of the added module, in place of one of requests"
-    yield from claims(facts, "requests", _stands(facts), wanted)
+    yield from claims(facts, "requests", _stands(facts), wanted, "aio_requests.Session")
+    for session in OF_OTHERS:
+        stands = [stand for instance in facts.instances if instance.type == session for stand in made(facts, instance)]
+        short = session.rpartition(".")[2]
+        wanted = f"an object of aio_requests.awaited({short}), in place of a {short}"
+        yield from claims(facts, "requests", stands, wanted)
 
 
 def _stands(facts: Facts) -> Iterator[Stand]:
     for instance in facts.instances:
-        if instance.type in SESSIONS:
+        if instance.type == SESSION:
             yield from made(facts, instance)
     for name, places in facts.objects.items():
         info = facts.project.classes.get(name)

@@ -41,7 +41,7 @@ def pools(facts: Facts, kind: PoolKind) -> Generator[Finding, None, dict[Span, s
         if instance.type == kind.pool:
             yield from _construction(facts, kind, instance, places)
             wanted = f"a pool of the added module ({kind.emitted}), in place of one of {kind.pool.rpartition('.')[0]}"
-            yield from claims(facts, kind.rule, made(facts, instance), wanted)
+            yield from claims(facts, kind.rule, made(facts, instance), wanted, kind.emitted)
     for method in sorted(kind.submits | kind.runs | kind.waits):
         for call in facts.calls_by_external.get(f"{kind.pool}.{method}", ()):
             nodes = {object_node(i.site) for i in facts.receivers(call) if i.site is not None and facts.made_by_call(i)}
