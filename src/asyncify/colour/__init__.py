@@ -15,6 +15,7 @@ from asyncify.colour.evaluated import evaluated_pins
 from asyncify.colour.faces import find_faces
 from asyncify.colour.fan_out import find_region
 from asyncify.colour.fetched_calls import fetched_calls
+from asyncify.colour.given_objects import given_object_pins
 from asyncify.colour.handed import handed_on_pins
 from asyncify.colour.pins import pins
 from asyncify.colour.solve import Solver
@@ -82,7 +83,15 @@ class Constraints:
         own = pins(self.facts, handled, dict(self.kept), opened)
         named = (*computed_name_pins(self.facts, opened), *spelled_name_pins(self.facts), *doctest_pins(self.facts))
         handed = (*handed_on_pins(self.facts, self.settled), *script_pins(self.facts), *evaluated_pins(self.facts))
-        return (*own, *named, *handed, *class_pins(self.facts), *module_pins(self.facts, self.programs, self.findings))
+        given = given_object_pins(self.facts, handled)
+        return (
+            *own,
+            *named,
+            *handed,
+            *given,
+            *class_pins(self.facts),
+            *module_pins(self.facts, self.programs, self.findings),
+        )
 
 
 def colour(constraints: Constraints, boundaries: Mapping[str, Boundary], *, fan_out: bool = False) -> Colouring:

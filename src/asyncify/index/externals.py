@@ -25,6 +25,7 @@ from asyncify.index.abstract import (
 from asyncify.index.builtin_calls import BuiltinCalls
 from asyncify.index.catalogue import Catalogue, Invoke, Signature
 from asyncify.index.mocks import MONKEY_PATCH, Mocks
+from asyncify.index.project import EXTERNAL_CALL
 from asyncify.index.typeexpr import TypeExpr, parse_type
 
 BUILTIN_CLASSES = frozenset(
@@ -122,7 +123,7 @@ class Externals(BuiltinCalls, Mocks):
     def _uncatalogued(self, args: Args, result: int, caller: Caller) -> None:
         if caller.decorates is not None and args.positional:
             self.edge(args.positional[0], result)
-        self.add(result, self.unknown("external call"))
+        self.add(result, self.unknown(EXTERNAL_CALL))
 
     def _unbound(self, signature: Signature, args: Args, result: int, caller: Caller, name: str) -> None:
         shifted = Args(args.positional[1:], args.starred, args.rest, args.keywords)
@@ -189,7 +190,7 @@ class Externals(BuiltinCalls, Mocks):
             else:
                 self.edge(given, result)
         else:
-            self.add(result, self.unknown("external call"))
+            self.add(result, self.unknown(EXTERNAL_CALL))
 
     def _on_wrapped(self, value: AValue, caller: Caller, result: int) -> None:
         """A function of the project is followed through a decorator; a library's is no longer the one that rules know."""

@@ -29,6 +29,7 @@ from asyncify.index.abstract import (
 from asyncify.index.carriers import Carriers, Libraries
 from asyncify.index.escape import function_uses
 from asyncify.index.given_away import given_away
+from asyncify.index.given_objects import GivenObject, given_objects
 from asyncify.index.link import Linker
 from asyncify.index.positions import Positions
 from asyncify.index.project import (
@@ -354,6 +355,10 @@ class LinkedProject:
     def given_away(self) -> frozenset[str]:
         """Classes of which something unknown may be an object: code outside gets hold of one."""
         return given_away(self._linker)
+
+    def given_objects(self, matters: Callable[[frozenset[str]], bool]) -> Iterator[GivenObject]:
+        """Objects and classes of the project that calls of code outside get, where that code's names matter."""
+        return given_objects(self._linker, lambda caller: self.span(caller.unit.facts.path, caller.node), matters)
 
     @property
     def imported_by_name(self) -> bool:

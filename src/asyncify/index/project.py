@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from asyncify.index.values import Value
 from asyncify.model import Span
+
+if TYPE_CHECKING:
+    from asyncify.index.given_objects import GivenObject
 
 _N = TypeVar("_N", bound=ast.AST)
 _NEWLINE = re.compile(r"\r\n|\r|\n")
@@ -21,6 +24,8 @@ _NEWLINE = re.compile(r"\r\n|\r|\n")
 
 TOO_MANY = "too many different values"
 """The reason (:attr:`CallSite.unresolved`) where a variable collapsed: see :attr:`Project.lost`."""
+EXTERNAL_CALL = "external call"
+"""The reason where what is called was given by something external of which the result is not known."""
 
 
 class Kind(StrEnum):
@@ -231,6 +236,12 @@ class Project(Protocol):
     @property
     def given_away(self) -> frozenset[str]:
         """The names of classes of which something unknown may be an object: code outside gets hold of one."""
+
+    def given_objects(self, matters: Callable[[frozenset[str]], bool]) -> Iterator[GivenObject]:
+        """Objects and classes of the project that calls of code outside get, where that code's names matter.
+
+        The names are empty where only so much is known that the callee was given by something outside.
+        """
 
     def maybe_callers(self, function: str) -> Sequence[CallSite]:
         """Calls of a method of that name on something unknown."""

@@ -6,6 +6,7 @@
 - Each `with` over such an object becomes `async with`; a statement with several items is split where only some of them wait.
 - A function that stays synchronous enters by `aio_support.enter_sync`.
 - Explicit calls (`super().__enter__()`) follow.
+- `with contextlib.closing(obj)`, where `obj.close()` waits, becomes `async with aio_support.closing(obj)`.
 
 ## What it refuses
 
@@ -25,6 +26,7 @@ from asyncify.index.project import FunctionInfo, Kind
 from asyncify.index.values import Class, Object, Unknown
 from asyncify.model import Reason, Rename, ReplaceExpr, Span, Verdict
 from asyncify.rules.base import Claim, Companion, Finding, Handles, Role, Rule, function_node
+from asyncify.rules.closing import CLOSING, closings
 from asyncify.rules.exit_stacks import entered as stack_entry
 from asyncify.rules.exit_stacks import entries
 from asyncify.rules.facts import Facts, Place
@@ -39,6 +41,7 @@ _NEW = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
 
 def match(facts: Facts) -> Iterator[Finding]:
     """What becomes of every class with ``__enter__`` and ``__exit__``, and of each ``with`` over its objects."""
+    yield from closings(facts, ID)
     waiting = [family for family in families(facts) if _methods(facts, family)]
     if not waiting:
         return
@@ -72,7 +75,14 @@ def _entered(facts: Facts) -> list[Place]:
         for path in facts.project.files
         for statement in facts.nodes(path, ast.With)
         for item in statement.items
+        if not _closes_only(facts, path, item.context_expr)
     ]
+
+
+def _closes_only(facts: Facts, path: str, node: ast.expr) -> bool:
+    """Whether it is a `closing(obj)`, which enters nothing of the object."""
+    call = facts.project.call_at(facts.span(path, node)) if isinstance(node, ast.Call) else None
+    return call is not None and call.externals == {CLOSING}
 
 
 def _objects(facts: Facts, place: Place) -> set[str]:

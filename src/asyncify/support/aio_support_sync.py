@@ -69,6 +69,15 @@ async def settled(value: Any) -> Any:
     return await value if inspect.iscoroutine(value) else value
 
 
+@contextlib.asynccontextmanager
+async def closing(thing: _Item) -> AsyncGenerator[_Item, None]:
+    """`contextlib.closing` for an object whose ``close`` may be a coroutine function."""
+    try:
+        yield thing
+    finally:
+        await settled(thing.close())  # type: ignore[attr-defined]
+
+
 class _AtOnce(concurrent.futures.ThreadPoolExecutor):
     """Calls each function where it is submitted."""
 
