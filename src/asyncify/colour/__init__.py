@@ -21,6 +21,7 @@ from asyncify.colour.pins import pins
 from asyncify.colour.solve import Solver
 from asyncify.colour.spelled_names import spelled_name_pins
 from asyncify.colour.structure import CallPlan, plan_call, scripts, settled, suspected_calls
+from asyncify.colour.wrapped import wrapped_pins
 from asyncify.entry_points import Boundary, handled
 from asyncify.model import Refusal, Span
 from asyncify.rules.base import Claim, Finding, Handles, Role
@@ -81,7 +82,12 @@ class Constraints:
         handled = frozenset(finding.span for finding in self.findings if isinstance(finding, Handles))
         opened = frozenset(plan.call.span for plan in self.open_calls)
         own = pins(self.facts, handled, dict(self.kept), opened)
-        named = (*computed_name_pins(self.facts, opened), *spelled_name_pins(self.facts), *doctest_pins(self.facts))
+        named = (
+            *computed_name_pins(self.facts, opened),
+            *spelled_name_pins(self.facts),
+            *wrapped_pins(self.facts),
+            *doctest_pins(self.facts),
+        )
         handed = (*handed_on_pins(self.facts, self.settled), *script_pins(self.facts), *evaluated_pins(self.facts))
         given = given_object_pins(self.facts, handled)
         return (
