@@ -25,6 +25,7 @@ from asyncify.rules.handlers import handlers
 ENTRY_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
 """The files, in the root of a tree, that may declare console scripts."""
 _LITERAL = re.compile(r"""["'][\w.-]+\s*=\s*([\w.]+):([\w.]+)["']""")
+_PROGRAMS: Final = frozenset({"console_scripts", "gui_scripts"})
 _WILD: Final = re.compile(r"[*?\[]")
 
 
@@ -61,6 +62,9 @@ def entry_points(root: Path, project: Project, config: Config) -> dict[str, Boun
             if function in project.functions:
                 reason = Reason(f"it is the console script {target}", project.functions[function].span)
                 out[function] = Boundary(reason, program=True)
+    for target in _plugins(root):
+        for info in _of_plugin(project, target.replace(":", ".")):
+            out.setdefault(info.name, Boundary(Reason(f"it is the entry point {target}", info.span)))
     for info, made_by in commands(project):
         out.setdefault(info.name, Boundary(Reason(f"it is a command ({made_by})", info.span), program=True))
     for pattern in config.stop_at:
@@ -111,12 +115,22 @@ def _is_public(info: FunctionInfo, pattern: str) -> bool:
 
 def _console_scripts(root: Path) -> Iterator[str]:
     """``module:function`` of every console script declared in pyproject.toml, setup.cfg or, literally, setup.py."""
+    for name, text in _entry_files(root):
+        yield from _declared(name, text)
+
+
+def _plugins(root: Path) -> Iterator[str]:
+    """The same for all other entry points that pyproject.toml and setup.cfg declare."""
+    for name, text in _entry_files(root):
+        yield from _plugins_declared(name, text)
+
+
+def _entry_files(root: Path) -> Iterator[tuple[str, str]]:
     for name in ENTRY_FILES:
         try:
-            text = (root / name).read_text(encoding="utf-8")
+            yield name, (root / name).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             continue
-        yield from _declared(name, text)
 
 
 @lru_cache(maxsize=len(ENTRY_FILES))
@@ -129,25 +143,56 @@ def _declared(name: str, text: str) -> tuple[str, ...]:
     return tuple(f"{match[1]}:{match[2]}" for match in _LITERAL.finditer(text))
 
 
-def _from_pyproject(text: str) -> Iterator[str]:
+@lru_cache(maxsize=len(ENTRY_FILES))
+def _plugins_declared(name: str, text: str) -> tuple[str, ...]:
+    """The same for entry points of other groups, which a host loads and calls. (Of setup.py, all are console scripts.)"""
+    if name == "pyproject.toml":
+        return tuple(_from_pyproject(text, plugins=True))
+    return tuple(_from_setup_cfg(text, plugins=True)) if name == "setup.cfg" else ()
+
+
+def _of_plugin(project: Project, name: str) -> Iterator[FunctionInfo]:
+    """The function of that name; of a class the methods that nothing in the project calls, for the host calls them."""
+    for function, info in project.functions.items():
+        if info.kind is not Kind.FUNCTION or info.parent is not None or info.is_generator:
+            continue
+        if function == name or function.endswith("." + name):
+            yield info
+        owner, _, last = function.rpartition(".")
+        of_class = info.cls == owner and (owner == name or owner.endswith("." + name)) and not last.startswith("_")
+        if of_class and all(_is_of_test(project, call.within) for call in project.callers(function)):
+            yield info
+
+
+def _is_of_test(project: Project, function: str) -> bool:
+    info = project.functions.get(function)
+    return info is not None and info.in_test
+
+
+def _from_pyproject(text: str, *, plugins: bool = False) -> Iterator[str]:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return
     project = data.get("project", {})
     poetry = data.get("tool", {}).get("poetry", {})
-    for table in (project.get("scripts", {}), project.get("gui-scripts", {}), poetry.get("scripts", {})):
+    tables = [project.get("scripts", {}), project.get("gui-scripts", {}), poetry.get("scripts", {})]
+    if plugins:
+        groups = (project.get("entry-points", {}), poetry.get("plugins", {}))
+        tables = [table for group in groups if isinstance(group, dict) for table in group.values()]
+    for table in tables:
         if isinstance(table, dict):
             yield from (value.partition("[")[0].strip() for value in table.values() if isinstance(value, str))
 
 
-def _from_setup_cfg(text: str) -> Iterator[str]:
+def _from_setup_cfg(text: str, *, plugins: bool = False) -> Iterator[str]:
     parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read_string(text)
     except configparser.Error:
         return
-    for key in ("console_scripts", "gui_scripts"):
-        for line in parser.get("options.entry_points", key, fallback="").splitlines():
+    declared = parser["options.entry_points"] if parser.has_section("options.entry_points") else {}
+    for key in declared:
+        for line in declared[key].splitlines() if (key in _PROGRAMS) != plugins else ():
             if "=" in line:
                 yield line.partition("=")[2].partition("[")[0].strip()

@@ -15,7 +15,7 @@ from asyncify.colour.evaluated import evaluated_pins
 from asyncify.colour.faces import find_faces
 from asyncify.colour.fan_out import find_region
 from asyncify.colour.fetched_calls import fetched_calls
-from asyncify.colour.given_objects import given_object_pins
+from asyncify.colour.given_objects import convention_pins, given_object_pins
 from asyncify.colour.handed import handed_on_pins
 from asyncify.colour.pins import pins
 from asyncify.colour.solve import Solver
@@ -89,7 +89,7 @@ class Constraints:
             *doctest_pins(self.facts),
         )
         handed = (*handed_on_pins(self.facts, self.settled), *script_pins(self.facts), *evaluated_pins(self.facts))
-        given = given_object_pins(self.facts, handled)
+        given = (*given_object_pins(self.facts, handled), *convention_pins(self.facts))
         return (
             *own,
             *named,

@@ -18,6 +18,7 @@ from asyncify.index.project import FunctionInfo, Kind
 from asyncify.index.values import External, Instance
 from asyncify.model import Refusal, Span
 from asyncify.rules.base import CALLBACK, function_node
+from asyncify.rules.conventions import conventional
 from asyncify.rules.facts import Facts
 
 _FILE = frozenset(
@@ -59,6 +60,13 @@ _INERT = (
 _CLIENTS = frozenset({"requests", "httpx", "urllib3", "aiohttp"})
 _BODIES = frozenset({"data", "files", "content", "body"})
 _OF_TESTS = frozenset("pytest unittest mock responses requests_mock httpretty vcr hypothesis nose assertpy".split())
+
+
+def convention_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
+    """Functions that are found and called from outside, by their names or parameters."""
+    for name, who in conventional(facts):
+        span = facts.project.functions[name].span
+        yield function_node(name), refusal(CALLBACK, span, f"{who} calls it, without await.")
 
 
 def given_object_pins(facts: Facts, handled: frozenset[Span]) -> Iterator[tuple[str, Refusal]]:

@@ -10,10 +10,13 @@ from collections.abc import Iterator
 
 from asyncify.colour.pins import refusal
 from asyncify.index.project import Kind
+from asyncify.index.values import External
 from asyncify.model import Refusal
 from asyncify.rules.base import CALLBACK, function_node
+from asyncify.rules.caches import CACHES
 from asyncify.rules.facts import Facts
 
+_CACHES = frozenset(External(name) for name in CACHES)
 _ATTRIBUTE = "__wrapped__"
 
 
@@ -36,7 +39,9 @@ def wrapped_pins(facts: Facts) -> Iterator[tuple[str, Refusal]]:
     decorated: dict[str, list[str]] = {}
     for name, info in facts.project.functions.items():
         if info.decorators and info.kind is Kind.FUNCTION and not info.is_async:
-            decorated.setdefault(name.rpartition(".")[2].partition("#")[0], []).append(name)
+            names = decorated.setdefault(name.rpartition(".")[2].partition("#")[0], [])
+            if not {value for span in info.decorators for value in facts.project.values(span)} & _CACHES:
+                names.append(name)  # (caches have a rule of their own)
     for path, node, owner in places:
         last = owner.id if isinstance(owner, ast.Name) else owner.attr if isinstance(owner, ast.Attribute) else ""
         parent = facts.parent(path, node)

@@ -1,4 +1,4 @@
-"""Views of Flask, tasks of Celery and jobs of APScheduler: functions that a framework calls in a thread and waits for.
+"""Views of Flask, tasks of Celery, jobs of APScheduler, handlers of AWS Lambda: functions that a framework calls in a thread and waits for.
 
 ## What it rewrites
 
@@ -8,6 +8,9 @@ verdict is `review`: what several calls share (a session) keeps no connection fr
 
 - Flask (unless it moves to Quart, rule `quart`): `route`, `get`, `post` …, `add_url_rule`, `before_request`, `errorhandler` …, of applications and blueprints, and `MethodView`.
 - Celery: `@app.task`, `@shared_task`. APScheduler: `add_job`, `@scheduler.scheduled_job`.
+- What services find by a convention, with nothing in the project that registers it: handlers of AWS Lambda (`event, context`), WSGI applications
+  (`environ, start_response`), `main.py`'s functions of a `request`, hooks of gunicorn, Sphinx, MkDocs, behave and IPython, modules of Salt, Home Assistant and Robot
+  Framework, migrations of Alembic, tasks of doit, functions of OpenFaaS.
 
 ## What it leaves in place
 
@@ -24,6 +27,7 @@ from asyncify.index.catalogue import Catalogue, Signature
 from asyncify.index.project import FunctionInfo, FunctionUse, Kind, Sink
 from asyncify.model import Span, Verdict
 from asyncify.rules.base import Claim, Finding, Role, Rule, function_node
+from asyncify.rules.conventions import conventional
 from asyncify.rules.facts import Facts
 from asyncify.rules.unseen_waits import UnseenWaits
 
@@ -55,6 +59,9 @@ def handlers(facts: Facts) -> Iterator[tuple[FunctionInfo, str]]:
     for name, text, _ in registrations(facts):
         if facts.web != "quart" or not is_of_flask(text):  # those become coroutines, or stay
             found.setdefault(name, text)
+    for name, who in conventional(facts):
+        if not name.endswith(".__call__"):
+            found.setdefault(name, who)
     unseen = UnseenWaits(facts) if found else None
     for name, text in found.items():
         info = project.functions.get(name)
