@@ -1,9 +1,10 @@
-"""Imports that a file must keep although it no longer uses them: other files read them as attributes of the module."""
+"""Imports that a file must keep although it no longer uses them: other files read them as attributes of the module, or import them from it."""
 
 from __future__ import annotations
 
 import ast
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 
 from asyncify.index.values import External, ModuleRef
 from asyncify.rules.facts import Facts
@@ -35,7 +36,38 @@ def read_elsewhere(facts: Facts) -> frozenset[tuple[str, str]]:
                     owner = paths.get(value.name, path) if isinstance(value, ModuleRef) else path
                     if owner != path and owner in imported[read.attr] and not _moves(facts, path, read):
                         found.add((owner, read.attr))
+    for path in files:
+        for statement in facts.nodes(path, ast.ImportFrom):
+            owner = paths.get(_module(facts, path, statement), path)
+            if owner != path:
+                found |= {(owner, name) for name in _taken(facts, path, statement, imported) if owner in imported[name]}
     return frozenset(found)
+
+
+def _module(facts: Facts, path: str, statement: ast.ImportFrom) -> str:
+    """The full name of the module that a statement imports from."""
+    own = facts.file(path).source.module.split(".")
+    if statement.level:
+        above = statement.level - path.endswith("__init__.py")
+        return ".".join([*own[: len(own) - above], *((statement.module or "").split(".") if statement.module else [])])
+    return statement.module or ""
+
+
+def _taken(facts: Facts, path: str, statement: ast.ImportFrom, imported: Mapping[str, set[str]]) -> Iterator[str]:
+    """The names that the file has from there and goes on to need, out of those that some file imports."""
+    if statement.names[0].name != "*":
+        yield from (alias.name for alias in statement.names if alias.name in imported)
+        return
+    for node in facts.nodes(path, ast.Name):
+        own = path in imported.get(node.id, ())
+        if isinstance(node.ctx, ast.Load) and node.id in imported and not own and not _is_moved(facts, path, node):
+            yield node.id
+
+
+def _is_moved(facts: Facts, path: str, node: ast.Name) -> bool:
+    """Whether the name is that of requests, read to call a verb of it or to make a session."""
+    parent = facts.parent(path, node)
+    return isinstance(parent, ast.Attribute) and _calls_moving(facts, path, parent)
 
 
 def _moves(facts: Facts, path: str, read: ast.Attribute) -> bool:
@@ -43,7 +75,12 @@ def _moves(facts: Facts, path: str, read: ast.Attribute) -> bool:
     named: ast.expr = read
     parent = facts.parent(path, read)
     if isinstance(parent, ast.Attribute) and facts.values(path, read) == {External("requests")}:
-        named, parent = parent, facts.parent(path, parent)
+        named = parent
+    return _calls_moving(facts, path, named)
+
+
+def _calls_moving(facts: Facts, path: str, named: ast.expr) -> bool:
     values = facts.values(path, named)
+    parent = facts.parent(path, named)
     called = isinstance(parent, ast.Call) and parent.func is named
     return called and bool(values) and all(isinstance(v, External) and v.name in _MOVING for v in values)

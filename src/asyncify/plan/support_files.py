@@ -26,12 +26,19 @@ def support_files(edits: Iterable[Edit], sources: Mapping[str, SourceFile]) -> l
     reasons: dict[tuple[str, Module], Reason] = {}
     homes = {source.package: source for source in sources.values() if source.package}
     imported = {(e.span.path, e.name): homes[e.module] for e in edits if isinstance(e, AddImport) and e.module in homes}
+    either = {(e.span.path, e.name) for e in edits if isinstance(e, AddImport) and e.or_beside}
+    beside: dict[Module, set[str]] = defaultdict(set)  # what a file may look for in a module of the root
     for edit in edits:
         for module, name in _helpers_of(edit):
+            if (edit.span.path, module) in either:
+                beside[module].add(name)
             source = imported.get((edit.span.path, module), sources[edit.span.path])
             key = (support_path(source, module), module)
             wanted[key].add(name)
             reasons.setdefault(key, edit.reason)
+    for (path, module), names in wanted.items():
+        if path == f"{module}.py":
+            names |= beside[module]
     out = []
     for (path, module), names in sorted(wanted.items()):
         if path in sources:
