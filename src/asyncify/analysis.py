@@ -9,6 +9,7 @@ from pathlib import Path
 
 from asyncify.colour import Constraints, colour
 from asyncify.colour.colouring import Colouring
+from asyncify.colour.old_decorators import FIRST_THAT_AWAITS
 from asyncify.config import Config
 from asyncify.discover import kept_lines
 from asyncify.entry_points import entry_points
@@ -17,6 +18,8 @@ from asyncify.index.elsewhere import Elsewhere
 from asyncify.index.linked import LinkedProject
 from asyncify.index.project import SourceFile
 from asyncify.model import Plan
+from asyncify.packaging.found import discover_config
+from asyncify.packaging.pinned import held_before
 from asyncify.plan.ahead import with_requests_ahead
 from asyncify.plan.build import build as build_plan
 from asyncify.plan.cuts import with_cuts
@@ -73,7 +76,8 @@ def analyse(
     """Index and colour these files of a tree with those `texts`. `elsewhere` names the whole tree where they are a part of it."""
     progress.stage("Indexing")
     project = build(sources, catalogue(), elsewhere, parsed)
-    facts = Facts(project, config.web, texts or Texts(sources))
+    old = held_before(discover_config(root), FIRST_THAT_AWAITS)
+    facts = Facts(project, config.web, texts or Texts(sources), old)
     chosen = rules_for(config.web)
     progress.stage("Matching rules", len(chosen))
     findings: list[Finding] = []

@@ -51,6 +51,32 @@ MODES = {
         "[pytest]\n# asyncio_mode = auto\nx = 1\n",
         "[pytest]\n# asyncio_mode = auto\nx = 1\nasyncio_mode = auto\n",
     ),
+    "no sockets": (
+        "pytest.ini",
+        "[pytest]\naddopts =\n    --disable-socket\n    -q\n",
+        "[pytest]\naddopts =\n    --disable-socket --allow-unix-socket\n    -q\nasyncio_mode = auto\n",
+    ),
+    "no sockets, but what a loop needs": (
+        "setup.cfg",
+        "[tool:pytest]\naddopts = --allow-unix-socket --disable-socket\nasyncio_mode = auto\n",
+        None,
+    ),
+    "no sockets, in a list": (
+        "pyproject.toml",
+        '[tool.pytest.ini_options]\nasyncio_mode = "auto"\naddopts = [\'--disable-socket\', "-q"]\n',
+        '[tool.pytest.ini_options]\nasyncio_mode = "auto"\n'
+        "addopts = ['--disable-socket', '--allow-unix-socket', \"-q\"]\n",
+    ),
+    "no sockets, in a string": (
+        "pyproject.toml",
+        '[tool.pytest.ini_options]\naddopts = "--disable-socket -q"\n',
+        '[tool.pytest.ini_options]\naddopts = "--disable-socket --allow-unix-socket -q"\nasyncio_mode = "auto"\n',
+    ),
+    "another option of that beginning": (
+        "pytest.ini",
+        "[pytest]\naddopts = --disable-socket-timeouts\nasyncio_mode = auto\n",
+        None,
+    ),
     "strict on the command line": (
         "setup.cfg",
         "[tool:pytest]\naddopts = -q --asyncio-mode=strict -x\n",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from asyncify.colour.old_decorators import too_old
 from asyncify.colour.pins import DECORATED, TRANSPARENT_PREFIXES, refusal
 from asyncify.index.project import ClassInfo
 from asyncify.index.values import Class, External, ExternalMethod, Function, Instance, Value
@@ -47,6 +48,8 @@ def _wraps(facts: Facts, info: ClassInfo, decorator: ast.expr) -> Refusal | None
         if isinstance(value, (Function, Class)):
             if _reaches_methods(facts, value.name):
                 return refusal(DECORATED, span, f"The decorator {text} may wrap the methods of {last}.")
+        elif facts.in_test(info.path) and (why := too_old(facts, info.path, decorator)):
+            return refusal(DECORATED, span, why)
         elif facts.in_test(info.path) and not _name(value).startswith(_HARMLESS):
             what = f"The decorator {text} comes from outside and may wrap the tests of {last}."
             return refusal(DECORATED, span, what)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import get_args
 
+from asyncify.colour.old_decorators import too_old
 from asyncify.colour.suspects import PYTHON_CALLS, maybe_calls
 from asyncify.index.project import FunctionInfo, FunctionUse, ImplicitCall, Kind, Sink
 from asyncify.index.standard import NOT_IMPORTED
@@ -349,6 +350,8 @@ def _decorator_pin(facts: Facts, info: FunctionInfo, span: Span) -> Refusal | No
             return refusal(DECORATED, span, f"The decorator {text} comes from outside the project.")
     if not values:
         return refusal(DECORATED, span, f"asyncify does not know the decorator {text}.")
+    if node is not None and (why := too_old(facts, info.path, node)):
+        return refusal(DECORATED, span, why)
     return None
 
 

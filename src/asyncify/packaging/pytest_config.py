@@ -27,6 +27,9 @@ _OLDEST_PYTEST = 7
 _CAP = re.compile(r"(?:<=?|==|~=)\s*(?P<major>\d+)(?P<exact>[.\d*]*)")
 _MODE = "asyncio_mode"
 _OPTION = re.compile(r"--asyncio-mode[= ](?P<mode>\w+)")
+# pytest-socket takes away sockets, and with them the pair of sockets by which an event loop wakes itself.
+_NO_SOCKETS = re.compile(r"(?<![\w-])--disable-socket(?![\w-])")
+_LOOP_SOCKETS = "--allow-unix-socket"
 _OTHER_MODE = re.compile(r"^[^#;\n]*\basyncio[-_]mode[\"']?\s*[= ]\s*[\"']?(?P<mode>strict|legacy)", re.MULTILINE)
 _REASON = "pytest runs plain async def tests only in pytest-asyncio's auto mode"
 #: pytest's own order: the first of these that counts is the only one it reads.
@@ -176,6 +179,8 @@ def _ini_mode(text: str, name: str, empty_counts: bool) -> str | None:
         for match in _OPTION.finditer(text, line.start, line.end):
             overridden = True
             splices.append(Splice(match.start("mode"), match.end("mode"), "auto"))
+        if addopts and _LOOP_SOCKETS not in text[addopts.lines[0].start : addopts.lines[-1].end]:
+            splices += _loop_sockets(text, line.start, line.end, listed=False)
     if mode is not None and mode.lines:
         start, end = mode.lines[0].start, mode.lines[-1].end
         splices.append(Splice(start, end, "auto"))
@@ -203,12 +208,25 @@ def _toml_mode(path: str, text: str) -> str | None:
     addopts = document.find(*table, "addopts")
     for match in _OPTION.finditer(text, addopts.value.start, addopts.value.end) if addopts else ():
         splices.append(Splice(match.start("mode"), match.end("mode"), "auto"))
+    in_command_line = bool(splices)
+    if addopts and _LOOP_SOCKETS not in text[addopts.value.start : addopts.value.end]:
+        listed = isinstance(settings["addopts"], list)
+        splices += _loop_sockets(text, addopts.value.start, addopts.value.end, listed=listed)
     mode = document.find(*table, _MODE)
     if mode is not None and settings[_MODE] != "auto":
         splices.append(Splice(mode.value.start, mode.value.end, '"auto"'))
-    elif mode is None and not splices:
+    elif mode is None and not in_command_line:
         splices.append(_new_pair(document, table))
     return _checked(text, apply(text, splices), table)
+
+
+def _loop_sockets(text: str, start: int, end: int, *, listed: bool) -> list[Splice]:
+    """What lets event loops have their sockets where the options in this part of the text take all away."""
+    for match in _NO_SOCKETS.finditer(text, start, end):
+        quote = text[match.end() : match.end() + 1]
+        between = f"{quote}, {quote}" if listed else " "
+        return [Splice(match.end(), match.end(), f"{between}{_LOOP_SOCKETS}")]
+    return []
 
 
 def _toml_table(path: str, document: toml.Document) -> tuple[str, ...] | None:
@@ -266,7 +284,9 @@ def _checked(before: str, after: str, table: tuple[str, ...]) -> str:
         if data is found and mode not in ("auto", None):
             raise Unsupported(f"{_MODE} could not be set")
         if "addopts" in settings:
-            settings["addopts"] = _OPTION.sub("", str(settings["addopts"]))
+            written = settings["addopts"]
+            options = " ".join(map(str, written)) if isinstance(written, list) else str(written)
+            settings["addopts"] = _OPTION.sub("", options).replace(f" {_LOOP_SOCKETS}", "")
     if expected != found:
         raise Unsupported("its layout is not one that can be edited")
     return after

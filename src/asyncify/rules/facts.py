@@ -71,11 +71,21 @@ Place = tuple[str, ast.expr]
 
 
 class Facts:
-    """The project as rules see it; ``web`` is what the user wants of its web applications, ``tree`` all files there are."""
+    """The project as rules see it; ``web`` is what the user wants of its web applications, ``tree`` all files there are.
 
-    def __init__(self, project: Project, web: str = "keep", tree: Texts | None = None) -> None:
+    ``old_libraries``: those that its requirements hold at versions whose decorators do not await coroutine functions.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        web: str = "keep",
+        tree: Texts | None = None,
+        old_libraries: frozenset[str] = frozenset(),
+    ) -> None:
         self.project = project
         self.web = web
+        self.old_libraries = old_libraries
         self.tree = tree or Texts(())
         self._spelled: dict[tuple[str, frozenset[str]], bool] = {}
 

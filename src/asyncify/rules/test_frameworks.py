@@ -10,6 +10,8 @@
   called; `patch("client.requests")`, which replaces a module's own name, becomes `patch("client.aio_requests.requests")`. Libraries that
   answer for requests (`requests_mock`, `responses`, adapters) or below it (httpretty, cassettes of vcrpy) are asked as before. Servers that
   run beside the test (pytest-httpserver, an `http.server` in a thread) stay as they are.
+- Tests under decorators that do not await (those of httpretty and vcrpy; `responses.activate` before responses 0.19 and `mock.patch` before mock 4, where the
+  project's requirements hold such a version) stay synchronous and run what they call to its end.
 - `self.assertRaises(E, f, x)` and `pytest.raises(E, f, x)` become a `with` block that awaits `f(x)`;
   `self.addCleanup(f)` becomes `self.addAsyncCleanup(f)`.
 

@@ -54,11 +54,17 @@ def mock_names(
             root = root.value
         values = facts.values(path, root)
         kinds = {v.name if isinstance(v, External) else getattr(v, "type", "") for v in values}
-        if kinds and kinds <= {"unittest.mock", "mock", "mock.mock", "pytest_mock.MockerFixture"}:
+        missing = _lacks(facts, wanted) and not kinds.isdisjoint({"mock", "mock.mock"})
+        if not missing and kinds and kinds <= {"unittest.mock", "mock", "mock.mock", "pytest_mock.MockerFixture"}:
             return f"{facts.text(path, root)}.", []
     span = facts.span(path, callee)
-    home = _imported_from(facts, path, callee)
+    home = PATCHES_FROM if _lacks(facts, wanted) else _imported_from(facts, path, callee)
     return "", [AddImport(span, reason, home, name) for name in wanted]
+
+
+def _lacks(facts: Facts, wanted: tuple[str, ...]) -> bool:
+    """Whether the version of the library ``mock`` that the project holds does not have all of these names."""
+    return "AsyncMock" in wanted and "mock" in facts.old_libraries
 
 
 def _imported_from(facts: Facts, path: str, callee: ast.expr) -> str:
