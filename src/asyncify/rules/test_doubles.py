@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from asyncify.graph import Implication
 from asyncify.index.project import FunctionInfo, Kind
-from asyncify.index.values import Class, External, Function, Instance, ModuleRef, Object
-from asyncify.model import Edit, Reason, ReplaceStatement, SetArguments, Span
+from asyncify.index.values import Class, External, Function, Instance, ModuleRef, Object, Unknown
+from asyncify.model import Edit, Reason, ReplaceExpr, ReplaceStatement, SetArguments, Span
 from asyncify.rules.base import (
     Block,
     Companion,
@@ -29,6 +29,7 @@ from asyncify.rules.free_names import bound, free
 from asyncify.rules.requests_names import METHODS, SESSIONS
 from asyncify.rules.requests_sessions import handed_out_by_test
 from asyncify.rules.requests_values import stored_out_of_sight
+from asyncify.rules.support import import_of
 from asyncify.rules.test_mocks import (
     ANSWERS,
     PATCH_MULTIPLES,
@@ -63,6 +64,7 @@ def doubles(facts: Facts) -> Iterator[Finding]:
     found: list[Shadow] = []
     for place in _replacements(facts):
         yield from _replacement(facts, place, found)
+        yield from _in_place_of_session(facts, place)
     yield from shadows(facts, found)
 
 
@@ -142,6 +144,39 @@ def _replacement(facts: Facts, place: Replacement, found: list[Shadow]) -> Itera
     for value in facts.values(place.path, owner):
         if not stored or isinstance(value, (ModuleRef, Class, Object)) or getattr(value, "type", "") in SESSIONS:
             yield from _attribute(facts, value, name, place, found)
+
+
+def _in_place_of_session(facts: Facts, place: Replacement) -> Iterator[Finding]:
+    """Something of another library that a test stores where an object has its session: its verbs are awaited from then on."""
+    statement = facts.node(place.span, ast.Assign)
+    if statement is None or len(statement.targets) > 1 or not isinstance(statement.targets[0], ast.Attribute):
+        return
+    target, new = statement.targets[0], statement.value
+    known = any(not isinstance(value, Unknown) for value in facts.values(place.path, new))
+    if known or not isinstance(new, (ast.Call, ast.Name)) or not facts.in_test(place.path):
+        return
+    classes = {value.cls for value in facts.values(place.path, target.value) if isinstance(value, Object)}
+    reason = Reason("what a test puts in the place of a session is asked as before, and awaited", place.span)
+    span = facts.span(place.path, new)
+    edits = (
+        ReplaceExpr(span, "aio_requests.given({double})", reason, {"double": span}),
+        import_of(facts.file(place.path).source, "aio_requests", place.span, reason),
+    )
+    for site in sorted(_sessions_of(facts, classes, target.attr), key=str):
+        yield Companion(object_node(site), edits)
+
+
+def _sessions_of(facts: Facts, classes: set[str], name: str) -> set[Span]:
+    """Where the sessions are made that objects of these classes have under that name."""
+    known = facts.project.classes
+    found: set[Span] = set()
+    for cls in {base for each in classes if each in known for base in known[each].mro if base in known}:
+        for node in facts.nodes(known[cls].path, ast.Attribute):
+            if node.attr == name and isinstance(node.ctx, ast.Load):
+                for value in facts.values(known[cls].path, node):
+                    if isinstance(value, Instance) and value.type in SESSIONS and value.site is not None:
+                        found.add(value.site)
+    return found
 
 
 def _argument(node: ast.Call, position: int, name: str) -> ast.expr | None:
