@@ -29,6 +29,7 @@ _MKDOCS = re.compile(
 )
 _SALT = frozenset({"__virtual__"})
 _ROBOT = frozenset({"ROBOT_LIBRARY_SCOPE", "ROBOT_LIBRARY_VERSION", "ROBOT_AUTO_KEYWORDS"})
+_PROGRAM = frozenset({"__main__"})
 _DJANGO = frozenset({"django"})
 
 
@@ -60,7 +61,13 @@ def _is_migration(facts: Facts, f: _Function) -> bool:
 
 def _is_cloud_function(facts: Facts, f: _Function) -> bool:
     alone = f.file == "main.py" and f.parameters == ("request",) and not f.called
-    return alone and not any(facts.spells(path, _DJANGO) for path in facts.project.files)
+    if (
+        not alone
+        or facts.spells(f.info.path, _PROGRAM)
+        or any(use.function == f.info.name for use in facts.project.uses)
+    ):
+        return False
+    return not any(facts.spells(path, _DJANGO) for path in facts.project.files)
 
 
 _CONVENTIONS: tuple[_Convention, ...] = (

@@ -9,6 +9,8 @@
 
 Threads and pools stay what they are where the name is found in another way: `record.threadName` in code, a part of an f-string, a log record factory
 of the program's own, loguru, jobs of a `multiprocessing.pool.ThreadPool`, programs that call `asyncio.to_thread` themselves.
+
+Functions that log stay synchronous where a handler of the project waits (its `emit` makes a request): each line would stop the event loop.
 """
 
 from __future__ import annotations
@@ -20,7 +22,18 @@ from collections.abc import Iterator
 from asyncify.index.catalogue import Catalogue
 from asyncify.model import Reason, Refusal, ReplaceExpr, Span, Verdict
 from asyncify.rules.annotations import in_annotation
-from asyncify.rules.base import Block, Claim, Finding, RefusalCode, Role, Rule, object_node
+from asyncify.rules.base import (
+    CALLBACK,
+    Block,
+    Claim,
+    Finding,
+    OnLoop,
+    RefusalCode,
+    Role,
+    Rule,
+    function_node,
+    object_node,
+)
 from asyncify.rules.facts import Facts
 from asyncify.rules.support import import_of
 from asyncify.rules.thread_identity import THREAD_POOL
@@ -32,6 +45,7 @@ THREAD_IN_LOG = RefusalCode(
     "Name the thread by %(threadName)s in a log format that is written as one string, or log the name of the job instead.",
 )
 _NAMES_THREAD = re.compile(r"%\((threadName|thread)\)|\{(threadName|thread)[}!:]|\{(record\.)?thread\.(name|id)")
+_LOGGING = re.compile(r"logging\.(Logger(Adapter)?\.)?(debug|info|warning|warn|error|exception|critical|log)")
 _OF_LOGURU = re.compile(r"\{(record\.)?thread\.")
 _THREADS = frozenset(["concurrent.futures.ThreadPoolExecutor", "threading.Thread", "threading.Timer"])
 _OWN_WAYS = ("logging.setLogRecordFactory", "asyncio.to_thread")
@@ -39,6 +53,7 @@ _OWN_WAYS = ("logging.setLogRecordFactory", "asyncio.to_thread")
 
 def match(facts: Facts) -> Iterator[Finding]:
     """What becomes of all formats that name threads, outside the tests, and of the threads and pools there are."""
+    yield from _waiting_handlers(facts)
     made = {instance.site: instance.type for instance in facts.instances if instance.site is not None}
     pools = [object_node(site) for site, kind in made.items() if kind in _THREADS]
     pools += [object_node(info.span) for info in facts.project.classes.values() if info.external_bases & _THREADS]
@@ -52,6 +67,22 @@ def match(facts: Facts) -> Iterator[Finding]:
             yield Block(pool, _refuse(facts.span(path, node)), ID)
         if not kept and isinstance(node, ast.Constant):
             yield _naming(facts, path, node, tuple(sorted(pools)))
+
+
+def _waiting_handlers(facts: Facts) -> Iterator[OnLoop]:
+    """Every function that logs runs the handlers of the project, where it stands."""
+    emits = [
+        name
+        for cls in facts.project.classes.values()
+        if any(base.startswith("logging.") and base.endswith("Handler") for base in cls.external_bases)
+        for last, name in sorted(cls.methods.items())
+        if last in ("emit", "handle", "filter")
+    ]
+    for external in sorted(facts.calls_by_external) if emits else ():
+        for call in facts.calls_by_external[external] if _LOGGING.fullmatch(external) else ():
+            text = "a handler of the project that waits writes this line: it would stop the event loop"
+            refusal = Refusal(CALLBACK.code, call.span, text, CALLBACK.remedy, Reason(text, call.span))
+            yield from (OnLoop(function_node(call.within), emit, refusal) for emit in emits)
 
 
 def _named(facts: Facts, path: str) -> Iterator[tuple[str, ast.expr]]:

@@ -68,7 +68,7 @@ from asyncify.index.catalogue import Catalogue, Signature
 from asyncify.index.project import CallSite
 from asyncify.index.values import Instance
 from asyncify.model import Await, Reason, Span, Verdict
-from asyncify.rules import requests_functions, requests_given, requests_stand_ins
+from asyncify.rules import requests_functions, requests_given, requests_hooks, requests_stand_ins
 from asyncify.rules.base import (
     Block,
     Claim,
@@ -168,6 +168,7 @@ def _findings(facts: Facts) -> Iterator[Finding]:
         yield Block(site_node(call.span), refusal, "requests", call.within, blocks_loop=True)
     yield from requests_given.session_findings(facts)
     yield from requests_stand_ins.findings(facts)
+    yield from requests_hooks.findings(facts)
     yield from annotation_claims(facts, "requests", SESSION, frozenset({SESSION}), "aio_requests.Session", {})
 
 
