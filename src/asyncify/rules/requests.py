@@ -100,7 +100,7 @@ from asyncify.rules.requests_names import (
     VERBS,
     refuse,
 )
-from asyncify.rules.requests_owners import session_owners, unseen_session_calls
+from asyncify.rules.requests_owners import awaited_before, session_owners, unseen_session_calls
 
 _BY_VERB = {f"requests.{verb}": Signature(returns="requests.Response") for verb in VERBS} | {
     f"{SESSION}.{verb}": Signature(returns="requests.Response") for verb in SESSION_VERBS
@@ -188,6 +188,8 @@ def _session_calls(facts: Facts, given: Collection[Span]) -> Iterator[Finding]:
             if call.span in seen or call.externals & FUNCTIONS:  # what may be both is seen to there
                 continue
             seen.add(call.span)
+            if awaited_before(facts, call):
+                continue
             owners, unknown = session_owners(facts, call)
             if unknown or not (call.externals <= METHODS or _declared_session(facts, call)):
                 code = SESSION_FROM_OUTSIDE if unknown else UNCLEAR_CALL

@@ -15,7 +15,7 @@ from asyncify.rules.facts import Facts, Place
 from asyncify.rules.flow import called_in_the_end, chosen_among, is_getattr
 from asyncify.rules.requests_modules import modules_handed
 from asyncify.rules.requests_names import FUNCTIONS, METHODS, STREAMING, UNCLEAR_CALL, imports, refuse
-from asyncify.rules.requests_owners import session_owners
+from asyncify.rules.requests_owners import awaited_before, session_owners
 from asyncify.rules.requests_values import goes_out_of_sight, is_job, named_functions
 
 
@@ -26,7 +26,8 @@ def findings(facts: Facts, given: Collection[Span]) -> Iterator[Finding]:
         for call in facts.calls_by_external.get(name, ()):
             if call.span not in seen:
                 seen.add(call.span)
-                yield from _call(facts, call)
+                if not awaited_before(facts, call):
+                    yield from _call(facts, call)
     yield from _crowded(facts)
     yield from _jobs(facts)
 

@@ -40,6 +40,14 @@ def session_owners(facts: Facts, call: CallSite) -> tuple[set[str], bool]:
     return owners, unknown or not owners or from_tests
 
 
+def awaited_before(facts: Facts, call: CallSite) -> bool:
+    """Whether the code awaits the call, or enters it by ``async with``: so it is not one of requests, whatever may lie there besides."""
+    path = call.span.path
+    parent = facts.parent(path, call.node)
+    entered = isinstance(parent, ast.withitem) and isinstance(facts.parent(path, parent), ast.AsyncWith)
+    return entered or isinstance(parent, ast.Await)
+
+
 def _sessions_among(facts: Facts, values: Iterable[Value]) -> list[Value]:
     return [
         value
