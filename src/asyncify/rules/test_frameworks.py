@@ -366,6 +366,8 @@ def _raises(facts: Facts, call: CallSite, position: int) -> Iterator[Finding]:
     statement = facts.parent(path, node) if node is not None else None
     if not names or node is None or call.has_star:
         return
+    if not known and any("StopIteration" in ast.unparse(context) for context in node.args[:position]):
+        return  # no future carries one out of a thread
     match statement:
         case ast.Expr():
             target = ""
@@ -392,15 +394,22 @@ def _raises(facts: Facts, call: CallSite, position: int) -> Iterator[Finding]:
         for number, (keyword, value) in enumerate(call.keywords):
             holes[f"k{number}"] = value
             parts.append(f"{keyword}={{k{number}}}")
-        awaited = f"{{job}}({', '.join(parts)})"
-        awaited = f"await {awaited}" if known else f"await aio_support.settled({awaited})"
+        awaited = f"await {{job}}({', '.join(parts)})"
+        if not known:  # it may be one that stays and waits: off the event loop, and what it gives is awaited on it
+            threaded = ", ".join(["{job}", *parts])
+            awaited = f"await aio_support.settled(await asyncio.to_thread({threaded}))"
     yield Handles(call.args[position])
     yield Handles(call.span)
     reason = Reason("the call that must fail is awaited", call.span)
     template = f"with {{callee}}({context}){target}:\n    {awaited}"
     place = facts.span(path, statement)
     nodes = tuple(function_node(name) for name in names)
-    support = () if known else (import_of(facts.file(path).source, "aio_support", call.span, reason),)
+    support: tuple[Edit, ...] = ()
+    if not known:
+        support = (
+            import_of(facts.file(path).source, "aio_support", call.span, reason),
+            AddImport(call.span, reason, "asyncio"),
+        )
     yield Claim(
         ID,
         call.span,
