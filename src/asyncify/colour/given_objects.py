@@ -54,7 +54,7 @@ _INERT = (
     "contextlib.suppress", "contextlib.nullcontext", "contextlib.ExitStack", "contextlib.AsyncExitStack",
     "logging.Logger.", "logging.LoggerAdapter.", "logging.debug", "logging.info", "logging.warning", "logging.error",
     "logging.exception", "logging.critical", "logging.log", "atexit.", "gc.", "reprlib.", "textwrap.", "time.", "uuid.", "hashlib.",
-    "sys.getsizeof", "sys.getrefcount", "sys.exit",
+    "pathlib.", "os.", "posixpath.", "sys.getsizeof", "sys.getrefcount", "sys.exit",
 )  # fmt: skip
 """They look at what they are given, copy it, keep it, or hand it to functions that the index follows."""
 _CLIENTS = frozenset({"requests", "httpx", "urllib3", "aiohttp"})
